@@ -1,0 +1,48 @@
+// The element types of a tensor, chosen at run time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace elk {
+
+enum class DType : std::uint8_t {
+  f32,  ///< training and inference
+  f64,  ///< numerical checks and exact reproduction
+  i64,  ///< labels and indices
+  u8,   ///< images as stored, and the results of comparisons
+};
+
+inline constexpr DType f32 = DType::f32, f64 = DType::f64, i64 = DType::i64, u8 = DType::u8;
+
+/// "f32"
+const char* name(DType dtype);
+
+/// Bytes of one element.
+std::size_t byte_size(DType dtype);
+
+inline bool is_float(DType dtype) { return dtype == f32 || dtype == f64; }
+
+/// The dtype of a C++ type: dtype_of<float> is f32.
+template <class T>
+struct DTypeOf;
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = f32;
+};
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = f64;
+};
+template <>
+struct DTypeOf<std::int64_t> {
+  static constexpr DType value = i64;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+  static constexpr DType value = u8;
+};
+template <class T>
+inline constexpr DType dtype_of = DTypeOf<T>::value;
+
+}  // namespace elk

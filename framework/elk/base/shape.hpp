@@ -1,0 +1,60 @@
+// The shape of a tensor: up to eight sizes, stored in place. () is a scalar.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace elk {
+
+/// Sizes, positions and class labels.
+using Index = std::int64_t;
+
+class Shape {
+ public:
+  static constexpr int max_rank = 8;
+
+  Shape() = default;
+  Shape(std::initializer_list<Index> sizes);
+  explicit Shape(std::span<const Index> sizes);
+
+  int rank() const { return rank_; }
+  /// The size of an axis; negative axes count from the end.
+  Index operator[](int axis) const { return sizes_[axis_index(axis)]; }
+  Index& operator[](int axis) { return sizes_[axis_index(axis)]; }
+  /// The number of elements: 1 for a scalar, 0 when any size is 0.
+  Index size() const;
+
+  const Index* begin() const { return sizes_; }
+  const Index* end() const { return sizes_ + rank_; }
+
+  void push_back(Index size);
+
+  friend bool operator==(const Shape& a, const Shape& b) {
+    if (a.rank_ != b.rank_) return false;
+    for (int i = 0; i < a.rank_; ++i)
+      if (a.sizes_[i] != b.sizes_[i]) return false;
+    return true;
+  }
+
+ private:
+  int axis_index(int axis) const {
+    const int i = axis < 0 ? axis + rank_ : axis;
+    if (i < 0 || i >= rank_) bad_axis(axis);
+    return i;
+  }
+  [[noreturn]] void bad_axis(int axis) const;
+
+  Index sizes_[max_rank] = {};
+  int rank_ = 0;
+};
+
+/// "(50, 784)"
+std::string to_string(const Shape& shape);
+
+/// The shape that `a` and `b` broadcast to, by NumPy's rule: sizes are compared from the last axis, and a size of 1
+/// stretches. Throws ShapeError naming `operation` and both shapes.
+Shape broadcast(const char* operation, const Shape& a, const Shape& b);
+
+}  // namespace elk

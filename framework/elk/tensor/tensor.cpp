@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <limits>
+#include <new>
+
+#include <elk/base/format.hpp>
+#include <elk/tensor/storage.hpp>
+
+namespace elk {
+
+namespace detail {
+
+namespace {
+constexpr std::align_val_t alignment{64};
+}
+
+Storage::Storage(std::size_t bytes)
+    : data_(static_cast<std::byte*>(::operator new(bytes, alignment))), bytes_(bytes) {}
+
+Storage::~Storage() { ::operator delete(data_, alignment); }
+
+std::uint64_t new_id() {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
+Tensor TensorAccess::make(std::shared_ptr<Storage> storage, const Shape& shape, DType dtype, bool watched,
+                          std::uint64_t id) {
+  Tensor x;
+  x.impl_ = std::make_shared<TensorImpl>(TensorImpl{std::move(storage), shape, dtype, watched, id});
+  return x;
+}
+
+Tensor with_shape(const Tensor& x, const Shape& shape) {
+  const TensorImpl& impl = TensorAccess::impl(x);
+  return TensorAccess::make(impl.storage, shape, impl.dtype, false, new_id());
+}
+
+Tensor with_id(const Tensor& x, std::uint64_t id, bool watched) {
+  const TensorImpl& impl = TensorAccess::impl(x);
+  return TensorAccess::make(impl.storage, impl.shape, impl.dtype, watched, id);
+}
+
+void make_sole_owner(Tensor& x) {
+  if (TensorAccess::sole_owner(x)) return;
+  const TensorImpl& old = TensorAccess::impl(x);
+  auto storage = std::make_shared<Storage>(old.storage->bytes());
+  std::memcpy(storage->data(), old.storage->data(), storage->bytes());
+  x = TensorAccess::make(std::move(storage), old.shape, old.dtype, old.watched, old.id);
+}
+
+}  // namespace detail
+
+namespace {
+
+// The bytes of a tensor, or an error for a negative size or one that no memory could hold.
+std::size_t checked_bytes(const Shape& shape, DType dtype) {
+  constexpr std::size_t limit = std::size_t{1} << 46;
+  std::size_t bytes = byte_size(dtype);
+  for (const Index size : shape)
+    if (size < 0) fail<ShapeError>("[tensor] shape {} has a negative size", shape);
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  for (const Index size : shape)
+    if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(size), &bytes) || bytes > limit)
+      fail<ShapeError>("[tensor] shape {} of {} is larger than 64 TiB", shape, dtype);
+  return bytes;
+}
+
+// Calls `f` with a pointer to the elements of `x` as its dtype's C++ type.
+template <class F>
+void visit(Tensor& x, F f) {
+  switch (x.dtype()) {
+    case DType::f32: return f(detail::writable<float>(x));
+    case DType::f64: return f(detail::writable<double>(x));
+    case DType::i64: return f(detail::writable<std::int64_t>(x));
+    case DType::u8: return f(detail::writable<std::uint8_t>(x));
+  }
+}
+
+// Converts a number to an element; one that the dtype cannot hold is an error rather than undefined.
+template <class T>
+T element(double value, DType dtype) {
+  if constexpr (std::is_integral_v<T>) {
+    // 2^63 is the first double beyond i64, and u8's maximum is exact.
+    const double limit = sizeof(T) == 8 ? 9223372036854775808.0 : 256.0;
+    const double low = sizeof(T) == 8 ? -9223372036854775808.0 : 0.0;
+    if (!(value >= low && value < limit)) fail<ValueError>("[tensor] {} does not fit {}", value, dtype);
+  }
+  return static_cast<T>(value);
+}
+
+}  // namespace
+
+const detail::TensorImpl& Tensor::impl() const {
+  if (!impl_) fail<ValueError>("[tensor] this tensor is undefined: it was default-made and never assigned");
+  return *impl_;
+}
+
+const Shape& Tensor::shape() const { return impl().shape; }
+DType Tensor::dtype() const { return impl().dtype; }
+Index Tensor::size() const { return impl().shape.size(); }
+std::uint64_t Tensor::id() const { return impl().id; }
+
+template <class T>
+std::span<const T> Tensor::data() const {
+  if (dtype() != dtype_of<T>)
+    fail<DTypeError>("[data] the tensor holds {}, asked for {}", dtype(), dtype_of<T>);
+  return {detail::readable<T>(*this), static_cast<std::size_t>(size())};
+}
+template std::span<const float> Tensor::data() const;
+template std::span<const double> Tensor::data() const;
+template std::span<const std::int64_t> Tensor::data() const;
+template std::span<const std::uint8_t> Tensor::data() const;
+
+double Tensor::at(Index i) const {
+  if (i < 0 || i >= size()) fail<IndexError>("[at] element {} is outside a tensor of {}", i, size());
+  switch (dtype()) {
+    case DType::f32: return detail::readable<float>(*this)[i];
+    case DType::f64: return detail::readable<double>(*this)[i];
+    case DType::i64: return static_cast<double>(detail::readable<std::int64_t>(*this)[i]);
+    case DType::u8: return detail::readable<std::uint8_t>(*this)[i];
+  }
+  return 0;
+}
+
+double Tensor::item() const {
+  if (size() != 1) fail<ShapeError>("[item] expected a tensor of one element, got shape {}", shape());
+  return at(0);
+}
+
+Tensor empty(const Shape& shape, DType dtype) {
+  auto storage = std::make_shared<detail::Storage>(checked_bytes(shape, dtype));
+  return detail::TensorAccess::make(std::move(storage), shape, dtype, false, detail::new_id());
+}
+
+Tensor zeros(const Shape& shape, DType dtype) {
+  Tensor x = empty(shape, dtype);
+  std::memset(detail::writable<std::byte>(x), 0, static_cast<std::size_t>(x.size()) * byte_size(dtype));
+  return x;
+}
+
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  Tensor x = empty(shape, dtype);
+  visit(x, [&]<class T>(T* data) { std::fill_n(data, x.size(), element<T>(value, dtype)); });
+  return x;
+}
+
+Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
+
+Tensor from(std::initializer_list<double> values, DType dtype) {
+  return from(values, {static_cast<Index>(values.size())}, dtype);
+}
+
+Tensor from(std::initializer_list<double> values, const Shape& shape, DType dtype) {
+  Tensor x = empty(shape, dtype);
+  if (x.size() != static_cast<Index>(values.size()))
+    fail<ShapeError>("[from] shape {} needs {} values, got {}", shape, x.size(), values.size());
+  visit(x, [&]<class T>(T* data) {
+    for (const double value : values) *data++ = element<T>(value, dtype);
+  });
+  return x;
+}
+
+template <class T>
+Tensor from(const std::vector<T>& values, const Shape& shape) {
+  Tensor x = empty(shape, dtype_of<T>);
+  if (x.size() != static_cast<Index>(values.size()))
+    fail<ShapeError>("[from] shape {} needs {} values, got {}", shape, x.size(), values.size());
+  std::copy(values.begin(), values.end(), detail::writable<T>(x));
+  return x;
+}
+template Tensor from(const std::vector<float>&, const Shape&);
+template Tensor from(const std::vector<double>&, const Shape&);
+template Tensor from(const std::vector<std::int64_t>&, const Shape&);
+template Tensor from(const std::vector<std::uint8_t>&, const Shape&);
+
+Tensor arange(Index n) {
+  Tensor x = empty({n}, i64);
+  auto* data = detail::writable<std::int64_t>(x);
+  for (Index i = 0; i < n; ++i) data[i] = i;
+  return x;
+}
+
+namespace {
+
+template <class Draw>
+Tensor drawn(const char* operation, const Shape& shape, DType dtype, Draw draw) {
+  if (!is_float(dtype)) fail<DTypeError>("[{}] expected f32 or f64, got {}", operation, dtype);
+  Tensor x = empty(shape, dtype);
+  visit(x, [&]<class T>(T* data) { std::generate_n(data, x.size(), [&] { return static_cast<T>(draw()); }); });
+  return x;
+}
+
+}  // namespace
+
+Tensor randn(const Shape& shape, Rng& rng, DType dtype) {
+  return drawn("randn", shape, dtype, [&] { return rng.normal(); });
+}
+
+Tensor uniform(const Shape& shape, Rng& rng, double low, double high, DType dtype) {
+  return drawn("uniform", shape, dtype, [&] { return rng.uniform(low, high); });
+}
+
+}  // namespace elk
