@@ -1,4 +1,5 @@
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -6,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -17,23 +19,26 @@ namespace elk {
 
 namespace {
 
+thread_local int thread_count = 1;
+thread_local bool inside = false;  // of a parallel_for, as its caller or as a helper
+
 // Threads that sleep until there is a job; waiters never spin, so a busy machine is not made busier.
 class Pool {
  public:
   explicit Pool(int helpers) {
-    for (int i = 0; i < helpers; ++i) threads_.emplace_back([this] { help(); });
+    try {
+      for (int i = 0; i < helpers; ++i) threads_.emplace_back([this] { help(); });
+    } catch (const std::system_error& error) {
+      const std::size_t started = threads_.size() + 1;
+      stop();
+      fail<Error>("[threads] the system refused more than {} of {} threads: {}", started, helpers + 1, error.what());
+    }
   }
 
-  ~Pool() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    wake_.notify_all();
-    for (auto& thread : threads_) thread.join();
-  }
+  ~Pool() { stop(); }
 
   int helpers() const { return static_cast<int>(threads_.size()); }
+  pid_t process() const { return process_; }
 
   void run(std::int64_t blocks, const std::function<void(std::int64_t)>& body) {
     {
@@ -53,8 +58,17 @@ class Pool {
   }
 
  private:
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    for (auto& thread : threads_) thread.join();
+  }
+
   void help() {
-    set_threads(1);
+    inside = true;
     for (std::uint64_t seen = 0;;) {
       {
         std::unique_lock lock(mutex_);
@@ -74,7 +88,10 @@ class Pool {
         (*body_)(i);
       } catch (...) {
         const std::lock_guard lock(mutex_);
-        if (!error_) error_ = std::current_exception();
+        if (!error_ || i < error_block_) {
+          error_ = std::current_exception();
+          error_block_ = i;
+        }
       }
     }
   }
@@ -85,15 +102,22 @@ class Pool {
   std::int64_t blocks_ = 0;
   std::atomic<std::int64_t> next_{0};
   std::exception_ptr error_;
+  std::int64_t error_block_ = 0;
   int busy_ = 0;
   std::uint64_t job_ = 0;
   bool stop_ = false;
+  const pid_t process_ = ::getpid();
   std::vector<std::thread> threads_;
 };
 
-thread_local int thread_count = 1;
-thread_local bool inside = false;
-thread_local std::unique_ptr<Pool> pool;
+// fork() copies the pool but not its threads: a child leaves the copy alone, as ending it would wait for them.
+struct PoolDeleter {
+  void operator()(Pool* pool) const {
+    if (pool->process() == ::getpid()) delete pool;
+  }
+};
+
+thread_local std::unique_ptr<Pool, PoolDeleter> pool;
 
 }  // namespace
 
@@ -115,7 +139,8 @@ void parallel_for(std::int64_t blocks, const std::function<void(std::int64_t)>& 
     for (std::int64_t i = 0; i < blocks; ++i) body(i);
     return;
   }
-  if (!pool || pool->helpers() != thread_count - 1) pool = std::make_unique<Pool>(thread_count - 1);
+  if (!pool || pool->helpers() != thread_count - 1 || pool->process() != ::getpid())
+    pool.reset(new Pool(thread_count - 1));
   inside = true;
   try {
     pool->run(blocks, body);

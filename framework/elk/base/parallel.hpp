@@ -14,8 +14,10 @@ int threads();
 int available_processors();
 
 /// Calls body(i) once for each i in [0, blocks), on up to threads() threads including the caller; returns when all
-/// are done. Blocks may run in any order and at the same time: each must write only what is its own. The first
-/// exception is thrown on after the others have finished. Nested calls run in order on their own thread.
+/// are done. Blocks may run in any order and at the same time: each must write only what is its own. When blocks
+/// throw, the exception of the first in order is thrown on once none is running: the same one for any number of threads
+/// (whether later blocks have run is not specified). Nested calls run in order on their own thread. Error when the
+/// system refuses to start the threads.
 void parallel_for(std::int64_t blocks, const std::function<void(std::int64_t)>& body);
 
 }  // namespace elk

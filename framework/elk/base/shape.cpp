@@ -17,8 +17,11 @@ void Shape::push_back(Index size) {
 }
 
 Index Shape::size() const {
+  if (std::find(begin(), end(), 0) != end()) return 0;
   Index product = 1;
-  for (const Index size : *this) product *= size;
+  for (const Index size : *this)
+    if (__builtin_mul_overflow(product, size, &product))
+      fail<ShapeError>("[shape] {} has more elements than can be counted", *this);
   return product;
 }
 
@@ -36,6 +39,31 @@ Shape broadcast(const char* operation, const Shape& a, const Shape& b) {
     result[axis] = a[axis] == 1 ? b[axis] : a[axis];
   }
   return result;
+}
+
+Axes::Axes(std::initializer_list<int> axes) {
+  if (axes.size() > axes_.size()) fail<IndexError>("[axes] at most {} axes are supported", Shape::max_rank);
+  for (const int axis : axes) axes_[static_cast<std::size_t>(count_++)] = axis;
+}
+
+Axes Axes::all() {
+  Axes axes({});
+  axes.all_ = true;
+  return axes;
+}
+
+std::array<bool, Shape::max_rank> Axes::of(const char* operation, const Shape& shape) const {
+  std::array<bool, Shape::max_rank> reduced{};
+  if (all_) reduced.fill(true);
+  for (int i = 0; i < count_; ++i) {
+    const int given = axes_[static_cast<std::size_t>(i)], axis = given < 0 ? given + shape.rank() : given;
+    if (axis < 0 || axis >= shape.rank())
+      fail<IndexError>("[{}] axis {} is outside shape {}", operation, given, shape);
+    bool& mark = reduced[static_cast<std::size_t>(axis)];
+    if (mark) fail<IndexError>("[{}] axis {} is named twice", operation, given);
+    mark = true;
+  }
+  return reduced;
 }
 
 }  // namespace elk

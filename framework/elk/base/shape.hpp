@@ -1,6 +1,7 @@
 // The shape of a tensor: up to eight sizes, stored in place. () is a scalar.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -23,7 +24,7 @@ class Shape {
   /// The size of an axis; negative axes count from the end.
   Index operator[](int axis) const { return sizes_[axis_index(axis)]; }
   Index& operator[](int axis) { return sizes_[axis_index(axis)]; }
-  /// The number of elements: 1 for a scalar, 0 when any size is 0.
+  /// The number of elements: 1 for a scalar, 0 when any size is 0. ShapeError when an Index cannot count it.
   Index size() const;
 
   const Index* begin() const { return sizes_; }
@@ -56,5 +57,22 @@ std::string to_string(const Shape& shape);
 /// The shape that `a` and `b` broadcast to, by NumPy's rule: sizes are compared from the last axis, and a size of 1
 /// stretches. Throws ShapeError naming `operation` and both shapes.
 Shape broadcast(const char* operation, const Shape& a, const Shape& b);
+
+/// Which axes a reduction runs over; negative axes count from the end.
+class Axes {
+ public:
+  Axes(int axis)
+      : Axes({axis}) {}  // NOLINT(google-explicit-constructor): sum(x, 0) and sum(x, {0, 1}) both read well
+  Axes(std::initializer_list<int> axes);
+  static Axes all();
+
+  /// Marks the reduced ones of `rank` axes. Throws IndexError for an axis outside the rank or named twice.
+  std::array<bool, Shape::max_rank> of(const char* operation, const Shape& shape) const;
+
+ private:
+  std::array<int, Shape::max_rank> axes_{};
+  int count_ = 0;
+  bool all_ = false;
+};
 
 }  // namespace elk

@@ -13,7 +13,11 @@ constexpr Index edge = 3;
 
 void print(std::string& out, const Tensor& x, int axis, Index offset, const Shape& strides) {
   if (axis == x.rank()) {
-    out += is_float(x.dtype()) ? fmt::format("{:.5g}", x.at(offset)) : fmt::format("{:.0f}", x.at(offset));
+    if (x.dtype() == i64) {  // not through at(): a double may not hold it
+      out += fmt::to_string(x.data<std::int64_t>()[static_cast<std::size_t>(offset)]);
+    } else {
+      out += fmt::format("{:.5g}", x.at(offset));
+    }
     return;
   }
   const bool last = axis == x.rank() - 1;
@@ -42,6 +46,7 @@ std::string to_string(const Tensor& tensor) {
     stride *= tensor.size(axis);
   }
   std::string out = fmt::format("{} {}{}", tensor.dtype(), tensor.shape(), tensor.rank() > 1 ? "\n" : " ");
+  if (tensor.size() == 0) return out + "[]";
   print(out, tensor, 0, 0, strides);
   return out;
 }

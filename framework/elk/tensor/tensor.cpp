@@ -60,11 +60,19 @@ std::size_t checked_bytes(const Shape& shape, DType dtype) {
   std::size_t bytes = byte_size(dtype);
   for (const Index size : shape)
     if (size < 0) fail<ShapeError>("[tensor] shape {} has a negative size", shape);
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
+  // A size of 0 counts as 1, so that strides and products of some of the sizes never overflow either.
   for (const Index size : shape)
-    if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(size), &bytes) || bytes > limit)
+    if (__builtin_mul_overflow(bytes, std::max(static_cast<std::size_t>(size), std::size_t{1}), &bytes) ||
+        bytes > limit)
       fail<ShapeError>("[tensor] shape {} of {} is larger than 64 TiB", shape, dtype);
-  return bytes;
+  return shape.size() == 0 ? 0 : bytes;
+}
+
+// Before anything is allocated for a shape that was given by mistake.
+void check_count(const Shape& shape, DType dtype, std::size_t count) {
+  checked_bytes(shape, dtype);
+  if (shape.size() != static_cast<Index>(count))
+    fail<ShapeError>("[from] shape {} needs {} values, got {}", shape, shape.size(), count);
 }
 
 // Calls `f` with a pointer to the elements of `x` as its dtype's C++ type.
@@ -130,8 +138,13 @@ double Tensor::item() const {
 }
 
 Tensor empty(const Shape& shape, DType dtype) {
-  auto storage = std::make_shared<detail::Storage>(checked_bytes(shape, dtype));
-  return detail::TensorAccess::make(std::move(storage), shape, dtype, false, detail::new_id());
+  const std::size_t bytes = checked_bytes(shape, dtype);
+  try {
+    auto storage = std::make_shared<detail::Storage>(bytes);
+    return detail::TensorAccess::make(std::move(storage), shape, dtype, false, detail::new_id());
+  } catch (const std::bad_alloc&) {
+    fail<Error>("[tensor] no memory for shape {} of {}: {} MiB", shape, dtype, bytes >> 20);
+  }
 }
 
 Tensor zeros(const Shape& shape, DType dtype) {
@@ -155,9 +168,8 @@ Tensor from(std::initializer_list<double> values, DType dtype) {
 }
 
 Tensor from(std::initializer_list<double> values, const Shape& shape, DType dtype) {
+  check_count(shape, dtype, values.size());
   Tensor x = empty(shape, dtype);
-  if (x.size() != static_cast<Index>(values.size()))
-    fail<ShapeError>("[from] shape {} needs {} values, got {}", shape, x.size(), values.size());
   visit(x, [&]<class T>(T* data) {
     for (const double value : values) *data++ = element<T>(value, dtype);
   });
@@ -166,9 +178,8 @@ Tensor from(std::initializer_list<double> values, const Shape& shape, DType dtyp
 
 template <class T>
 Tensor from(const std::vector<T>& values, const Shape& shape) {
+  check_count(shape, dtype_of<T>, values.size());
   Tensor x = empty(shape, dtype_of<T>);
-  if (x.size() != static_cast<Index>(values.size()))
-    fail<ShapeError>("[from] shape {} needs {} values, got {}", shape, x.size(), values.size());
   std::copy(values.begin(), values.end(), detail::writable<T>(x));
   return x;
 }

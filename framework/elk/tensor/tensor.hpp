@@ -62,7 +62,8 @@ struct NamedTensor {
 /// Named tensors in a fixed order: what a model's `state()` returns and a file holds.
 using State = std::vector<NamedTensor>;
 
-/// Uninitialised elements. For writers of kernels; see tensor/storage.hpp.
+/// Uninitialised elements. For writers of kernels; see tensor/storage.hpp. This and all below throw ShapeError for
+/// a negative or absurd size, and Error when there is no memory for it.
 Tensor empty(const Shape& shape, DType dtype = f32);
 Tensor zeros(const Shape& shape, DType dtype = f32);
 Tensor ones(const Shape& shape, DType dtype = f32);

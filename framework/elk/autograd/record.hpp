@@ -1,0 +1,63 @@
+// The door through which every operation enters a tape, the library's own and yours:
+//
+//   return record("square", y, wrt(x, [x](const Tensor& dy) { return 2 * x * dy; }));
+#pragma once
+
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+
+namespace elk {
+
+/// An input of an operation and how the gradient flows back to it.
+template <class F>
+struct Wrt {
+  Tensor x;
+  F rule;
+};
+
+/// "With respect to x": `rule` maps dy to dx, and is called only when x's gradient is needed. It may capture
+/// inputs and the output, and should capture no more than it uses: captured tensors live as long as the tape.
+template <class F>
+Wrt<F> wrt(const Tensor& x, F rule) {
+  return {x, std::move(rule)};
+}
+
+namespace detail {
+
+struct Input {
+  Tensor x;
+  Rule rule;
+};
+
+extern thread_local Tape* innermost_tape;
+
+void record(const char* operation, const Tensor& y, Input* inputs, std::size_t count);
+
+}  // namespace detail
+
+/// Registers `y` as the result of `operation` on the given inputs, on every tape that tracks one of them, and
+/// returns it. `operation` is shown in messages and must outlive the tape: use a literal. Throws TapeError
+/// when `y` is on a tape already. Without a live tape it costs nothing.
+template <class... F>
+Tensor record(const char* operation, const Tensor& y, Wrt<F>... inputs) {
+  if (detail::innermost_tape != nullptr) {
+    detail::Input list[] = {detail::Input{std::move(inputs.x), Rule(std::move(inputs.rule))}...};
+    detail::record(operation, y, list, sizeof...(F));
+  }
+  return y;
+}
+
+/// The same for a number of inputs known at run time.
+inline Tensor record(const char* operation, const Tensor& y, std::vector<Wrt<Rule>> inputs) {
+  if (detail::innermost_tape != nullptr) {
+    std::vector<detail::Input> list;
+    for (auto& input : inputs) list.push_back({std::move(input.x), std::move(input.rule)});
+    detail::record(operation, y, list.data(), list.size());
+  }
+  return y;
+}
+
+}  // namespace elk

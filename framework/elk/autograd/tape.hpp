@@ -1,0 +1,125 @@
+// The engine: a Tape records operations while it lives, and walks them backwards to give Gradients.
+//
+//   elk::Tape tape;                       // recording starts
+//   auto loss = elk::mean(elk::square(x * w - y));
+//   auto grads = tape.backward(loss);     // d loss / d w is grads[w]
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <elk/tensor/tensor.hpp>
+
+namespace elk {
+
+/// How a gradient flows back through an operation to one of its inputs: from dy, the gradient of the output,
+/// to dx, of the input's shape and dtype. Written with the library's operations it can itself be
+/// differentiated.
+using Rule = std::function<Tensor(const Tensor& dy)>;
+
+/// What backward returns: the gradients of parameters and watched tensors, as a value to query, add, scale or
+/// drop.
+class Gradients {
+ public:
+  /// d loss / d x. Throws TapeError when the loss does not depend on x.
+  const Tensor& operator[](const Tensor& x) const;
+  bool has(const Tensor& x) const;
+  std::size_t size() const { return items_.size(); }
+
+  /// Adds those of `other`, for example of another thread's share of the batch.
+  Gradients& operator+=(const Gradients& other);
+  Gradients& operator*=(double factor);
+  /// Forgets the gradient of x, if there is one.
+  void drop(const Tensor& x);
+
+ private:
+  friend class Tape;
+  struct Item {
+    std::uint64_t id;
+    Tensor value;
+  };
+  std::vector<Item>::const_iterator find(std::uint64_t id) const;
+  std::vector<Item> items_;  // by ascending id
+};
+
+/// Lives on the stack. While it lives, operations of its thread on parameters, on watched tensors, and on
+/// what was computed from them are recorded; when it ends, what it kept is freed. Tapes nest: every live tape
+/// records, so a tape around another one differentiates the inner one's backward.
+class Tape {
+ public:
+  /// Evaluation: dropout passes everything.
+  Tape();
+  /// Training: dropout draws from `rng`, which must outlive the tape.
+  explicit Tape(Rng& rng);
+  ~Tape();
+
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+  static void* operator new(std::size_t) = delete;
+  static void* operator new[](std::size_t) = delete;
+
+  /// Asks for the gradient of `x` (f32 or f64): an input, or a result on its way.
+  void watch(const Tensor& x);
+
+  /// The gradients of `y`, which must have one element. Uses the tape up: it stops recording and frees what
+  /// it kept.
+  Gradients backward(const Tensor& y);
+  /// The same for any `y`, starting from `dy`, the gradient of something computed from y.
+  Gradients backward(const Tensor& y, const Tensor& dy);
+
+  /// Operations and inputs recorded and not yet used up.
+  std::size_t size() const { return nodes_.size(); }
+
+  /// An operation as it is recorded. `scope` is the module it happened in, or null.
+  struct Event {
+    const char* operation;
+    const Tensor& output;
+    const void* scope;
+  };
+  /// Calls `observer` for every operation recorded from now on.
+  void observe(std::function<void(const Event&)> observer) { observer_ = std::move(observer); }
+
+  /// Where dropout draws from: the Rng of this thread's innermost recording tape, or null in evaluation.
+  static Rng* training_rng();
+
+ private:
+  friend struct Recorder;  // record() behind the scenes, in tape.cpp
+
+  // An operation's output, or an input. Its links are the topmost on the stack when backward comes to it.
+  struct Node {
+    const char* operation;
+    Shape shape;
+    DType dtype;
+    bool wanted;  // report its gradient
+    std::uint32_t links;
+    std::uint64_t id;
+    Tensor gradient;
+  };
+  struct Link {
+    std::uint32_t to;
+    std::uint32_t input;  // position among the operation's inputs, for messages
+    Rule rule;
+  };
+
+  static constexpr std::uint32_t absent = ~std::uint32_t{0};
+
+  std::uint32_t find(const Tensor& x) const;
+  std::uint32_t find_or_add_parameter(const Tensor& x);
+  std::uint32_t add_node(const char* operation, const Tensor& x, bool wanted);
+  void check_usable(const char* call) const;
+  void accumulate(const char* operation, const Link& link, Tensor gradient);
+
+  Rng* rng_;
+  Tape* outer_;
+  const void* thread_;
+  bool used_up_ = false;
+  std::vector<Node> nodes_;
+  std::vector<Link> links_;
+  std::unordered_map<std::uint64_t, std::uint32_t> index_;
+  std::function<void(const Event&)> observer_;
+};
+
+}  // namespace elk

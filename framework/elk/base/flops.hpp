@@ -1,0 +1,20 @@
+// Floating-point operations, counted from what ran: 2mnk for a matrix product, 1 an element of an element-wise
+// operation, n for a reduction over n elements. Moving data counts nothing.
+#pragma once
+
+#include <cstdint>
+
+namespace elk {
+
+namespace detail {
+inline thread_local std::uint64_t flop_count = 0;
+}
+
+/// Operations done by this thread's calls so far (work handed to helper threads included).
+inline std::uint64_t flops() { return detail::flop_count; }
+
+namespace detail {
+inline void count_flops(std::int64_t n) { flop_count += static_cast<std::uint64_t>(n); }
+}  // namespace detail
+
+}  // namespace elk

@@ -1,0 +1,107 @@
+#include <algorithm>
+#include <numeric>
+
+#include <elk/base/format.hpp>
+#include <elk/data/batches.hpp>
+#include <elk/tensor/storage.hpp>
+
+namespace elk {
+
+namespace {
+
+// A true division, which vectorises: a product with 1 / 255 would round differently.
+template <class T>
+void scale(const std::uint8_t* __restrict from, std::size_t count, T* __restrict to) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]) / T{255};
+}
+
+template <class T>
+void gather_rows(const Dataset& dataset, std::span<const Index> rows, Batch& batch) {
+  const Index n = dataset.size();
+  const auto width = static_cast<std::size_t>(dataset.features());
+  const auto* pixels = dataset.images.data<std::uint8_t>().data();
+  const auto* labels = dataset.labels.data<std::int64_t>().data();
+  auto* x = detail::writable<T>(batch.x);
+  auto* y = detail::writable<std::int64_t>(batch.labels);
+  for (const Index row : rows) {
+    if (row < 0 || row >= n) fail<IndexError>("[gather] row {} is outside a dataset of {}", row, n);
+    scale(pixels + static_cast<std::size_t>(row) * width, width, x);
+    x += width;
+    *y++ = labels[row];
+  }
+}
+
+std::shared_ptr<const std::vector<Index>> in_order(Index n) {
+  auto order = std::make_shared<std::vector<Index>>(static_cast<std::size_t>(n));
+  std::iota(order->begin(), order->end(), 0);
+  return order;
+}
+
+void check_arguments(const Dataset& dataset, Index batch_size, DType dtype) {
+  dataset.check();
+  if (batch_size < 1) fail<ValueError>("[batches] the batch size must be at least 1, got {}", batch_size);
+  if (!is_float(dtype)) fail<DTypeError>("[batches] expected f32 or f64, got {}", dtype);
+}
+
+}  // namespace
+
+Batch gather(const Dataset& dataset, std::span<const Index> rows, DType dtype) {
+  if (!is_float(dtype)) fail<DTypeError>("[gather] expected f32 or f64, got {}", dtype);
+  if (dataset.labels.rank() != 1 || dataset.labels.size() != dataset.size()) dataset.check();
+  const auto count = static_cast<Index>(rows.size());
+  Batch batch{empty({count, dataset.features()}, dtype), empty({count}, i64)};
+  if (dtype == f32)
+    gather_rows<float>(dataset, rows, batch);
+  else
+    gather_rows<double>(dataset, rows, batch);
+  return batch;
+}
+
+Batches::Batches(const Dataset& dataset, Index batch_size, DType dtype)
+    : Batches(dataset, batch_size, std::vector<Index>(), dtype) {
+  rows_ = dataset.size();
+  order_ = in_order(rows_);
+}
+
+Batches::Batches(const Dataset& dataset, Index batch_size, Rng& rng, DType dtype)
+    : Batches(dataset, batch_size, std::vector<Index>(), dtype) {
+  rows_ = dataset.size();
+  order_ = nullptr;
+  rng_ = &rng;
+}
+
+Batches::Batches(const Dataset& dataset, Index batch_size, std::vector<Index> order, DType dtype,
+                 Index first_batch)
+    : dataset_(dataset),
+      batch_size_(batch_size),
+      rows_(static_cast<Index>(order.size())),
+      dtype_(dtype),
+      order_(std::make_shared<const std::vector<Index>>(std::move(order))),
+      first_batch_(first_batch) {
+  check_arguments(dataset, batch_size, dtype);
+  // Found now rather than in the middle of a pass.
+  const auto bad = std::find_if(order_->begin(), order_->end(),
+                                [&](Index row) { return row < 0 || row >= dataset.size(); });
+  if (bad != order_->end())
+    fail<IndexError>("[batches] row {} of the order is outside a dataset of {}", *bad, dataset.size());
+  if (first_batch < 0 || first_batch > count())
+    fail<IndexError>("[batches] cannot start at batch {} of {}", first_batch, count());
+}
+
+// Not (rows_ + batch_size_ - 1) / batch_size_, which overflows for a batch size meant as "everything".
+Index Batches::count() const { return rows_ / batch_size_ + (rows_ % batch_size_ != 0 ? 1 : 0); }
+
+Batches::Iterator Batches::begin() const {
+  if (!rng_) return {*this, order_};
+  return {*this, std::make_shared<const std::vector<Index>>(rng_->permutation(rows_))};
+}
+
+Batch Batches::Iterator::operator*() const {
+  const Index first = number_ * owner_->batch_size_;
+  const Index count = std::min(owner_->batch_size_, owner_->rows_ - first);
+  return gather(owner_->dataset_,
+                std::span(*order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                owner_->dtype_);
+}
+
+}  // namespace elk

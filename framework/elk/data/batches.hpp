@@ -1,0 +1,83 @@
+// From a data set to what a network takes: batches of floats in [0, 1].
+//
+//   for (const auto& [x, labels] : Batches(train, 50, rng)) ...
+#pragma once
+
+#include <iterator>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <elk/data/dataset.hpp>
+
+namespace elk {
+
+struct Batch {
+  Tensor x;       ///< f32 or f64 (B, features); pixel / 255, in [0, 1]
+  Tensor labels;  ///< i64 (B)
+};
+
+/// The images `rows` as a batch, in that order. A pixel becomes pixel / 255, divided in the dtype (in f64 the
+/// very bits of NumPy's `images / 255.0`). IndexError for a row outside the data set; DTypeError unless f32
+/// or f64.
+Batch gather(const Dataset& dataset, std::span<const Index> rows, DType dtype = f32);
+
+/// A data set cut into batches, made one by one as a range-for asks for them. The last one is short when the
+/// batch size does not divide the number of images.
+class Batches {
+ public:
+  /// In the data set's own order.
+  Batches(const Dataset& dataset, Index batch_size, DType dtype = f32);
+  /// Shuffled: each pass (each call of begin) first draws its order as `rng.permutation(N)`. `rng` must
+  /// outlive this.
+  Batches(const Dataset& dataset, Index batch_size, Rng& rng, DType dtype = f32);
+  /// In a given order of rows, from batch number `first_batch` on: so an interrupted pass goes on where it
+  /// stopped. IndexError unless first_batch is from 0 to the number of batches.
+  Batches(const Dataset& dataset, Index batch_size, std::vector<Index> order, DType dtype = f32,
+          Index first_batch = 0);
+
+  /// The number of batches in a whole pass, those before first_batch included.
+  Index count() const;
+
+  class Iterator {
+   public:
+    using value_type = Batch;
+    using difference_type = std::ptrdiff_t;
+
+    /// Gathers the batch anew on each call.
+    Batch operator*() const;
+    Iterator& operator++() {
+      ++number_;
+      return *this;
+    }
+    void operator++(int) { ++number_; }
+    /// The number of the current batch in its pass, from 0.
+    Index number() const { return number_; }
+    friend bool operator==(const Iterator& i, std::default_sentinel_t) {
+      return i.number_ >= i.owner_->count();
+    }
+
+   private:
+    friend class Batches;
+    Iterator(const Batches& owner, std::shared_ptr<const std::vector<Index>> order)
+        : owner_(&owner), order_(std::move(order)), number_(owner.first_batch_) {}
+
+    const Batches* owner_;
+    std::shared_ptr<const std::vector<Index>> order_;
+    Index number_;
+  };
+
+  Iterator begin() const;
+  std::default_sentinel_t end() const { return {}; }
+
+ private:
+  Dataset dataset_;
+  Index batch_size_;
+  Index rows_;  // in a pass
+  DType dtype_;
+  std::shared_ptr<const std::vector<Index>> order_;  // null when each pass draws its own
+  Rng* rng_ = nullptr;
+  Index first_batch_ = 0;
+};
+
+}  // namespace elk

@@ -1,0 +1,181 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <elk/base/format.hpp>
+#include <elk/io/atomic_file.hpp>
+
+namespace elk {
+
+namespace {
+
+std::string reason(int error) { return std::generic_category().message(error); }
+
+// The system would read a path only up to its first zero byte, and so another file than was asked for.
+void check_path(const char* operation, const std::string& path) {
+  if (path.empty()) fail<FileError>("[{}] the path is empty", operation);
+  if (path.find('\0') != std::string::npos)
+    fail<FileError>("[{}] {:?}: the path contains a zero byte", operation, path);
+}
+
+// "out/" of "out/model.safetensors", "" of "model.safetensors".
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+// What `path` names behind symbolic links, also where the last of them points to nothing yet.
+std::string resolved(const std::string& path) {
+  constexpr int most_links = 40;  // as Linux
+  std::string target = path;
+  for (int links = 0; links <= most_links; ++links) {
+    char link[PATH_MAX];
+    const ssize_t length = ::readlink(target.c_str(), link, sizeof link);
+    if (length < 0) return target;
+    const std::string next(link, static_cast<std::size_t>(length));
+    target = next.starts_with('/') ? next : folder_of(target) + next;
+  }
+  fail<FileError>("[write] {}: {}", path, reason(ELOOP));
+}
+
+struct Descriptor {
+  int number;
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+};
+
+int fsync_again(int descriptor) {
+  int result;
+  do result = ::fsync(descriptor);
+  while (result != 0 && errno == EINTR);
+  return result;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const std::string& path) : path_(path) {
+  check_path("write", path);
+  target_ = resolved(path);
+  struct stat old;
+  const bool exists = ::stat(target_.c_str(), &old) == 0;
+  const std::string folder = folder_of(target_);
+  const std::string name = target_.substr(folder.size());
+  if ((exists && S_ISDIR(old.st_mode)) || name.empty())
+    fail<FileError>("[write] {}: this is a folder", path_);
+  if (exists && !S_ISREG(old.st_mode)) {  // replacing /dev/null by a file would be a disaster
+    descriptor_ = ::open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (descriptor_ < 0) give_up("cannot open");
+    return;
+  }
+  // Replacing needs no right to the file itself, but who made it read-only does not expect it to change.
+  if (exists && ::faccessat(AT_FDCWD, target_.c_str(), W_OK, AT_EACCESS) != 0) give_up("cannot replace");
+
+  static std::atomic<unsigned> count{0};
+  constexpr std::size_t longest = 200;  // of at most 255 bytes, so that the ending fits
+  const mode_t mode = exists ? old.st_mode & 0777 : 0666;
+  do {  // a killed process with our number may have left a file behind
+    temporary_ = fmt::format("{}{}.tmp-{}-{}", folder, name.substr(0, longest), ::getpid(), count++);
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  } while (descriptor_ < 0 && errno == EEXIST);
+  if (descriptor_ < 0) {
+    temporary_.clear();
+    give_up(fmt::format("cannot create a file in {}", folder.empty() ? "the current folder" : folder));
+  }
+  if (exists) {
+    if (::fchown(descriptor_, old.st_uid, old.st_gid) != 0)
+      errno = 0;  // only root may; others own what they write
+    if (::fchmod(descriptor_, mode) != 0) give_up("cannot set its permissions");
+  }
+}
+
+AtomicFile::~AtomicFile() { discard(); }
+
+void AtomicFile::discard() {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
+  if (!temporary_.empty()) ::unlink(std::exchange(temporary_, {}).c_str());
+}
+
+void AtomicFile::give_up(std::string_view what) {
+  const int error = errno;
+  discard();
+  fail<FileError>("[write] {}: {}: {}", path_, what, reason(error));
+}
+
+void AtomicFile::write(std::string_view bytes) {
+  if (descriptor_ < 0) fail<FileError>("[write] {}: the file is already finished", path_);
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written == 0) errno = ENOSPC;
+    if (written <= 0) give_up("cannot write");
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void AtomicFile::commit() {
+  if (descriptor_ < 0) fail<FileError>("[write] {}: the file is already finished", path_);
+  const bool straight = temporary_.empty();
+  if (!straight && fsync_again(descriptor_) != 0) give_up("cannot write");
+  if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) give_up("cannot write");
+  if (straight) return;
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) give_up("cannot replace");
+  temporary_.clear();
+
+  // Only now does the name survive a loss of power. Some file systems cannot do this, and some folders may
+  // not be opened for reading; the file is in its place all the same.
+  const std::string folder = folder_of(target_);
+  const Descriptor opened{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (opened.number >= 0 && fsync_again(opened.number) != 0 && errno != EINVAL && errno != ENOTSUP)
+    give_up("written, but its folder could not be saved to the disk");
+}
+
+void write_file_atomically(const std::string& path, std::string_view bytes) {
+  AtomicFile file(path);
+  file.write(bytes);
+  file.commit();
+}
+
+std::string read_file(const std::string& path) {
+  check_path("read", path);
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+  struct stat status;
+  if (file.number < 0 || ::fstat(file.number, &status) != 0)
+    fail<FileError>("[read] {}: {}", path, reason(errno));
+  if (S_ISDIR(status.st_mode)) fail<FileError>("[read] {}: this is a folder", path);
+
+  // The size is a hint: a pipe and a file of /proc have none, and a file may grow. One byte more than it
+  // notices the end without growing the string.
+  std::string bytes;
+  std::size_t filled = 0;
+  try {
+    bytes.resize(std::max<std::size_t>(static_cast<std::size_t>(status.st_size) + 1, 4096));
+    for (;;) {
+      if (filled == bytes.size()) bytes.resize(2 * filled);
+      const ssize_t count = ::read(file.number, bytes.data() + filled, bytes.size() - filled);
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) fail<FileError>("[read] {}: {}", path, reason(errno));
+      if (count == 0) break;
+      filled += static_cast<std::size_t>(count);
+    }
+  } catch (const std::bad_alloc&) {
+    fail<FileError>("[read] {}: its {} bytes do not fit into memory", path,
+                    std::max<off_t>(status.st_size, 0));
+  } catch (const std::length_error&) {
+    fail<FileError>("[read] {}: its {} bytes do not fit into memory", path,
+                    std::max<off_t>(status.st_size, 0));
+  }
+  bytes.resize(filled);
+  return bytes;
+}
+
+}  // namespace elk

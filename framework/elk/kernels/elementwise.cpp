@@ -1,0 +1,112 @@
+#include <elk/kernels/views.hpp>
+// (the line above must come first)
+#include <atomic>
+
+#include <elk/kernels/kernels.hpp>
+#include <elk/kernels/zip.hpp>
+
+namespace elk::kernels {
+
+namespace {
+
+std::atomic<bool> reference_only{false};
+
+// y = f(x), where f maps an xtensor expression to an expression of the same element type.
+template <class F>
+Tensor map(const char* operation, const Tensor& x, F f, std::int64_t flops_each = 1) {
+  return for_float(operation, x.dtype(), [&]<class T>() {
+    Tensor y = empty(x.shape(), x.dtype());
+    xt::noalias(flat_out<T>(y)) = f(flat<T>(x));
+    count_flops(flops_each * x.size());
+    return y;
+  });
+}
+
+}  // namespace
+
+void set_reference(bool on) { reference_only = on; }
+bool reference() { return reference_only.load(std::memory_order_relaxed); }
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  return zip("add", a, b, [](const auto& u, const auto& v) { return u + v; });
+}
+Tensor sub(const Tensor& a, const Tensor& b) {
+  return zip("sub", a, b, [](const auto& u, const auto& v) { return u - v; });
+}
+Tensor mul(const Tensor& a, const Tensor& b) {
+  return zip("mul", a, b, [](const auto& u, const auto& v) { return u * v; });
+}
+Tensor div(const Tensor& a, const Tensor& b) {
+  return zip("div", a, b, [](const auto& u, const auto& v) { return u / v; });
+}
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  // Not xt::maximum, which drops NaN.
+  const auto larger = [](auto u, auto v) { return (u > v || u != u) ? u : v; };
+  return zip("maximum", a, b,
+             [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(larger, u, v); });
+}
+
+Tensor neg(const Tensor& x) {
+  return map("neg", x, [](const auto& v) { return -v; });
+}
+Tensor square(const Tensor& x) {
+  return map("square", x, [](const auto& v) { return v * v; });
+}
+Tensor sqrt(const Tensor& x) {
+  return map("sqrt", x, [](const auto& v) { return xt::sqrt(v); });
+}
+Tensor exp(const Tensor& x) {
+  return map("exp", x, [](const auto& v) { return xt::exp(v); });
+}
+Tensor log(const Tensor& x) {
+  return map("log", x, [](const auto& v) { return xt::log(v); });
+}
+Tensor abs(const Tensor& x) {
+  return map("abs", x, [](const auto& v) { return xt::abs(v); });
+}
+Tensor sign(const Tensor& x) {
+  const auto sign = [](auto v) { return v > 0 ? decltype(v)(1) : v < 0 ? decltype(v)(-1) : v * 0; };
+  return map("sign", x, [&](const auto& v) { return xt::make_lambda_xfunction(sign, v); });
+}
+Tensor sigmoid(const Tensor& x) {
+  // For large negative x the exponential overflows to infinity, and the quotient is the right 0.
+  const auto sigmoid = [](auto v) { return decltype(v)(1) / (decltype(v)(1) + std::exp(-v)); };
+  return map(
+      "sigmoid", x, [&](const auto& v) { return xt::make_lambda_xfunction(sigmoid, v); }, 4);
+}
+Tensor tanh(const Tensor& x) {
+  return map("tanh", x, [](const auto& v) { return xt::tanh(v); });
+}
+Tensor clamp(const Tensor& x, double low, double high) {
+  if (!(low <= high)) fail<ValueError>("[clamp] expected low <= high, got {} and {}", low, high);
+  const auto clamp = [low, high](auto v) {  // comparisons with NaN are false: NaN stays NaN
+    using T = decltype(v);
+    const T a = static_cast<T>(low), b = static_cast<T>(high);
+    const T raised = v < a ? a : v;
+    return raised > b ? b : raised;
+  };
+  return map("clamp", x, [&](const auto& v) { return xt::make_lambda_xfunction(clamp, v); });
+}
+Tensor leaky_relu(const Tensor& x, double slope) {
+  const auto bend = [slope](auto v) {  // slope 0 apart: 0 * -inf is NaN
+    using T = decltype(v);
+    const T below = slope == 0 ? T(0) : static_cast<T>(slope) * v;
+    return v < 0 ? below : v;
+  };
+  const char* operation = slope == 0 ? "relu" : "leaky_relu";
+  return map(operation, x, [&](const auto& v) { return xt::make_lambda_xfunction(bend, v); });
+}
+
+Tensor gate(const Tensor& v, const Tensor& x, double slope) {
+  check_same_dtype("gate", v, x);
+  check_same_shape("gate", v, x);
+  const auto pass = [slope](auto value, auto by) {
+    using T = decltype(value);
+    const T below = slope == 0 ? T(0) : static_cast<T>(slope) * value;
+    return by > 0 ? value : below;
+  };
+  return zip("gate", v, x,
+             [&](const auto& a, const auto& b) { return xt::make_lambda_xfunction(pass, a, b); });
+}
+
+}  // namespace elk::kernels

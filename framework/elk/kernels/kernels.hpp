@@ -1,0 +1,76 @@
+// The computations under the operations: no tape, no gradients. Every kernel checks its arguments, throws
+// with the name of the operation, counts its FLOPs and returns a new tensor. Floating-point kernels take f32
+// and f64.
+//
+// The general form of a kernel is an xtensor expression and works for any rank. Where a measured gain asks
+// for it, a loop for the common shapes stands beside it; `set_reference(true)` switches those off, so that
+// tests can compare.
+#pragma once
+
+#include <elk/tensor/tensor.hpp>
+
+namespace elk::kernels {
+
+/// Makes every kernel take its general form (for the whole process; for tests).
+void set_reference(bool on);
+bool reference();
+
+// Element by element. Binary ones broadcast.
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);
+Tensor maximum(const Tensor& a, const Tensor& b);  // NaN if either is
+Tensor neg(const Tensor& x);
+Tensor square(const Tensor& x);
+Tensor sqrt(const Tensor& x);
+Tensor exp(const Tensor& x);
+Tensor log(const Tensor& x);
+Tensor abs(const Tensor& x);
+Tensor sign(const Tensor& x);
+Tensor sigmoid(const Tensor& x);
+Tensor tanh(const Tensor& x);
+Tensor clamp(const Tensor& x, double low, double high);
+Tensor leaky_relu(const Tensor& x, double slope);             // x < 0 ? slope * x : x
+Tensor gate(const Tensor& v, const Tensor& x, double slope);  // x > 0 ? v : slope * v; shapes must be equal
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+enum class Comparison { equal, not_equal, less, less_equal, greater, greater_equal };
+Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b);  // u8, 1 where true
+
+// Over axes. Sums are accumulated in f64 (integers: in i64) in a fixed order.
+Tensor sum(const Tensor& x, const Axes& axes, bool keep_dims);
+Tensor max(const Tensor& x, const Axes& axes, bool keep_dims);  // NaN if any is
+Tensor argmax(const Tensor& x, int axis);  // i64; the first of equals; NaN counts as largest
+Shape reduced_shape(const char* operation, const Shape& shape, const Axes& axes, bool keep_dims);
+
+// Over one axis.
+Tensor softmax(const Tensor& x, int axis);
+Tensor log_softmax(const Tensor& x, int axis);
+/// Mean over rows of logsumexp(z) - z[label]; logits (N, C), labels i64 (N); shape ().
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+
+// Moving and converting.
+Tensor cast(const Tensor& x, DType dtype);
+Tensor broadcast_to(const Tensor& x, const Shape& shape);
+Tensor transpose(const Tensor& x);  // swaps the last two axes
+Tensor take_rows(const Tensor& x, const Tensor& rows);
+Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count);
+Tensor one_hot(const Tensor& labels, Index classes, DType dtype);
+
+// Matrix products of (m, k) and (k, n), either read as its transpose; `bias` (n) may be undefined.
+Tensor matmul(const char* operation, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
+              const Tensor& bias = {});
+
+// In place, for optimizers: the first arguments must be solely owned.
+void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr, double momentum,
+                bool nesterov, double weight_decay);
+void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
+                 double beta1, double beta2, double epsilon, double weight_decay, std::int64_t step);
+void add_in_place(Tensor& x, const Tensor& y);
+void scale_in_place(Tensor& x, double factor);
+
+/// Whether every element is finite (integers always are).
+bool all_finite(const Tensor& x);
+
+}  // namespace elk::kernels

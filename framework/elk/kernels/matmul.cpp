@@ -1,0 +1,88 @@
+#include <elk/kernels/views.hpp>
+// (the line above must come first)
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include <xflens/cxxblas/cxxblas.cxx>
+#include <xtensor-blas/xblas_config.hpp>
+
+#include <elk/base/parallel.hpp>
+#include <elk/kernels/kernels.hpp>
+
+// Present in OpenBLAS alone. Our blocks are the unit of parallelism, so the library's own threads stay out.
+extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
+
+namespace elk::kernels {
+
+namespace {
+
+// C (m, n) += op(A) op(B), or = when `overwrite`; row-major, leading dimensions as stored.
+template <class T>
+void gemm(bool ta, bool tb, Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
+          bool overwrite, T* c, Index ldc) {
+  const auto op = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
+  const auto i = [](Index size) { return static_cast<int>(size); };
+  cxxblas::gemm<int>(cxxblas::RowMajor, op(ta), op(tb), i(m), i(n), i(k), T(1), a, i(lda), b, i(ldb),
+                     overwrite ? T(0) : T(1), c, i(ldc));
+}
+
+// The result is cut along its longer side into blocks of at least this many multiply-adds, each done by one
+// thread: less is not worth waking another. The cut depends on the shapes alone, so the bits do not depend on
+// the threads.
+constexpr Index block_multiply_adds = 4'000'000;
+constexpr Index block_multiple = 64;
+
+Index block_length(Index m, Index n, Index k) {
+  const Index longer = std::max(m, n), slice = std::max<Index>(1, std::min(m, n) * k);
+  const Index wanted = (block_multiply_adds + slice - 1) / slice;
+  return std::min(longer, (wanted + block_multiple - 1) / block_multiple * block_multiple);
+}
+
+}  // namespace
+
+Tensor matmul(const char* operation, const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
+  check_same_dtype(operation, a, b);
+  if (a.rank() != 2 || b.rank() != 2)
+    fail<ShapeError>("[{}] expected two matrices, got {} x {}", operation, a.shape(), b.shape());
+  const Index m = a.size(ta ? 1 : 0), k = a.size(ta ? 0 : 1), n = b.size(tb ? 0 : 1);
+  if (b.size(tb ? 1 : 0) != k)
+    fail<ShapeError>("[{}] inner sizes differ: {} x {}", operation, a.shape(), b.shape());
+  if (std::max({m, n, k}) > std::numeric_limits<int>::max())
+    fail<ShapeError>("[{}] BLAS takes sizes below 2^31, got {} x {}", operation, a.shape(), b.shape());
+  if (bias.defined()) {
+    check_same_dtype(operation, a, bias);
+    if (bias.shape() != Shape{n})
+      fail<ShapeError>("[{}] expected a bias ({}), got {}", operation, n, bias.shape());
+  }
+  static const bool single_threaded = [] {
+    if (openblas_set_num_threads) openblas_set_num_threads(1);
+    return true;
+  }();
+  (void)single_threaded;
+
+  return for_float(operation, a.dtype(), [&]<class T>() {
+    Tensor y = empty({m, n}, a.dtype());
+    count_flops(2 * m * n * k + (bias.defined() ? m * n : 0));
+    if (y.size() == 0) return y;
+    T* out = writable<T>(y);
+    if (bias.defined())
+      for (Index i = 0; i < m; ++i) std::copy_n(readable<T>(bias), n, out + i * n);
+    else if (k == 0)
+      std::fill_n(out, y.size(), T(0));
+    if (k == 0) return y;
+    const T *x = readable<T>(a), *w = readable<T>(b);
+    const Index lda = a.size(1), ldb = b.size(1), length = block_length(m, n, k), longer = std::max(m, n);
+    parallel_for((longer + length - 1) / length, [&](Index block) {
+      const Index begin = block * length, count = std::min(length, longer - begin);
+      if (n >= m)
+        gemm(ta, tb, m, count, k, x, lda, w + begin * (tb ? ldb : 1), ldb, !bias.defined(), out + begin, n);
+      else
+        gemm(ta, tb, count, n, k, x + begin * (ta ? 1 : lda), lda, w, ldb, !bias.defined(), out + begin * n,
+             n);
+    });
+    return y;
+  });
+}
+
+}  // namespace elk::kernels

@@ -1,0 +1,162 @@
+#include <elk/kernels/views.hpp>
+// (the line above must come first)
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include <xtensor/xbroadcast.hpp>
+#include <xtensor/xmanipulation.hpp>
+
+#include <elk/kernels/kernels.hpp>
+
+namespace elk::kernels {
+
+namespace {
+
+template <class Out, class In>
+void convert(const In* in, Out* out, Index n) {
+  for (Index i = 0; i < n; ++i) {
+    if constexpr (std::is_integral_v<Out> && (std::is_floating_point_v<In> || sizeof(In) > sizeof(Out))) {
+      // 2^63 is the first double that i64 does not hold.
+      constexpr double low = sizeof(Out) == 8 ? -9223372036854775808.0 : 0,
+                       end = sizeof(Out) == 8 ? 9223372036854775808.0 : 256;
+      const double value = std::trunc(static_cast<double>(in[i]));
+      if (!(value >= low && value < end)) fail<ValueError>("[cast] {} does not fit {}", in[i], dtype_of<Out>);
+    }
+    out[i] = static_cast<Out>(in[i]);
+  }
+}
+
+// Rows of x, whose indices are checked here: x (N, ...), rows i64 (R).
+Index row_size(const char* operation, const Tensor& x, const Tensor& rows, Index count) {
+  if (x.rank() == 0) fail<ShapeError>("[{}] a scalar has no rows", operation);
+  if (rows.dtype() != i64 || rows.rank() != 1)
+    fail<DTypeError>("[{}] expected rows as i64 (R), got {} {}", operation, rows.dtype(), rows.shape());
+  for (const Index row : rows.data<std::int64_t>())
+    if (row < 0 || row >= count)
+      fail<IndexError>("[{}] row {} is outside 0 to {}", operation, row, count - 1);
+  Index size = 1;
+  for (int i = 1; i < x.rank(); ++i) size *= x.size(i);
+  return size;
+}
+
+Shape with_rows(Shape shape, Index rows) {
+  shape[0] = rows;
+  return shape;
+}
+
+}  // namespace
+
+Tensor cast(const Tensor& x, DType dtype) {
+  Tensor y = empty(x.shape(), dtype);
+  for_any(x.dtype(), [&]<class In>() {
+    for_any(dtype, [&]<class Out>() { convert(readable<In>(x), writable<Out>(y), x.size()); });
+  });
+  return y;
+}
+
+Tensor broadcast_to(const Tensor& x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  if (broadcast("broadcast_to", x.shape(), shape) != shape)
+    fail<ShapeError>("[broadcast_to] {} does not stretch to {}", x.shape(), shape);
+  return for_any(x.dtype(), [&]<class T>() {
+    Tensor y = empty(shape, x.dtype());
+    if (y.size() == 0) return y;
+    if (x.size() == 1) {
+      std::fill_n(writable<T>(y), y.size(), *readable<T>(x));
+      return y;
+    }
+    const std::vector<std::size_t> sizes(shape.begin(), shape.end());
+    xt::noalias(array_out<T>(y)) = xt::broadcast(array<T>(x), sizes);
+    return y;
+  });
+}
+
+Tensor transpose(const Tensor& x) {
+  if (x.rank() < 2) fail<ShapeError>("[transpose] expected at least two axes, got {}", x.shape());
+  Shape shape = x.shape();
+  std::swap(shape[-1], shape[-2]);
+  return for_any(x.dtype(), [&]<class T>() {
+    Tensor y = empty(shape, x.dtype());
+    const Index rows = x.size(-2), columns = x.size(-1), matrix = rows * columns;
+    if (y.size() == 0) return y;
+    if (reference()) {
+      std::vector<std::size_t> axes(static_cast<std::size_t>(x.rank()));
+      for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = i;
+      std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
+      xt::noalias(array_out<T>(y)) = xt::transpose(array<T>(x), axes);
+      return y;
+    }
+    constexpr Index block = 16;  // a block of each side stays in the first-level cache
+    for (Index m = 0; m < x.size(); m += matrix) {
+      const T* in = readable<T>(x) + m;
+      T* out = writable<T>(y) + m;
+      for (Index i0 = 0; i0 < rows; i0 += block)
+        for (Index j0 = 0; j0 < columns; j0 += block)
+          for (Index i = i0; i < std::min(i0 + block, rows); ++i)
+            for (Index j = j0; j < std::min(j0 + block, columns); ++j)
+              out[j * rows + i] = in[i * columns + j];
+    }
+    return y;
+  });
+}
+
+Tensor take_rows(const Tensor& x, const Tensor& rows) {
+  const Index size = row_size("take_rows", x, rows, x.rank() > 0 ? x.size(0) : 0);
+  Tensor y = empty(with_rows(x.shape(), rows.size()), x.dtype());
+  const std::size_t bytes = static_cast<std::size_t>(size) * byte_size(x.dtype());
+  auto* out = writable<std::byte>(y);
+  for (const Index row : rows.data<std::int64_t>()) {
+    std::memcpy(out, readable<std::byte>(x) + static_cast<std::size_t>(row) * bytes, bytes);
+    out += bytes;
+  }
+  return y;
+}
+
+Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count) {
+  const Index size = row_size("scatter_add_rows", x, rows, count);
+  if (x.size(0) != rows.size())
+    fail<ShapeError>("[scatter_add_rows] {} has other than {} rows", x.shape(), rows.size());
+  return for_float("scatter_add_rows", x.dtype(), [&]<class T>() {
+    Tensor y = zeros(with_rows(x.shape(), count), x.dtype());
+    const T* in = readable<T>(x);
+    for (const Index row : rows.data<std::int64_t>()) {
+      T* out = writable<T>(y) + row * size;
+      for (Index j = 0; j < size; ++j) out[j] += in[j];
+      in += size;
+    }
+    count_flops(x.size());
+    return y;
+  });
+}
+
+Tensor one_hot(const Tensor& labels, Index classes, DType dtype) {
+  if (labels.dtype() != i64) fail<DTypeError>("[one_hot] expected labels of i64, got {}", labels.dtype());
+  if (classes < 1) fail<ValueError>("[one_hot] expected at least one class, got {}", classes);
+  Shape shape = labels.shape();
+  shape.push_back(classes);
+  return for_any(dtype, [&]<class T>() {
+    Tensor y = zeros(shape, dtype);
+    T* out = writable<T>(y);
+    for (const Index label : labels.data<std::int64_t>()) {
+      if (label < 0 || label >= classes)
+        fail<IndexError>("[one_hot] label {} is outside 0 to {}", label, classes - 1);
+      out[label] = T(1);
+      out += classes;
+    }
+    return y;
+  });
+}
+
+bool all_finite(const Tensor& x) {
+  if (!is_float(x.dtype())) return true;
+  return for_float("all_finite", x.dtype(), [&]<class T>() {
+    const T* in = readable<T>(x);
+    T sum = 0;  // v - v is 0 for a finite v and NaN otherwise, and NaN stays in the sum
+    for (Index i = 0; i < x.size(); ++i) sum += in[i] - in[i];
+    return sum == 0;
+  });
+}
+
+}  // namespace elk::kernels

@@ -1,0 +1,171 @@
+#include <elk/kernels/views.hpp>
+// (the line above must come first)
+#include <limits>
+
+#include <xtensor/xreducer.hpp>
+
+#include <elk/kernels/kernels.hpp>
+
+namespace elk::kernels {
+
+namespace {
+
+std::vector<std::size_t> axis_list(const char* operation, const Shape& shape, const Axes& axes) {
+  const auto reduced = axes.of(operation, shape);
+  std::vector<std::size_t> list;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(shape.rank()); ++i)
+    if (reduced[i]) list.push_back(i);
+  return list;
+}
+
+// A shape seen as (outer, n, inner), where the middle is reduced. Any reduction over neighbouring axes is one
+// of these.
+struct Split {
+  Index outer = 1, n = 1, inner = 1;
+  bool exists = true;
+};
+
+Split split(const Shape& shape, const std::vector<std::size_t>& axes) {
+  Split s;
+  if (axes.empty()) return {shape.size(), 1, 1, true};
+  const auto first = static_cast<int>(axes.front()), last = static_cast<int>(axes.back());
+  s.exists = last - first + 1 == static_cast<int>(axes.size());
+  for (int i = 0; i < shape.rank(); ++i) (i < first ? s.outer : i <= last ? s.n : s.inner) *= shape[i];
+  return s;
+}
+
+// A contiguous sum in a fixed order: eight running sums side by side, so that the compiler can use vectors.
+template <class Sum, class T>
+Sum sum_of(const T* x, Index n) {
+  constexpr Index lanes = 8;
+  Sum part[lanes] = {};
+  Index i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (Index lane = 0; lane < lanes; ++lane) part[lane] += static_cast<Sum>(x[i + lane]);
+  for (; i < n; ++i) part[i % lanes] += static_cast<Sum>(x[i]);
+  return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
+}
+
+template <class Out, class Sum, class T>
+void sum_split(const T* x, Out* y, const Split& s) {
+  if (s.inner == 1) {
+    for (Index i = 0; i < s.outer; ++i) y[i] = static_cast<Out>(sum_of<Sum>(x + i * s.n, s.n));
+    return;
+  }
+  std::vector<Sum> total(static_cast<std::size_t>(s.inner));
+  for (Index i = 0; i < s.outer; ++i) {
+    std::fill(total.begin(), total.end(), Sum(0));
+    for (Index k = 0; k < s.n; ++k) {
+      const T* row = x + (i * s.n + k) * s.inner;
+      Sum* t = total.data();
+      for (Index j = 0; j < s.inner; ++j) t[j] += static_cast<Sum>(row[j]);
+    }
+    for (Index j = 0; j < s.inner; ++j)
+      y[i * s.inner + j] = static_cast<Out>(total[static_cast<std::size_t>(j)]);
+  }
+}
+
+struct LargerOrNaN {
+  template <class T>
+  T operator()(T a, T b) const {
+    return (a > b || a != a) ? a : b;
+  }
+};
+
+}  // namespace
+
+Shape reduced_shape(const char* operation, const Shape& shape, const Axes& axes, bool keep_dims) {
+  const auto reduced = axes.of(operation, shape);
+  Shape result;
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (!reduced[static_cast<std::size_t>(i)])
+      result.push_back(shape[i]);
+    else if (keep_dims)
+      result.push_back(1);
+  }
+  return result;
+}
+
+Tensor sum(const Tensor& x, const Axes& axes, bool keep_dims) {
+  const auto list = axis_list("sum", x.shape(), axes);
+  const Shape shape = reduced_shape("sum", x.shape(), axes, keep_dims);
+  return for_any(x.dtype(), [&]<class T>() {
+    using Sum = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
+    using Out = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
+    Tensor y = empty(shape, dtype_of<Out>);
+    const Split s = split(x.shape(), list);
+    if (s.exists && !reference())
+      sum_split<Out, Sum>(readable<T>(x), writable<Out>(y), s);
+    else if (list.empty())
+      xt::noalias(flat_out<Out>(y)) = xt::cast<Out>(flat<T>(x));
+    else {
+      const auto total = xt::eval(xt::sum<Sum>(array<T>(x), list, xt::evaluation_strategy::immediate));
+      xt::noalias(flat_out<Out>(y)) = xt::cast<Out>(flat(total.data(), y.size()));
+    }
+    count_flops(x.size());
+    return y;
+  });
+}
+
+Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {
+  const auto list = axis_list("max", x.shape(), axes);
+  const Shape shape = reduced_shape("max", x.shape(), axes, keep_dims);
+  if (x.size() == 0 && shape.size() > 0)
+    fail<ShapeError>("[max] shape {} has no elements to choose from", x.shape());
+  return for_float("max", x.dtype(), [&]<class T>() {
+    Tensor y = empty(shape, x.dtype());
+    const Split s = split(x.shape(), list);
+    if (s.exists && !reference()) {
+      const T* in = readable<T>(x);
+      T* out = writable<T>(y);
+      for (Index i = 0; i < s.outer; ++i)
+        for (Index j = 0; j < s.inner; ++j) {
+          const T* column = in + i * s.n * s.inner + j;
+          T top = column[0];
+          for (Index k = 1; k < s.n; ++k) top = LargerOrNaN()(top, column[k * s.inner]);
+          out[i * s.inner + j] = top;
+        }
+    } else if (list.empty() || y.size() == 0) {
+      xt::noalias(flat_out<T>(y)) = flat<T>(x);
+    } else {
+      const auto larger =
+          xt::make_xreducer_functor(LargerOrNaN(), xt::const_value<T>(-std::numeric_limits<T>::infinity()));
+      const auto top = xt::eval(xt::reduce(larger, array<T>(x), list, xt::evaluation_strategy::immediate));
+      xt::noalias(flat_out<T>(y)) = flat(top.data(), y.size());
+    }
+    count_flops(x.size());
+    return y;
+  });
+}
+
+// A loop and not xt::argmax, which returns the argmin of a 1-D tensor before xtensor 0.25.
+Tensor argmax(const Tensor& x, int axis) {
+  const auto list = axis_list("argmax", x.shape(), axis);
+  const Shape shape = reduced_shape("argmax", x.shape(), axis, false);
+  if (x.size() == 0 && shape.size() > 0)
+    fail<ShapeError>("[argmax] shape {} has no elements to choose from", x.shape());
+  return for_any(x.dtype(), [&]<class T>() {
+    Tensor y = empty(shape, i64);
+    const Split s = split(x.shape(), list);
+    const T* in = readable<T>(x);
+    auto* out = writable<std::int64_t>(y);
+    for (Index i = 0; i < s.outer; ++i)
+      for (Index j = 0; j < s.inner; ++j) {
+        const T* column = in + i * s.n * s.inner + j;
+        Index best = 0;
+        T top = column[0];
+        for (Index k = 1; k < s.n && top == top; ++k) {
+          const T value = column[k * s.inner];
+          if (value > top || value != value) {
+            top = value;
+            best = k;
+          }
+        }
+        out[i * s.inner + j] = best;
+      }
+    count_flops(x.size());
+    return y;
+  });
+}
+
+}  // namespace elk::kernels

@@ -1,0 +1,87 @@
+#include <elk/kernels/views.hpp>
+// (the line above must come first)
+#include <cmath>
+
+#include <elk/kernels/kernels.hpp>
+
+namespace elk::kernels {
+
+namespace {
+
+void check_update(const char* operation, const Tensor& x, const Tensor& y) {
+  check_same_dtype(operation, x, y);
+  check_same_shape(operation, x, y);
+}
+
+}  // namespace
+
+void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr_, double momentum_,
+                bool nesterov, double weight_decay) {
+  check_update("sgd", weight, gradient);
+  for_float("sgd", weight.dtype(), [&]<class T>() {
+    const Index n = weight.size();
+    const T lr = static_cast<T>(lr_), momentum = static_cast<T>(momentum_),
+            decay = static_cast<T>(weight_decay);
+    const T* g = readable<T>(gradient);
+    T* w = writable<T>(weight);
+    if (momentum == 0 && decay == 0) {
+      for (Index i = 0; i < n; ++i) w[i] -= lr * g[i];
+      count_flops(2 * n);
+    } else if (momentum == 0) {
+      for (Index i = 0; i < n; ++i) w[i] -= lr * (g[i] + decay * w[i]);
+      count_flops(4 * n);
+    } else {
+      check_update("sgd", weight, velocity);
+      T* v = writable<T>(velocity);
+      for (Index i = 0; i < n; ++i) {
+        const T d = g[i] + decay * w[i];
+        v[i] = momentum * v[i] + d;
+        w[i] -= lr * (nesterov ? d + momentum * v[i] : v[i]);
+      }
+      count_flops((nesterov ? 8 : 6) * n);
+    }
+  });
+}
+
+void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
+                 double beta1, double beta2, double epsilon_, double weight_decay, std::int64_t step) {
+  check_update("adam", weight, gradient);
+  check_update("adam", weight, mean);
+  check_update("adam", weight, square);
+  for_float("adam", weight.dtype(), [&]<class T>() {
+    const Index n = weight.size();
+    const auto t = static_cast<double>(step);
+    // The bias corrections of both moments, folded into the rate and the root.
+    const T rate = static_cast<T>(lr / (1 - std::pow(beta1, t)));
+    const T root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t)));
+    const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2), epsilon = static_cast<T>(epsilon_);
+    const T c1 = static_cast<T>(1 - beta1), c2 = static_cast<T>(1 - beta2),
+            decay = static_cast<T>(weight_decay);
+    const T* g = readable<T>(gradient);
+    T *w = writable<T>(weight), *m = writable<T>(mean), *v = writable<T>(square);
+    for (Index i = 0; i < n; ++i) {
+      const T d = g[i] + decay * w[i];
+      m[i] = b1 * m[i] + c1 * d;
+      v[i] = b2 * v[i] + c2 * d * d;
+      w[i] -= rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
+    }
+    count_flops(14 * n);
+  });
+}
+
+void add_in_place(Tensor& x, const Tensor& y) {
+  check_update("add", x, y);
+  for_float("add", x.dtype(), [&]<class T>() {
+    xt::noalias(flat_out<T>(x)) += flat<T>(y);
+    count_flops(x.size());
+  });
+}
+
+void scale_in_place(Tensor& x, double factor) {
+  for_float("scale", x.dtype(), [&]<class T>() {
+    xt::noalias(flat_out<T>(x)) *= static_cast<T>(factor);
+    count_flops(x.size());
+  });
+}
+
+}  // namespace elk::kernels

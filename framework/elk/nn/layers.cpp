@@ -1,0 +1,50 @@
+#include <elk/base/format.hpp>
+#include <elk/nn/layers.hpp>
+#include <elk/ops/activation.hpp>
+#include <elk/ops/linalg.hpp>
+
+namespace elk::nn {
+
+Linear::Linear(Index in, Index out, Rng& rng, const Options& options)
+    : weight_(initial_weight(in, out, options.init, rng, options.dtype)) {
+  if (options.bias) bias_.emplace_back(zeros({out}, options.dtype));
+}
+
+Tensor Linear::forward(const Tensor& x) const {
+  const Index in = weight_.shape()[1];
+  if (x.rank() != 2 || x.size(1) != in)
+    fail<ShapeError>("[{}] expected x (N, {}), got {}", describe(), in, x.shape());
+  return linear(x, weight_, bias_.empty() ? Tensor() : bias_.front().value());
+}
+
+void Linear::fields(Fields& f) {
+  f("weight", weight_);
+  if (!bias_.empty()) f("bias", bias_.front());
+}
+
+std::string Linear::describe() const {
+  return fmt::format("Linear({}, {}{})", weight_.shape()[1], weight_.shape()[0],
+                     bias_.empty() ? ", no bias" : "");
+}
+
+const Parameter& Linear::bias() const {
+  if (bias_.empty()) fail<ValueError>("[{}] this layer was made without a bias", describe());
+  return bias_.front();
+}
+
+Tensor ReLU::forward(const Tensor& x) const { return relu(x); }
+
+Tensor LeakyReLU::forward(const Tensor& x) const { return leaky_relu(x, slope_); }
+std::string LeakyReLU::describe() const { return fmt::format("LeakyReLU({})", slope_); }
+
+Tensor Sigmoid::forward(const Tensor& x) const { return sigmoid(x); }
+Tensor Tanh::forward(const Tensor& x) const { return tanh(x); }
+Tensor Softmax::forward(const Tensor& x) const { return softmax(x); }
+
+Dropout::Dropout(double p) : p_(p) {
+  if (!(p >= 0 && p < 1)) fail<ValueError>("[dropout] expected a probability from 0 to below 1, got {}", p);
+}
+Tensor Dropout::forward(const Tensor& x) const { return dropout(x, p_); }
+std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
+
+}  // namespace elk::nn

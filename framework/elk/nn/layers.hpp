@@ -1,0 +1,94 @@
+// The layers an MLP is made of.
+#pragma once
+
+#include <functional>
+
+#include <elk/nn/init.hpp>
+#include <elk/nn/module.hpp>
+
+namespace elk::nn {
+
+/// y = x weightᵀ + bias: x (N, in), weight (out, in), bias (out), y (N, out). The bias starts at 0.
+class Linear : public Module {
+ public:
+  struct Options {
+    Init init = Init::he;
+    bool bias = true;
+    DType dtype = f32;
+  };
+  Linear(Index in, Index out, Rng& rng, const Options& options);
+  Linear(Index in, Index out, Rng& rng) : Linear(in, out, rng, Options()) {}
+
+  Tensor forward(const Tensor& x) const override;
+  void fields(Fields& f) override;
+  std::string describe() const override;
+
+  const Parameter& weight() const { return weight_; }
+  /// Throws ValueError for a layer made without one.
+  const Parameter& bias() const;
+
+ private:
+  Parameter weight_;
+  std::vector<Parameter> bias_;  // one or none
+};
+
+class ReLU : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "ReLU"; }
+};
+
+class LeakyReLU : public Module {
+ public:
+  explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override;
+
+ private:
+  double slope_;
+};
+
+class Sigmoid : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "Sigmoid"; }
+};
+
+class Tanh : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "Tanh"; }
+};
+
+/// Over the last axis. For probabilities; a loss such as cross_entropy takes the logits before it.
+class Softmax : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "Softmax"; }
+};
+
+/// See elk::dropout: active on a training tape only.
+class Dropout : public Module {
+ public:
+  explicit Dropout(double p);
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override;
+
+ private:
+  double p_;
+};
+
+/// Any function of one tensor as a layer without parameters: Function("softsign", softsign).
+class Function : public Module {
+ public:
+  Function(std::string name, std::function<Tensor(const Tensor&)> function)
+      : name_(std::move(name)), function_(std::move(function)) {}
+  Tensor forward(const Tensor& x) const override { return function_(x); }
+  std::string describe() const override { return name_; }
+
+ private:
+  std::string name_;
+  std::function<Tensor(const Tensor&)> function_;
+};
+
+}  // namespace elk::nn

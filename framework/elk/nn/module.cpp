@@ -1,0 +1,139 @@
+#include <algorithm>
+#include <functional>
+
+#include <elk/base/format.hpp>
+#include <elk/nn/module.hpp>
+#include <elk/ops/shape.hpp>
+#include <elk/tensor/storage.hpp>
+
+namespace elk::nn {
+
+namespace {
+
+// Visits every field below `module`, depth first, as (dotted name, field).
+void walk(const Module& module, const std::string& prefix,
+          const std::function<void(const std::string&, const Fields::Field&)>& visit) {
+  Fields fields;
+  const_cast<Module&>(module).fields(fields);  // lists members; what is done with them is the caller's affair
+  for (const Fields::Field& field : fields.list()) {
+    const std::string name = prefix + field.name;
+    visit(name, field);
+    if (field.module != nullptr) walk(*field.module, name + ".", visit);
+  }
+}
+
+// A parameter or a buffer.
+struct Leaf {
+  std::string name;
+  Parameter* parameter;
+  Tensor* buffer;
+  const Tensor& value() const { return parameter != nullptr ? parameter->value() : *buffer; }
+};
+
+// Every leaf once: a slot or buffer listed again (tied weights) is known by its first name.
+std::vector<Leaf> leaves(const Module& module) {
+  std::vector<Leaf> list;
+  walk(module, "", [&](const std::string& name, const Fields::Field& field) {
+    if (field.module != nullptr) return;
+    const bool seen = std::any_of(list.begin(), list.end(), [&](const Leaf& leaf) {
+      return field.buffer != nullptr
+                 ? leaf.buffer == field.buffer
+                 : leaf.parameter != nullptr && leaf.parameter->slot() == field.parameter->slot();
+    });
+    if (!seen) list.push_back({name, field.parameter, field.buffer});
+  });
+  return list;
+}
+
+}  // namespace
+
+Fields& Fields::add(Field field) {
+  if (field.name.empty() || field.name.find('.') != std::string::npos)
+    fail<ValueError>("[fields] a name must not be empty or hold a dot, got \"{}\"", field.name);
+  for (const Field& other : list_)
+    if (other.name == field.name) fail<ValueError>("[fields] the name \"{}\" is used twice", field.name);
+  list_.push_back(std::move(field));
+  return *this;
+}
+
+Tensor Module::operator()(const Tensor& x) const {
+  const Scope scope(this);
+  return forward(x);
+}
+
+Tensor Module::forward(const Tensor&) const {
+  fail<Error>("[{}] this module has no forward() of one tensor", describe());
+}
+
+std::vector<NamedSlot> Module::parameters() const {
+  std::vector<NamedSlot> list;
+  for (const Leaf& leaf : leaves(*this))
+    if (leaf.parameter != nullptr) list.push_back({leaf.name, leaf.parameter->slot()});
+  return list;
+}
+
+Index Module::parameter_count() const {
+  Index count = 0;
+  for (const NamedSlot& parameter : parameters()) count += parameter.slot->value.size();
+  return count;
+}
+
+State Module::state() const {
+  State state;
+  // A handle of its own: a kept state is a plain value, which no tape watches.
+  for (const Leaf& leaf : leaves(*this))
+    state.push_back({leaf.name, detail::with_shape(leaf.value(), leaf.value().shape())});
+  return state;
+}
+
+void Module::load_state(const State& state) {
+  const std::vector<Leaf> list = leaves(*this);
+  std::vector<Tensor> values;
+  for (const Leaf& leaf : list) {
+    const auto named = [&](const NamedTensor& item) { return item.name == leaf.name; };
+    const auto at = std::find_if(state.begin(), state.end(), named);
+    if (at == state.end()) fail<ValueError>("[load_state] \"{}\" is missing", leaf.name);
+    const Tensor &now = leaf.value(), &next = at->value;
+    if (next.shape() != now.shape() || next.dtype() != now.dtype())
+      fail<ShapeError>("[load_state] \"{}\" must be {} {}, got {} {}", leaf.name, now.dtype(), now.shape(),
+                       next.dtype(), next.shape());
+    values.push_back(next);
+  }
+  for (const NamedTensor& item : state)
+    if (std::none_of(list.begin(), list.end(), [&](const Leaf& leaf) { return leaf.name == item.name; }))
+      fail<ValueError>("[load_state] \"{}\" is not part of this module", item.name);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].parameter != nullptr)
+      list[i].parameter->set(values[i]);
+    else
+      *list[i].buffer = values[i];
+  }
+}
+
+void Module::to(DType dtype) {
+  if (!is_float(dtype)) fail<DTypeError>("[to] expected f32 or f64, got {}", dtype);
+  for (const Leaf& leaf : leaves(*this)) {
+    if (!is_float(leaf.value().dtype())) continue;
+    const Tensor value = cast(leaf.value(), dtype);
+    if (leaf.parameter != nullptr)
+      leaf.parameter->set(value);
+    else
+      *leaf.buffer = value;
+  }
+}
+
+void Module::freeze(bool frozen) {
+  for (const Leaf& leaf : leaves(*this))
+    if (leaf.parameter != nullptr) leaf.parameter->freeze(frozen);
+}
+
+std::string Module::name_of(const Module* part) const {
+  if (part == nullptr || part == this) return "";
+  std::string found;
+  walk(*this, "", [&](const std::string& name, const Fields::Field& field) {
+    if (field.module == part && found.empty()) found = name;
+  });
+  return found.empty() ? part->describe() : found;
+}
+
+}  // namespace elk::nn

@@ -1,0 +1,106 @@
+// Module: a layer or network. Derive, keep layers as plain members, list them once in fields():
+//
+//   class Net : public elk::nn::Module {
+//    public:
+//     explicit Net(elk::Rng& rng) : fc1_(784, 128, rng), fc2_(128, 10, rng) {}
+//     elk::Tensor forward(const elk::Tensor& x) const override { return fc2_(elk::relu(fc1_(x))); }
+//     void fields(Fields& f) override { f("fc1", fc1_)("fc2", fc2_); }
+//    private:
+//     elk::nn::Linear fc1_, fc2_;
+//   };
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <elk/autograd/scope.hpp>
+#include <elk/nn/parameter.hpp>
+
+namespace elk::nn {
+
+class Module;
+
+/// What fields() is given: collects a module's members under their names on disk. Throws ValueError for a
+/// name that is empty, holds a dot or is used twice.
+class Fields {
+ public:
+  Fields& operator()(std::string_view name, Parameter& parameter) {
+    return add({std::string(name), &parameter, {}, {}});
+  }
+  /// A buffer: converted and saved with the module, never trained.
+  Fields& operator()(std::string_view name, Tensor& buffer) {
+    return add({std::string(name), {}, &buffer, {}});
+  }
+  Fields& operator()(std::string_view name, Module& child) {
+    return add({std::string(name), {}, {}, &child});
+  }
+
+  /// One of the three pointers is set.
+  struct Field {
+    std::string name;
+    Parameter* parameter;
+    Tensor* buffer;
+    Module* module;
+  };
+  const std::vector<Field>& list() const { return list_; }
+
+ private:
+  Fields& add(Field field);
+  std::vector<Field> list_;
+};
+
+/// A parameter's slot and its dotted name, such as "fc1.weight".
+struct NamedSlot {
+  std::string name;
+  std::shared_ptr<Parameter::Slot> slot;
+};
+
+class Module {
+ public:
+  using Fields = nn::Fields;
+
+  virtual ~Module() = default;
+
+  /// Calls forward() with this module as the running scope.
+  Tensor operator()(const Tensor& x) const;
+
+  /// The output for x. A module of several inputs leaves it and defines a method of its own, opening a
+  /// `Scope scope(this);` first.
+  virtual Tensor forward(const Tensor& x) const;
+
+  /// Lists parameters, buffers and child modules under their names.
+  virtual void fields(Fields&) {}
+
+  /// One line for summaries and messages: "Linear(784, 128)".
+  virtual std::string describe() const { return "Module"; }
+
+  /// All parameters, children's included, each once; in the order of fields().
+  std::vector<NamedSlot> parameters() const;
+  /// How many numbers the parameters hold.
+  Index parameter_count() const;
+
+  /// Values of parameters and buffers by dotted name.
+  State state() const;
+  /// Sets them all. Names, shapes and dtypes must match exactly; otherwise throws and changes nothing.
+  void load_state(const State& state);
+
+  /// Converts parameters and buffers to f32 or f64 (buffers of integers stay).
+  void to(DType dtype);
+  /// Freezes (or thaws) every parameter.
+  void freeze(bool frozen = true);
+
+  /// The dotted name of `part`, a module inside this one; its describe() where fields() does not list it; ""
+  /// for this module or null.
+  std::string name_of(const Module* part) const;
+
+ protected:
+  Module() = default;
+  Module(const Module&) = default;
+  Module(Module&&) = default;
+  Module& operator=(const Module&) = default;
+  Module& operator=(Module&&) = default;
+};
+
+}  // namespace elk::nn

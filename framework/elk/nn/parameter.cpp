@@ -1,0 +1,24 @@
+#include <elk/base/format.hpp>
+#include <elk/nn/parameter.hpp>
+#include <elk/tensor/storage.hpp>
+
+namespace elk::nn {
+
+Parameter::Parameter(const Tensor& value) : slot_(std::make_shared<Slot>()) {
+  if (!is_float(value.dtype())) fail<DTypeError>("[parameter] expected f32 or f64, got {}", value.dtype());
+  slot_->value = detail::with_id(value, detail::new_id(), true);
+}
+
+void Parameter::set(const Tensor& value) {
+  if (value.shape() != shape())
+    fail<ShapeError>("[parameter] expected shape {}, got {}", shape(), value.shape());
+  if (!is_float(value.dtype())) fail<DTypeError>("[parameter] expected f32 or f64, got {}", value.dtype());
+  slot_->value = detail::with_id(value, slot_->value.id(), !slot_->frozen);
+}
+
+void Parameter::freeze(bool frozen) {
+  slot_->frozen = frozen;
+  slot_->value = detail::with_id(slot_->value, slot_->value.id(), !frozen);
+}
+
+}  // namespace elk::nn

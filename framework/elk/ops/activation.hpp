@@ -1,0 +1,26 @@
+// Activations, softmax and dropout.
+#pragma once
+
+#include <elk/tensor/tensor.hpp>
+
+namespace elk {
+
+/// max(x, 0); derivative 0 at 0.
+Tensor relu(const Tensor& x);
+/// x above 0, slope * x below; derivative `slope` at 0.
+Tensor leaky_relu(const Tensor& x, double slope = 0.01);
+/// 1 / (1 + exp(-x)).
+Tensor sigmoid(const Tensor& x);
+Tensor tanh(const Tensor& x);
+
+/// exp(x) / sum(exp(x)) along an axis; the maximum is subtracted first, so that nothing overflows.
+Tensor softmax(const Tensor& x, int axis = -1);
+/// log(softmax(x)), exact where the softmax itself would round to 0.
+Tensor log_softmax(const Tensor& x, int axis = -1);
+
+/// On a training tape (one made with an Rng): sets each element to 0 with probability p, from 0 up to but not
+/// including 1, and divides the others by 1 - p. Otherwise x itself. (N. Srivastava et al., "Dropout", JMLR
+/// 15, 2014.)
+Tensor dropout(const Tensor& x, double p);
+
+}  // namespace elk

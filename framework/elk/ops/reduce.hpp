@@ -1,0 +1,18 @@
+// Reductions over axes. sum(x, 0), sum(x, {0, -1}), sum(x) over all; with keep_dims the reduced axes stay
+// with size 1. Throws IndexError for an axis outside the shape.
+#pragma once
+
+#include <elk/tensor/tensor.hpp>
+
+namespace elk {
+
+/// Accumulated in f64 in a fixed order. The sum of an integer tensor is i64.
+Tensor sum(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
+/// ShapeError for a mean over no elements.
+Tensor mean(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
+/// NaN if any element is; ShapeError for a maximum over no elements. Equal largest share the gradient.
+Tensor max(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
+/// The position of the largest element along an axis, as i64: the first of equals; NaN counts as largest.
+Tensor argmax(const Tensor& x, int axis = -1);
+
+}  // namespace elk

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <cmath>
+
+#include <elk/base/format.hpp>
+#include <elk/kernels/kernels.hpp>
+#include <elk/optim/optimizer.hpp>
+#include <elk/tensor/storage.hpp>
+
+namespace elk::optim {
+
+namespace {
+
+void check(const char* optimizer, const char* option, double value, double low, double below) {
+  if (!(value >= low && value < below))
+    fail<ValueError>("[{}] {} must be from {} to below {}, got {}", optimizer, option, low, below, value);
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const nn::Module& module, double lr, std::vector<const char*> moments)
+    : moment_names_(std::move(moments)) {
+  set_lr(lr);
+  for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({std::move(parameter), {}});
+}
+
+void Optimizer::set_lr(double lr) {
+  if (!std::isfinite(lr) || lr < 0)
+    fail<ValueError>("[optimizer] the learning rate must be finite and not negative, got {}", lr);
+  lr_ = lr;
+}
+
+void Optimizer::step(const Gradients& gradients) {
+  for (const Item& item : items_)
+    if (!item.parameter.slot->frozen && !gradients.has(item.parameter.slot->value))
+      fail<TapeError>(
+          "[step] no gradient for parameter \"{}\": the loss does not depend on it; freeze it if that is "
+          "meant",
+          item.parameter.name);
+  ++steps_;
+  for (Item& item : items_) {
+    Tensor& weight = item.parameter.slot->value;
+    if (item.parameter.slot->frozen) continue;
+    if (item.moments.empty())
+      for (std::size_t i = 0; i < moment_names_.size(); ++i)
+        item.moments.push_back(zeros(weight.shape(), weight.dtype()));
+    detail::make_sole_owner(weight);
+    for (Tensor& moment : item.moments) detail::make_sole_owner(moment);
+    update(weight, item.moments, gradients[weight], steps_);
+  }
+}
+
+State Optimizer::state() const {
+  State state{{"steps", from(std::vector<std::int64_t>{steps_}, {})}};
+  for (const Item& item : items_)
+    for (std::size_t i = 0; i < item.moments.size(); ++i)
+      state.push_back({item.parameter.name + "." + moment_names_[i], item.moments[i]});
+  return state;
+}
+
+void Optimizer::load_state(const State& state) {
+  const auto find = [&](const std::string& name) {
+    return std::find_if(state.begin(), state.end(),
+                        [&](const NamedTensor& item) { return item.name == name; });
+  };
+  const auto steps = find("steps");
+  if (steps == state.end() || steps->value.dtype() != i64 || steps->value.size() != 1)
+    fail<ValueError>("[optimizer] the state lacks \"steps\", one number of i64");
+  std::size_t used = 1;
+  std::vector<std::vector<Tensor>> moments;
+  for (const Item& item : items_) {
+    auto& list = moments.emplace_back();
+    for (const char* moment : moment_names_) {
+      const std::string name = item.parameter.name + "." + moment;
+      const auto at = find(name);
+      if (at == state.end()) break;  // never stepped
+      const Tensor& weight = item.parameter.slot->value;
+      if (at->value.shape() != weight.shape() || at->value.dtype() != weight.dtype())
+        fail<ShapeError>("[optimizer] \"{}\" must be {} {}, got {} {}", name, weight.dtype(), weight.shape(),
+                         at->value.dtype(), at->value.shape());
+      list.push_back(at->value);
+      ++used;
+    }
+    if (!list.empty() && list.size() != moment_names_.size())
+      fail<ValueError>("[optimizer] the state of \"{}\" is not complete", item.parameter.name);
+  }
+  if (used != state.size()) fail<ValueError>("[optimizer] the state is of another optimizer or network");
+  steps_ = steps->value.data<std::int64_t>()[0];
+  for (std::size_t i = 0; i < items_.size(); ++i) items_[i].moments = std::move(moments[i]);
+}
+
+SGD::SGD(const nn::Module& module, const Options& options)
+    : Optimizer(module, options.lr,
+                options.momentum > 0 ? std::vector<const char*>{"velocity"} : std::vector<const char*>{}),
+      options_(options) {
+  check("sgd", "momentum", options.momentum, 0, 1);
+  check("sgd", "weight_decay", options.weight_decay, 0, INFINITY);
+  if (options.nesterov && options.momentum == 0) fail<ValueError>("[sgd] nesterov needs a momentum above 0");
+}
+
+void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, std::int64_t) {
+  Tensor none;
+  kernels::sgd_update(weight, moments.empty() ? none : moments[0], gradient, lr(), options_.momentum,
+                      options_.nesterov, options_.weight_decay);
+}
+
+Adam::Adam(const nn::Module& module, const Options& options)
+    : Optimizer(module, options.lr, {"mean", "square"}), options_(options) {
+  check("adam", "beta1", options.beta1, 0, 1);
+  check("adam", "beta2", options.beta2, 0, 1);
+  check("adam", "epsilon", options.epsilon, 0, INFINITY);
+  check("adam", "weight_decay", options.weight_decay, 0, INFINITY);
+}
+
+void Adam::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, std::int64_t step) {
+  kernels::adam_update(weight, moments[0], moments[1], gradient, lr(), options_.beta1, options_.beta2,
+                       options_.epsilon, options_.weight_decay, step);
+}
+
+}  // namespace elk::optim

@@ -1,0 +1,84 @@
+// Optimizers: step() is given the gradients, so there is nothing to reset between steps.
+#pragma once
+
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/nn/module.hpp>
+
+namespace elk::optim {
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  /// Updates every parameter that is not frozen. Throws TapeError naming a parameter without a gradient, and
+  /// then changes nothing.
+  void step(const Gradients& gradients);
+
+  double lr() const { return lr_; }
+  /// ValueError unless it is finite and not negative.
+  void set_lr(double lr);
+
+  /// Everything that resuming needs besides the parameters: moments by "<parameter>.<moment>" and the number
+  /// of steps.
+  State state() const;
+  void load_state(const State& state);
+
+ protected:
+  /// `moments` names the tensors kept for each parameter, such as "velocity"; they start at 0.
+  Optimizer(const nn::Module& module, double lr, std::vector<const char*> moments);
+
+  /// Updates one parameter in place; `moments` in the order of the constructor's names, `step` counts from 1.
+  virtual void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                      std::int64_t step) = 0;
+
+ private:
+  struct Item {
+    nn::NamedSlot parameter;
+    std::vector<Tensor> moments;  // made at the first step
+  };
+  double lr_ = 0;
+  std::vector<const char*> moment_names_;
+  std::vector<Item> items_;
+  std::int64_t steps_ = 0;
+};
+
+/// w -= lr (g + weight_decay w), with momentum: v = momentum v + g, w -= lr v; with Nesterov's: w -= lr (g +
+/// momentum v). (As PyTorch's SGD without dampening.)
+class SGD : public Optimizer {
+ public:
+  struct Options {
+    double lr = 0.1;
+    double momentum = 0;
+    bool nesterov = false;  ///< needs momentum
+    double weight_decay = 0;
+  };
+  SGD(const nn::Module& module, const Options& options);
+
+ private:
+  void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+              std::int64_t step) override;
+  Options options_;
+};
+
+/// D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1. Weight decay is added
+/// to the gradient.
+class Adam : public Optimizer {
+ public:
+  struct Options {
+    double lr = 1e-3;
+    double beta1 = 0.9;
+    double beta2 = 0.999;
+    double epsilon = 1e-8;
+    double weight_decay = 0;
+  };
+  Adam(const nn::Module& module, const Options& options);
+
+ private:
+  void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+              std::int64_t step) override;
+  Options options_;
+};
+
+}  // namespace elk::optim
