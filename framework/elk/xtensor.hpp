@@ -8,6 +8,7 @@
 
 #include <elk/kernels/xtensor.hpp>
 // (the line above must come first)
+#include <tuple>
 #include <type_traits>
 
 #include <elk/base/error.hpp>
@@ -52,16 +53,17 @@ Tensor from(const xt::xexpression<E>& expression) {
 template <class F, class... More>
 Tensor compute(F f, const Tensor& x, const More&... more) {
   if (((more.dtype() != x.dtype()) || ...)) throw DTypeError("[compute] the inputs have different dtypes");
-  const auto run = [&]<class T>() {
-    const auto result = f(view<T>(x), view<T>(more)...);
+  const auto evaluate = [&](const auto&... views) {  // named views: f's expression refers to them until evaluated
+    const auto result = f(views...);
     using Out = typename std::remove_cvref_t<decltype(result)>::value_type;
+    using T = typename std::remove_cvref_t<decltype(std::get<0>(std::tie(views...)))>::value_type;
     if constexpr (std::is_floating_point_v<Out>)
       return from(xt::cast<T>(result));  // a double literal in f must not change the dtype
     else
       return from(result);
   };
-  if (x.dtype() == f32) return run.template operator()<float>();
-  if (x.dtype() == f64) return run.template operator()<double>();
+  if (x.dtype() == f32) return evaluate(view<float>(x), view<float>(more)...);
+  if (x.dtype() == f64) return evaluate(view<double>(x), view<double>(more)...);
   throw DTypeError("[compute] expected f32 or f64");
 }
 

@@ -208,6 +208,11 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) override {
+    not_json(position);
+  }
+
+  /// `position` counts from 1, as the parser's.
+  [[noreturn]] void not_json(std::size_t position) const {
     fail<FileError>("[safetensors] {}: expected a header in JSON, found a mistake at byte {}", file_,
                     prefix + position);
   }
@@ -328,6 +333,8 @@ SafetensorsFile parse_safetensors(std::string_view bytes, const std::string& fil
                     header.empty() ? "an empty one" : shown(header.substr(0, 1)));
 
   HeaderReader reader(file);
+  if (const std::size_t zero = header.find('\0'); zero != header.npos)
+    reader.not_json(zero + 1);  // the parser takes it for the end and would not look at what follows
   nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
   check_layout(reader.entries, bytes.size(), file);
 
