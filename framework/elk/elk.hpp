@@ -8,7 +8,12 @@
 #include <elk/base/parallel.hpp>
 #include <elk/base/rng.hpp>
 #include <elk/base/shape.hpp>
+#include <elk/data/batches.hpp>
+#include <elk/data/digits.hpp>
+#include <elk/data/load.hpp>
 #include <elk/debug/gradcheck.hpp>
+#include <elk/debug/non_finite.hpp>
+#include <elk/io/safetensors.hpp>
 #include <elk/nn/init.hpp>
 #include <elk/nn/layers.hpp>
 #include <elk/nn/module.hpp>
@@ -23,3 +28,4 @@
 #include <elk/optim/optimizer.hpp>
 #include <elk/optim/schedule.hpp>
 #include <elk/tensor/tensor.hpp>
+#include <elk/train/evaluate.hpp>

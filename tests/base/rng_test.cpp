@@ -111,9 +111,9 @@ TEST(Rng, Permutation) {
 
 TEST(Rng, KeysAsSeed) {
   const auto uniforms = [](Rng rng) { return drawn(4, [&] { return rng.uniform(); }); };
-  EXPECT_EQ(uniforms(Rng({100})), numpy::key_one);
-  EXPECT_EQ(uniforms(Rng({100, 7})), numpy::key_two);
-  EXPECT_EQ(uniforms(Rng({0xffffffffu, 0, 1})), numpy::key_three);
+  EXPECT_EQ(uniforms(Rng::keyed({100})), numpy::key_one);
+  EXPECT_EQ(uniforms(Rng::keyed({100, 7})), numpy::key_two);
+  EXPECT_EQ(uniforms(Rng::keyed({0xffffffffu, 0, 1})), numpy::key_three);
 }
 
 // One stream through all kinds of draws: the normal in waiting survives the others, integer(5, 6) draws

@@ -1,15 +1,28 @@
 #include <algorithm>
 
-#include <elk/autograd/tape.hpp>
+#include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
-#include <elk/tensor/storage.hpp>
 
 namespace elk {
 
-namespace {
-constexpr auto by_id = [](const auto& item, std::uint64_t id) { return item.id < id; };
+namespace detail {
+Tensor add_gradients(const Tensor& a, const Tensor& b) {
+  const auto pass = [](const Tensor& dy) { return dy; };
+  return record("add", kernels::add(a, b), wrt(a, pass), wrt(b, pass));
 }
+}  // namespace detail
+
+namespace {
+
+constexpr auto by_id = [](const auto& item, std::uint64_t id) { return item.id < id; };
+
+Tensor scaled(const Tensor& x, double factor) {
+  return record("mul", kernels::mul(x, scalar(factor, x.dtype())),
+                wrt(x, [factor](const Tensor& dy) { return scaled(dy, factor); }));
+}
+
+}  // namespace
 
 std::vector<Gradients::Item>::const_iterator Gradients::find(std::uint64_t id) const {
   const auto at = std::lower_bound(items_.begin(), items_.end(), id, by_id);
@@ -33,7 +46,7 @@ Gradients& Gradients::operator+=(const Gradients& other) {
   for (const Item& item : other.items_) {
     const auto at = std::lower_bound(items_.begin(), items_.end(), item.id, by_id);
     if (at != items_.end() && at->id == item.id)
-      at->value = kernels::add(at->value, item.value);
+      at->value = detail::add_gradients(at->value, item.value);
     else
       items_.insert(at, item);
   }
@@ -41,10 +54,7 @@ Gradients& Gradients::operator+=(const Gradients& other) {
 }
 
 Gradients& Gradients::operator*=(double factor) {
-  for (Item& item : items_) {
-    detail::make_sole_owner(item.value);
-    kernels::scale_in_place(item.value, factor);
-  }
+  for (Item& item : items_) item.value = scaled(item.value, factor);
   return *this;
 }
 

@@ -36,6 +36,8 @@ extern thread_local Tape* innermost_tape;
 
 void record(const char* operation, const Tensor& y, Input* inputs, std::size_t count);
 
+Tensor add_gradients(const Tensor& a, const Tensor& b);  // of one shape; recorded
+
 }  // namespace detail
 
 /// Registers `y` as the result of `operation` on the given inputs, on every tape that tracks one of them, and

@@ -3,7 +3,6 @@
 #include <elk/autograd/record.hpp>
 #include <elk/autograd/scope.hpp>
 #include <elk/base/format.hpp>
-#include <elk/kernels/kernels.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk {
@@ -18,11 +17,6 @@ namespace {
 const void* this_thread() {
   static thread_local char mark;
   return &mark;
-}
-
-Tensor sum_of(const Tensor& a, const Tensor& b) {
-  const auto pass = [](const Tensor& dy) { return dy; };
-  return record("add", kernels::add(a, b), wrt(a, pass), wrt(b, pass));
 }
 
 }  // namespace
@@ -83,6 +77,15 @@ void Tape::watch(const Tensor& x) {
     nodes_[at].wanted = true;
 }
 
+// While it lives, no tape of this thread records: what an observer computes would call it again without end.
+struct Pause {
+  Pause() = default;
+  ~Pause() { detail::innermost_tape = tape; }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+  Tape* const tape = std::exchange(detail::innermost_tape, nullptr);
+};
+
 struct Recorder {
   static void record(Tape& tape, const char* operation, const Tensor& y, detail::Input* inputs,
                      std::size_t count, bool last_tape) {
@@ -108,7 +111,10 @@ struct Recorder {
       if (to[i] != Tape::absent)
         tape.links_.push_back(
             {to[i], static_cast<std::uint32_t>(i), last_tape ? std::move(inputs[i].rule) : inputs[i].rule});
-    if (tape.observer_) tape.observer_({operation, y, Scope::current()});
+    if (tape.observer_) {
+      const Pause pause;
+      tape.observer_({operation, y, Scope::current()});
+    }
   }
 
   static Tape* next_recording(Tape* tape) {
@@ -178,7 +184,7 @@ void Tape::accumulate(const char* operation, const Link& link, Tensor gradient) 
   if (gradient.shape() != to.shape || gradient.dtype() != to.dtype)
     fail<ShapeError>("[{}] the rule of input {} returned {} {}, the input is {} {}", operation, link.input,
                      gradient.dtype(), gradient.shape(), to.dtype, to.shape);
-  to.gradient = to.gradient.defined() ? sum_of(to.gradient, gradient) : std::move(gradient);
+  to.gradient = to.gradient.defined() ? detail::add_gradients(to.gradient, gradient) : std::move(gradient);
 }
 
 }  // namespace elk

@@ -79,7 +79,7 @@ class Tape {
     const Tensor& output;
     const void* scope;
   };
-  /// Calls `observer` for every operation recorded from now on.
+  /// Calls `observer` for every operation recorded from now on. What it computes itself is not recorded.
   void observe(std::function<void(const Event&)> observer) { observer_ = std::move(observer); }
 
   /// Where dropout draws from: the Rng of this thread's innermost recording tape, or null in evaluation.

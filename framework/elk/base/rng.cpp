@@ -51,9 +51,11 @@ Rng::Rng(std::uint64_t seed) : state_{{}, words, false, 0} {
   init_genrand(state_.key, static_cast<std::uint32_t>(seed));
 }
 
-Rng::Rng(std::initializer_list<std::uint32_t> key) : state_{{}, words, false, 0} {
+Rng Rng::keyed(std::initializer_list<std::uint32_t> key) {
   if (key.size() == 0) fail<ValueError>("[rng] the key is empty");
-  init_by_array(state_.key, key);
+  Rng rng(0);
+  init_by_array(rng.state_.key, key);
+  return rng;
 }
 
 void Rng::set_state(const State& state) {

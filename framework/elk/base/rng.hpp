@@ -15,7 +15,7 @@ class Rng {
   /// As `RandomState(seed)`; seed is from 0 to 2^32 - 1 (ValueError otherwise).
   explicit Rng(std::uint64_t seed);
   /// As `RandomState([k0, k1, ...])`: a stream for each key, for example one for each (seed, image).
-  explicit Rng(std::initializer_list<std::uint32_t> key);
+  static Rng keyed(std::initializer_list<std::uint32_t> key);
 
   /// The next 32 random bits.
   std::uint32_t bits();

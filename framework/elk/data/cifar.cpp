@@ -18,17 +18,14 @@ std::vector<std::uint8_t> read_records(const std::string& path, std::size_t coun
   std::vector<std::uint8_t> bytes(count * record + 1);  // one more, to see what is left over
   const std::size_t got = file.read(bytes);
   if (got + 1 == bytes.size()) return bytes;
-  // Checked only now, as a label of 0 makes a good file begin like many things.
-  const std::string like = got % record != 0
-                               ? detail::looks_like(std::span(bytes).first(std::min<std::size_t>(got, 32)))
-                               : std::string();
-  fail<FileError>(
-      "[cifar-10] {} has the wrong size: expected {} bytes unpacked ({} records of {}), found {}{}{}", path,
-      count * record, count, record,
-      got == bytes.size() ? "more"
-      : got % record == 0 ? fmt::format("{} ({} records)", got, got / record)
-                          : fmt::format("{} (not a whole number of records)", got),
-      like.empty() ? "" : "; it looks like ", like);
+  const std::string expected =
+      fmt::format("[cifar-10] {} has the wrong size: expected {} bytes unpacked ({} records of {}), found",
+                  path, count * record, count, record);
+  if (got == bytes.size()) fail<FileError>("{} more", expected);
+  if (got % record == 0) fail<FileError>("{} {} ({} records)", expected, got, got / record);
+  const std::string like = detail::looks_like(std::span(bytes).first(std::min<std::size_t>(got, 32)));
+  fail<FileError>("{} {} (not a whole number of records){}{}", expected, got,
+                  like.empty() ? "" : "; it looks like ", like);
 }
 
 }  // namespace

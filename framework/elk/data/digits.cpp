@@ -30,6 +30,7 @@ struct Point {
 using Stroke = std::vector<Point>;
 using Style = std::vector<Stroke>;
 
+// clang-format off
 const std::vector<Style>& styles(int digit) {
   static const std::array<std::vector<Style>, 10> all{{
       // 0: an oval; one begun at the upper right whose end crosses its beginning; a narrow one
@@ -64,16 +65,7 @@ const std::vector<Style>& styles(int digit) {
         {{28, 46}, {54, 42}, {74, 58}, {70, 82}, {46, 95}, {20, 90}},
         {{38, 10}, {80, 6}}}},
       // 6: bowed stem; straight stem
-      {{{{68, 7},
-         {44, 22},
-         {27, 48},
-         {22, 72},
-         {34, 92},
-         {55, 95},
-         {73, 80},
-         {70, 61},
-         {52, 52},
-         {34, 60},
+      {{{{68, 7}, {44, 22}, {27, 48}, {22, 72}, {34, 92}, {55, 95}, {73, 80}, {70, 61}, {52, 52}, {34, 60},
          {24, 76}}},
        {{{54, 4}, {36, 38}, {25, 70}, {36, 93}, {60, 94}, {75, 77}, {67, 59}, {46, 57}, {28, 72}}}},
       // 7: plain; with a bar; with a waved roof
@@ -81,20 +73,8 @@ const std::vector<Style>& styles(int digit) {
        {{{20, 9}, {80, 8}}, {{80, 8}, {60, 46}, {46, 95}}, {{38, 50}, {74, 49}}},
        {{{20, 22}, {28, 9}, {54, 13}, {80, 8}}, {{80, 8}, {58, 44}, {50, 95}}}},
       // 8: one line that crosses itself; two ovals
-      {{{{71, 18},
-         {52, 5},
-         {31, 14},
-         {32, 35},
-         {52, 49},
-         {72, 64},
-         {73, 85},
-         {50, 96},
-         {27, 84},
-         {29, 64},
-         {52, 49},
-         {69, 34},
-         {71, 18},
-         {64, 9}}},
+      {{{{71, 18}, {52, 5}, {31, 14}, {32, 35}, {52, 49}, {72, 64}, {73, 85}, {50, 96}, {27, 84}, {29, 64},
+         {52, 49}, {69, 34}, {71, 18}, {64, 9}}},
        {{{50, 47}, {31, 37}, {31, 16}, {50, 5}, {69, 16}, {69, 37}, {50, 47}},
         {{50, 47}, {28, 58}, {24, 80}, {50, 95}, {76, 80}, {72, 58}, {50, 47}}}},
       // 9: straight tail; bowed tail; one line
@@ -104,8 +84,12 @@ const std::vector<Style>& styles(int digit) {
         {{74, 26}, {76, 60}, {62, 88}, {32, 92}}},
        {{{70, 16}, {48, 5}, {28, 22}, {34, 44}, {56, 44}, {71, 20}, {68, 58}, {50, 95}}}},
   }};
+  // clang-format on
   return all[static_cast<std::size_t>(digit)];
 }
+
+// Not Rng::uniform(low, high), which is compiled elsewhere too, perhaps with fused multiply-adds.
+double between(Rng& rng, double low, double high) { return low + (high - low) * rng.uniform(); }
 
 // Around 0, between -a and a, small values more often.
 double spread(Rng& rng, double a) { return a * (rng.uniform() + rng.uniform() - 1); }
@@ -229,18 +213,18 @@ void place(std::vector<Stroke>& strokes, double reach, Rng& rng) {
 
 // Every ten images hold each digit once.
 int label_of(std::uint32_t seed, std::uint32_t i) {
-  Rng rng{seed, 1, i / 10};
+  Rng rng = Rng::keyed({seed, 1, i / 10});
   return static_cast<int>(rng.permutation(10)[i % 10]);
 }
 
 void draw_digit(std::uint32_t seed, std::uint32_t i, int digit, std::uint8_t* pixels) {
-  Rng rng{seed, 0, i};
+  Rng rng = Rng::keyed({seed, 0, i});
   const auto& written = styles(digit);
   const Style& style = written[static_cast<std::size_t>(rng.integer(0, static_cast<Index>(written.size())))];
-  const Bend bend(rng, 13);
+  const Bend bend(rng, 12);
   const Hand hand(rng);
-  const double pen = rng.uniform(0.7, 1.6);    // half the width of the line, in pixels
-  const double blur = rng.uniform(0.45, 0.9);  // half the width of its edge
+  const double pen = between(rng, 0.7, 1.6);    // half the width of the line, in pixels
+  const double blur = between(rng, 0.45, 0.9);  // half the width of its edge
   const double reach = pen + blur;
 
   std::vector<Stroke> strokes;
@@ -256,8 +240,8 @@ void draw_digit(std::uint32_t seed, std::uint32_t i, int digit, std::uint8_t* pi
   for (const Stroke& stroke : strokes)
     for (std::size_t k = 0; k + 1 < stroke.size(); ++k) draw(distance, stroke[k], stroke[k + 1], reach);
 
-  const auto ink = static_cast<float>(rng.uniform(170, 255));
-  const auto noise = static_cast<float>(rng.uniform(0, 24) / 255);
+  const auto ink = static_cast<float>(between(rng, 170, 255));
+  const auto noise = static_cast<float>(between(rng, 0, 24) / 255);
   const auto edge = static_cast<float>(reach), slope = static_cast<float>(1 / (2 * blur));
   std::uint32_t random = 0;
   for (std::size_t k = 0; k < distance.size(); ++k) {

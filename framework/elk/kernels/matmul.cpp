@@ -4,14 +4,20 @@
 #include <cstring>
 #include <limits>
 
-#include <xflens/cxxblas/cxxblas.cxx>
+// First the configuration: without it cxxblas quietly falls back to its own loops, 30 times slower.
 #include <xtensor-blas/xblas_config.hpp>
+
+#include <xflens/cxxblas/cxxblas.cxx>
 
 #include <elk/base/parallel.hpp>
 #include <elk/kernels/kernels.hpp>
 
 // Present in OpenBLAS alone. Our blocks are the unit of parallelism, so the library's own threads stay out.
 extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
+
+#ifndef HAVE_CBLAS
+#error "cxxblas would use its own loops instead of the BLAS library"
+#endif
 
 namespace elk::kernels {
 

@@ -57,7 +57,7 @@ Fields& Fields::add(Field field) {
 }
 
 Tensor Module::operator()(const Tensor& x) const {
-  const Scope scope(this);
+  const Scope scope = enter();
   return forward(x);
 }
 

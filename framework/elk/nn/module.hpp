@@ -66,8 +66,8 @@ class Module {
   /// Calls forward() with this module as the running scope.
   Tensor operator()(const Tensor& x) const;
 
-  /// The output for x. A module of several inputs leaves it and defines a method of its own, opening a
-  /// `Scope scope(this);` first.
+  /// The output for x. A module of several inputs leaves it and defines a method of its own, which begins with
+  /// `const Scope scope = enter();`.
   virtual Tensor forward(const Tensor& x) const;
 
   /// Lists parameters, buffers and child modules under their names.
@@ -101,6 +101,9 @@ class Module {
   Module(Module&&) = default;
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) = default;
+
+  /// Makes this the running module while the scope lives.
+  Scope enter() const { return Scope(this); }
 };
 
 }  // namespace elk::nn

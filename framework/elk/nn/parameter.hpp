@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include <elk/tensor/tensor.hpp>
+#include <elk/ops/arithmetic.hpp>
 
 namespace elk::nn {
 
@@ -26,9 +26,8 @@ class Parameter {
   ~Parameter() = default;
 
   const Tensor& value() const { return slot_->value; }
-  operator const Tensor&() const {
-    return slot_->value;
-  }  // NOLINT(google-explicit-constructor): see the class comment
+  // NOLINTNEXTLINE(google-explicit-constructor): see the class comment
+  operator const Tensor&() const { return slot_->value; }
   const Shape& shape() const { return value().shape(); }
 
   /// Replaces the value; the shape must stay (ShapeError), the dtype may change.
@@ -42,5 +41,8 @@ class Parameter {
  private:
   std::shared_ptr<Slot> slot_;
 };
+
+// So that `2 * scale_` and `scale_ * shift_` of parameters find the operators by argument-dependent lookup.
+using elk::operator+, elk::operator-, elk::operator*, elk::operator/;
 
 }  // namespace elk::nn

@@ -20,7 +20,7 @@ Sequential& Sequential::append(Part part) {
 }
 
 const Module& Sequential::operator[](std::size_t i) const {
-  if (i >= parts_.size()) fail<IndexError>("[Sequential] module {} is outside 0 to {}", i, parts_.size() - 1);
+  if (i >= parts_.size()) fail<IndexError>("[Sequential] there is no module {} of {}", i, parts_.size());
   return *parts_[i].module;
 }
 

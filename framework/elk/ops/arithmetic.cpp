@@ -1,4 +1,7 @@
+#include <cmath>
+
 #include <elk/autograd/record.hpp>
+#include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/shape.hpp>
@@ -7,7 +10,12 @@ namespace elk {
 
 namespace {
 
-Tensor number(double value, const Tensor& like) { return scalar(value, like.dtype()); }
+Tensor number(double value, const Tensor& like) {
+  if (!is_float(like.dtype()) && value != std::trunc(value))
+    fail<ValueError>("[number] {} beside a tensor of {} would be rounded: convert the tensor with cast", value,
+                     like.dtype());
+  return scalar(value, like.dtype());
+}
 
 // 1 where the comparison holds and 0 elsewhere, as a constant of a's dtype.
 Tensor indicator(kernels::Comparison comparison, const Tensor& a, const Tensor& b) {

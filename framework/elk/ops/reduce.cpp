@@ -18,9 +18,13 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keep_dims) {
 Tensor mean(const Tensor& x, const Axes& axes, bool keep_dims) {
   if (!is_float(x.dtype()))
     fail<DTypeError>("[mean] expected f32 or f64, got {}: convert with cast", x.dtype());
-  const Index results = kernels::reduced_shape("mean", x.shape(), axes, false).size();
-  if (x.size() == 0) fail<ShapeError>("[mean] shape {} has no elements", x.shape());
-  return sum(x, axes, keep_dims) / static_cast<double>(x.size() / results);
+  const auto reduced = axes.of("mean", x.shape());
+  Index count = 1;
+  for (int i = 0; i < x.rank(); ++i)
+    if (reduced[static_cast<std::size_t>(i)]) count *= x.size(i);
+  const Tensor total = sum(x, axes, keep_dims);
+  if (count == 0 && total.size() > 0) fail<ShapeError>("[mean] shape {} has no elements", x.shape());
+  return total / static_cast<double>(count);
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {

@@ -50,7 +50,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 }
 
 Tensor take_rows(const Tensor& x, const Tensor& rows) {
-  return record("take_rows", kernels::take_rows(x, rows),
+  const Tensor y = kernels::take_rows(x, rows);
+  return record("take_rows", y,
                 wrt(x, [rows, n = x.size(0)](const Tensor& dy) { return scatter_add_rows(dy, rows, n); }));
 }
 
@@ -62,6 +63,8 @@ Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count) {
 Tensor one_hot(const Tensor& labels, Index classes, DType dtype) {
   return kernels::one_hot(labels, classes, dtype);
 }
+
+Tensor detach(const Tensor& x) { return detail::with_shape(x, x.shape()); }
 
 Tensor cast(const Tensor& x, DType dtype) {
   if (x.dtype() == dtype) return x;

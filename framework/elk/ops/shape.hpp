@@ -22,6 +22,9 @@ Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count);
 /// labels i64 (...) of 0 to classes - 1; result (..., classes) with 1 at the label and 0 elsewhere.
 Tensor one_hot(const Tensor& labels, Index classes, DType dtype = f32);
 
+/// The same elements as a constant: no gradient flows back through it.
+Tensor detach(const Tensor& x);
+
 /// Converts to another dtype; f32 and f64 pass gradients. A float is truncated to an integer; one that does
 /// not fit is a ValueError.
 Tensor cast(const Tensor& x, DType dtype);

@@ -20,7 +20,7 @@ void check(const char* optimizer, const char* option, double value, double low, 
 Optimizer::Optimizer(const nn::Module& module, double lr, std::vector<const char*> moments)
     : moment_names_(std::move(moments)) {
   set_lr(lr);
-  for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({std::move(parameter), {}});
+  for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({std::move(parameter), 0, {}});
 }
 
 void Optimizer::set_lr(double lr) {
@@ -36,7 +36,6 @@ void Optimizer::step(const Gradients& gradients) {
           "[step] no gradient for parameter \"{}\": the loss does not depend on it; freeze it if that is "
           "meant",
           item.parameter.name);
-  ++steps_;
   for (Item& item : items_) {
     Tensor& weight = item.parameter.slot->value;
     if (item.parameter.slot->frozen) continue;
@@ -45,47 +44,51 @@ void Optimizer::step(const Gradients& gradients) {
         item.moments.push_back(zeros(weight.shape(), weight.dtype()));
     detail::make_sole_owner(weight);
     for (Tensor& moment : item.moments) detail::make_sole_owner(moment);
-    update(weight, item.moments, gradients[weight], steps_);
+    update(weight, item.moments, gradients[weight], ++item.steps);
   }
 }
 
 State Optimizer::state() const {
-  State state{{"steps", from(std::vector<std::int64_t>{steps_}, {})}};
-  for (const Item& item : items_)
-    for (std::size_t i = 0; i < item.moments.size(); ++i)
+  State state;
+  for (const Item& item : items_) {
+    if (item.steps == 0) continue;
+    state.push_back({item.parameter.name + ".steps", from(std::vector<std::int64_t>{item.steps}, {})});
+    for (std::size_t i = 0; i < moment_names_.size(); ++i)
       state.push_back({item.parameter.name + "." + moment_names_[i], item.moments[i]});
+  }
   return state;
 }
 
 void Optimizer::load_state(const State& state) {
-  const auto find = [&](const std::string& name) {
-    return std::find_if(state.begin(), state.end(),
-                        [&](const NamedTensor& item) { return item.name == name; });
+  std::size_t used = 0;
+  const auto take = [&](const std::string& name, const Shape& shape, DType dtype) {
+    const auto at = std::find_if(state.begin(), state.end(),
+                                 [&](const NamedTensor& item) { return item.name == name; });
+    if (at == state.end()) return Tensor();
+    if (at->value.shape() != shape || at->value.dtype() != dtype)
+      fail<ShapeError>("[optimizer] \"{}\" must be {} {}, got {} {}", name, dtype, shape, at->value.dtype(),
+                       at->value.shape());
+    ++used;
+    return at->value;
   };
-  const auto steps = find("steps");
-  if (steps == state.end() || steps->value.dtype() != i64 || steps->value.size() != 1)
-    fail<ValueError>("[optimizer] the state lacks \"steps\", one number of i64");
-  std::size_t used = 1;
-  std::vector<std::vector<Tensor>> moments;
+  std::vector<Item> items;
   for (const Item& item : items_) {
-    auto& list = moments.emplace_back();
+    items.push_back({item.parameter, 0, {}});
+    const std::string& name = item.parameter.name;
+    const Tensor steps = take(name + ".steps", {}, i64);
+    if (!steps.defined()) continue;  // never stepped
+    items.back().steps = steps.data<std::int64_t>()[0];
+    if (items.back().steps < 1)
+      fail<ValueError>("[optimizer] \"{}.steps\" must be at least 1, got {}", name, items.back().steps);
     for (const char* moment : moment_names_) {
-      const std::string name = item.parameter.name + "." + moment;
-      const auto at = find(name);
-      if (at == state.end()) break;  // never stepped
       const Tensor& weight = item.parameter.slot->value;
-      if (at->value.shape() != weight.shape() || at->value.dtype() != weight.dtype())
-        fail<ShapeError>("[optimizer] \"{}\" must be {} {}, got {} {}", name, weight.dtype(), weight.shape(),
-                         at->value.dtype(), at->value.shape());
-      list.push_back(at->value);
-      ++used;
+      items.back().moments.push_back(take(name + "." + moment, weight.shape(), weight.dtype()));
+      if (!items.back().moments.back().defined())
+        fail<ValueError>("[optimizer] the state lacks \"{}.{}\"", name, moment);
     }
-    if (!list.empty() && list.size() != moment_names_.size())
-      fail<ValueError>("[optimizer] the state of \"{}\" is not complete", item.parameter.name);
   }
   if (used != state.size()) fail<ValueError>("[optimizer] the state is of another optimizer or network");
-  steps_ = steps->value.data<std::int64_t>()[0];
-  for (std::size_t i = 0; i < items_.size(); ++i) items_[i].moments = std::move(moments[i]);
+  items_ = std::move(items);
 }
 
 SGD::SGD(const nn::Module& module, const Options& options)

@@ -20,28 +20,30 @@ class Optimizer {
   /// ValueError unless it is finite and not negative.
   void set_lr(double lr);
 
-  /// Everything that resuming needs besides the parameters: moments by "<parameter>.<moment>" and the number
-  /// of steps.
+  /// Everything that resuming needs besides the parameters: for each parameter stepped so far, its number of
+  /// steps as "<parameter>.steps" and its moments as "<parameter>.<moment>".
   State state() const;
+  /// Names, shapes and dtypes must match; otherwise throws and changes nothing.
   void load_state(const State& state);
 
  protected:
   /// `moments` names the tensors kept for each parameter, such as "velocity"; they start at 0.
   Optimizer(const nn::Module& module, double lr, std::vector<const char*> moments);
 
-  /// Updates one parameter in place; `moments` in the order of the constructor's names, `step` counts from 1.
+  /// Updates one parameter in place; `moments` in the order of the constructor's names. `step` counts this
+  /// parameter's own steps from 1: one that was frozen at first starts when it is thawed.
   virtual void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
                       std::int64_t step) = 0;
 
  private:
   struct Item {
     nn::NamedSlot parameter;
+    std::int64_t steps = 0;
     std::vector<Tensor> moments;  // made at the first step
   };
   double lr_ = 0;
   std::vector<const char*> moment_names_;
   std::vector<Item> items_;
-  std::int64_t steps_ = 0;
 };
 
 /// w -= lr (g + weight_decay w), with momentum: v = momentum v + g, w -= lr v; with Nesterov's: w -= lr (g +

@@ -1,0 +1,361 @@
+#include <lab/config.hpp>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <elk/data/load.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <elk/nn/init.hpp>
+#include <lab/program.hpp>
+#include <lab/run_folder.hpp>
+#include <models/mlp.hpp>
+
+namespace elk::lab {
+
+namespace {
+
+namespace po = boost::program_options;
+using nlohmann::ordered_json;
+
+template <class... Args>
+[[noreturn]] void usage(fmt::format_string<Args...> text, Args&&... args) {
+  throw UsageError(fmt::format(text, std::forward<Args>(args)...));
+}
+
+void one_of(const char* option, const std::string& value, const std::vector<std::string>& allowed) {
+  if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+    usage("--{}: expected {}, got \"{}\"", option, fmt::join(allowed, ", "), value);
+}
+
+void in_range(const char* option, double value, double low, double high) {
+  if (!(value >= low && value <= high))
+    usage("--{}: expected a number from {} to {}, got {}", option, low, high, value);
+}
+
+// From 0 up to, but not including, 1.
+void share(const char* option, double value) {
+  if (!(value >= 0 && value < 1)) usage("--{}: expected a number from 0 to below 1, got {}", option, value);
+}
+
+constexpr std::int64_t most = 1'000'000'000;
+
+po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
+  const auto text = [](std::string& field) { return po::value(&field)->default_value(field); };
+  const auto number = [](auto& field) {
+    std::ostringstream shown;
+    shown << field;
+    return po::value(&field)->default_value(field, shown.str());
+  };
+  // An option left open is a plain value, so that it stays open when it is not given.
+  const auto open = []<class T>(std::optional<T>& field) {
+    return po::value<T>()->notifier([&field](const T& value) { field = value; });
+  };
+  po::options_description options("Network and training");
+  auto add = options.add_options();
+  add("dataset", text(c.dataset)->value_name("NAME"), "digits (built in), mnist, fashion-mnist or cifar-10");
+  add("hidden", text(c.hidden)->value_name("W,W,..."), "widths of the hidden layers; \"\" for none");
+  add("activation", text(c.activation)->value_name("NAME"), "relu, leaky_relu, sigmoid or tanh");
+  add("leaky-slope", number(c.leaky_slope)->value_name("A"), "slope of leaky_relu below 0");
+  add("init", text(c.init)->value_name("NAME"), "initial weights: he, xavier or normal");
+  add("clip", number(c.clip)->value_name("C"), "limit pre-activations to -C ... C; 0 = off");
+  add("dropout", number(c.dropout)->value_name("P"), "share of hidden activations dropped in training");
+  add("loss", text(c.loss)->value_name("NAME"),
+      "cross_entropy, mse (true squared error of the probabilities) or paper_mean (the study's rule)");
+  add("optimizer", text(c.optimizer)->value_name("NAME"), "sgd or adam");
+  add("momentum", number(c.momentum)->value_name("M"), "of sgd");
+  add("nesterov", po::bool_switch(&c.nesterov)->default_value(c.nesterov), "Nesterov's form of the momentum");
+  add("lr", open(c.lr)->value_name("RATE"),
+      "learning rate, of the mean gradient over the batch (paper protocol: of the sum); default 0.1 for sgd, "
+      "0.001 for "
+      "adam");
+  add("schedule", text(c.schedule)->value_name("S"),
+      "learning rate by epoch: constant, or exponential:F (times F after every epoch)");
+  add("lr-decay", po::value(&lr_decay)->value_name("F"), "short for --schedule exponential:F");
+  add("weight-decay", number(c.weight_decay)->value_name("D"), "D times the weight is added to its gradient");
+  add("batch-size", number(c.batch_size)->value_name("N"),
+      "examples a step; the last batch of an epoch may be short");
+  add("epochs", number(c.epochs)->value_name("N"), "passes over the training examples");
+  add("validation", open(c.validation)->value_name("N"),
+      "training examples held out to judge by; 0 = none; default 1000 for digits, 5000 otherwise");
+  add("early-stop", number(c.early_stop)->value_name("N"),
+      "stop after N epochs without a better validation loss and keep the best weights; 0 = off");
+  add("dtype", text(c.dtype)->value_name("T"), "f32 or f64");
+  add("seed", number(c.seed)->value_name("N"),
+      "of weights, order and dropout; the same seed repeats a run to the bit");
+  add("protocol", text(c.protocol)->value_name("P"),
+      "sound, or paper: the study's arithmetic (f64, sgd with gradients summed over the batch, lr 0.01, "
+      "decay 0.9, clip "
+      "500 with a straight-through gradient, no validation)");
+  return options;
+}
+
+po::options_description run_options(RunOptions& r, std::string& config_file) {
+  po::options_description options("Running");
+  auto add = options.add_options();
+  add("out-dir", po::value(&r.out_dir)->value_name("DIR"),
+      "folder of the run; default: the next free runs/train-N");
+  add("resume", po::bool_switch(&r.resume),
+      "go on with the run in --out-dir; default: the latest runs/train-N");
+  add("data-dir", po::value(&r.data_dir)->value_name("DIR"),
+      "where the data files are; default: $ELK_DATA_DIR, or data");
+  add("threads", po::value(&r.threads)->value_name("N"),
+      "threads of this run; default: the processors; the result does not depend on it");
+  add("config", po::value(&config_file)->value_name("FILE"),
+      "read options from a run's config.json; those given here win");
+  add("print-config", po::bool_switch(&r.print_config), "print the options as config.json and end");
+  add("quiet", po::bool_switch(&r.quiet), "no progress and no table, only the result");
+  add("json", po::bool_switch(&r.json),
+      "print the result as one JSON object and nothing else on standard output");
+  add("help", "print this and end");
+  add("version", "print the version and end");
+  return options;
+}
+
+// A flat JSON object as options: {"lr": 0.1, "hidden": "64,32", "nesterov": true}.
+po::parsed_options json_options(const std::string& text, const std::string& source,
+                                const po::options_description& known) {
+  ordered_json object;
+  try {
+    object = ordered_json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    usage("{}: not a JSON file of options: {}", source, error.what());
+  }
+  if (!object.is_object()) usage("{}: expected a JSON object of options", source);
+  po::parsed_options parsed(&known);
+  for (const auto& [name, value] : object.items()) {
+    if (known.find_nothrow(name, false) == nullptr) usage("{}: there is no option \"{}\"", source, name);
+    if (!value.is_primitive() || value.is_null())
+      usage("{}: \"{}\" must be a number, a text or true or false", source, name);
+    parsed.options.emplace_back(
+        name, std::vector<std::string>{value.is_string() ? value.get<std::string>() : value.dump()});
+  }
+  return parsed;
+}
+
+void store_config(const po::parsed_options& parsed, const std::string& source, po::variables_map& values) {
+  try {
+    po::store(parsed, values);
+  } catch (const po::error& error) {
+    usage("{}: {}", source, error.what());
+  }
+}
+
+// What a run goes on with, compared with what the command line asks for now.
+void check_same(const TrainConfig& now, const TrainConfig& before) {
+  const ordered_json a = ordered_json::parse(to_json(before)), b = ordered_json::parse(to_json(now));
+  for (const auto& [name, value] : a.items())
+    if (name != "epochs" && b[name] != value)
+      usage("--{}: the run to resume has {}, the command line asks for {}; only --epochs may change", name,
+            value.dump(), b[name].dump());
+}
+
+}  // namespace
+
+TrainConfig paper_defaults() {
+  TrainConfig c;
+  c.protocol = "paper";
+  c.leaky_slope = 0;
+  c.clip = 500;
+  c.optimizer = "sgd";
+  c.lr = 0.01;
+  c.schedule = "exponential:0.9";
+  c.validation = 0;
+  c.dtype = "f64";
+  return c;
+}
+
+std::vector<Index> TrainConfig::hidden_widths() const {
+  std::vector<Index> widths;
+  const char* at = hidden.data();
+  const char* const end = at + hidden.size();
+  while (at != end) {
+    Index width = 0;
+    const auto [next, error] = std::from_chars(at, end, width);
+    const bool last = next == end, more = next != end && *next == ',' && next + 1 != end;
+    if (error != std::errc() || width < 1 || width > 1'000'000 || !(last || more))
+      usage("--hidden: expected widths from 1 to 1000000 such as 128,64, got \"{}\"", hidden);
+    widths.push_back(width);
+    at = last ? end : next + 1;
+  }
+  return widths;
+}
+
+optim::Schedule TrainConfig::make_schedule() const {
+  if (schedule == "constant") return optim::constant();
+  const std::string prefix = "exponential:";
+  if (schedule.starts_with(prefix)) {
+    double factor = 0;
+    const char* const end = schedule.data() + schedule.size();
+    const auto [next, error] = std::from_chars(schedule.data() + prefix.size(), end, factor);
+    if (error == std::errc() && next == end && factor > 0 && factor <= 1) return optim::exponential(factor);
+  }
+  usage("--schedule: expected constant, or exponential:F with F above 0 and at most 1, got \"{}\"", schedule);
+}
+
+void resolve(TrainConfig& c) {
+  one_of("protocol", c.protocol, {"sound", "paper"});
+  one_of("dataset", c.dataset, dataset_names());
+  one_of("activation", c.activation, models::activation_names());
+  one_of("init", c.init, {"he", "xavier", "normal"});
+  one_of("loss", c.loss, {"cross_entropy", "mse", "paper_mean"});
+  one_of("optimizer", c.optimizer, {"sgd", "adam"});
+  one_of("dtype", c.dtype, {"f32", "f64"});
+  (void)c.hidden_widths();
+  (void)c.make_schedule();
+  if (!c.lr) c.lr = c.optimizer == "sgd" ? 0.1 : 0.001;
+  if (!c.validation) c.validation = c.dataset == "digits" ? 1000 : 5000;
+  if (!(*c.lr > 0 && std::isfinite(*c.lr))) usage("--lr: expected a finite number above 0, got {}", *c.lr);
+  in_range("leaky-slope", c.leaky_slope, -1e6, 1e6);
+  in_range("clip", c.clip, 0, 1e300);
+  share("dropout", c.dropout);
+  share("momentum", c.momentum);
+  in_range("weight-decay", c.weight_decay, 0, 1e6);
+  in_range("batch-size", static_cast<double>(c.batch_size), 1, most);
+  in_range("epochs", static_cast<double>(c.epochs), 1, most);
+  in_range("validation", static_cast<double>(*c.validation), 0, most);
+  in_range("early-stop", static_cast<double>(c.early_stop), 0, most);
+  in_range("seed", static_cast<double>(c.seed), 0, 4294967295.0);
+  if (c.optimizer != "sgd" && (c.momentum != 0 || c.nesterov))
+    usage("--momentum and --nesterov go with --optimizer sgd");
+  if (c.nesterov && c.momentum == 0) usage("--nesterov: needs a --momentum above 0");
+  if (c.early_stop > 0 && *c.validation == 0)
+    usage("--early-stop: needs held-out examples: give --validation N");
+}
+
+std::string to_json(const TrainConfig& c) {
+  const ordered_json object{{"protocol", c.protocol},
+                            {"dataset", c.dataset},
+                            {"hidden", c.hidden},
+                            {"activation", c.activation},
+                            {"leaky-slope", c.leaky_slope},
+                            {"init", c.init},
+                            {"clip", c.clip},
+                            {"dropout", c.dropout},
+                            {"loss", c.loss},
+                            {"optimizer", c.optimizer},
+                            {"momentum", c.momentum},
+                            {"nesterov", c.nesterov},
+                            {"lr", c.lr.value()},
+                            {"schedule", c.schedule},
+                            {"weight-decay", c.weight_decay},
+                            {"batch-size", c.batch_size},
+                            {"epochs", c.epochs},
+                            {"validation", c.validation.value()},
+                            {"early-stop", c.early_stop},
+                            {"dtype", c.dtype},
+                            {"seed", c.seed}};
+  return object.dump(2) + "\n";
+}
+
+CommandLine parse_train(int argc, char** argv) {
+  // First with the sound defaults, to see which protocol is asked for; then with that protocol's own.
+  const auto parse = [&](const TrainConfig& defaults, const std::string& beneath,
+                         const std::string& beneath_name) {
+    CommandLine line;
+    line.config = defaults;
+    std::string config_file, lr_decay;
+    po::options_description config = config_options(line.config, lr_decay),
+                            run = run_options(line.run, config_file), all;
+    all.add(config).add(run);
+    po::variables_map values;
+    try {
+      using namespace po::command_line_style;
+      po::store(po::command_line_parser(argc, argv)
+                    .options(all)
+                    .style(allow_long | long_allow_adjacent | long_allow_next)
+                    .positional({})
+                    .run(),
+                values);
+    } catch (const po::error& error) {
+      usage("{}", error.what());
+    }
+    const bool shortened = values.count("lr-decay") > 0;
+    if (shortened && !values["schedule"].defaulted())
+      usage("--lr-decay: is short for --schedule; give one of them");
+    if (values.count("config") > 0) {
+      const std::string file = values["config"].as<std::string>();
+      std::string text;
+      try {
+        text = read_file(file);
+      } catch (const FileError& error) {
+        usage("--config: {}", error.what());
+      }
+      store_config(json_options(text, file, config), file, values);
+    }
+    if (!beneath.empty()) store_config(json_options(beneath, beneath_name, config), beneath_name, values);
+    po::notify(values);
+    if (shortened) line.config.schedule = "exponential:" + lr_decay;
+    if (line.run.threads != 0 || values.count("threads") > 0)
+      in_range("threads", static_cast<double>(line.run.threads), 1, 256);
+    if (values.count("version") > 0) line.help = "elkgrad " ELK_VERSION "\n";
+    if (values.count("help") > 0) {
+      std::ostringstream text;
+      text
+          << "Usage: ./elk train [options]\n\n"
+             "Trains a multilayer perceptron and prints its accuracy on the test set. The folder of the run\n"
+             "gets config.json, history.jsonl, model.safetensors, checkpoint.safetensors, curve.svg and "
+             "curve.png.\n\n"
+             "  ./elk train\n"
+             "  ./elk train --dataset mnist --hidden 925 --epochs 15\n"
+             "  ./elk train --resume\n\n"
+          << config << "\n"
+          << run
+          << "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged, 130 or 143 stopped by a signal "
+             "after saving.\n";
+      line.help = text.str();
+    }
+    return line;
+  };
+
+  const auto parse_protocol = [&](const std::string& beneath, const std::string& beneath_name) {
+    CommandLine line = parse(TrainConfig(), beneath, beneath_name);
+    if (line.config.paper()) line = parse(paper_defaults(), beneath, beneath_name);
+    return line;
+  };
+
+  CommandLine line = parse_protocol("", "");
+  if (!line.help.empty()) return line;
+  if (line.run.data_dir.empty()) {
+    const char* from_environment = std::getenv("ELK_DATA_DIR");
+    line.run.data_dir = from_environment != nullptr && *from_environment != '\0' ? from_environment : "data";
+  }
+  if (line.run.resume) {
+    const RunOptions run = line.run;
+    const std::string folder = run.out_dir.empty() ? latest_run_folder("train") : run.out_dir;
+    const std::string file = folder + "/config.json";
+    std::string kept;
+    try {
+      kept = read_file(file);
+    } catch (const FileError& error) {
+      usage("--resume: {} holds no run to go on with: {}", folder, error.what());
+    }
+    CommandLine before = parse_protocol(kept, file);
+    line.config = before.config;
+    resolve(line.config);
+    TrainConfig stored;
+    {
+      std::string unused;
+      po::options_description only = config_options(stored, unused);
+      po::variables_map values;
+      store_config(json_options(kept, file, only), file, values);
+      po::notify(values);
+    }
+    resolve(stored);
+    check_same(line.config, stored);
+    line.run.out_dir = folder;
+    return line;
+  }
+  resolve(line.config);
+  return line;
+}
+
+}  // namespace elk::lab

@@ -1,0 +1,77 @@
+// What a training run is told: the options of `train`, and the config.json that keeps them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <elk/base/dtype.hpp>
+#include <elk/base/shape.hpp>
+#include <elk/optim/schedule.hpp>
+
+namespace elk::lab {
+
+/// The options that decide a run's result. Names and meanings are those of `train --help`.
+struct TrainConfig {
+  std::string protocol = "sound";
+  std::string dataset = "digits";
+  std::string hidden = "128";
+  std::string activation = "relu";
+  double leaky_slope = 0.01;
+  std::string init = "he";
+  double clip = 0;
+  double dropout = 0;
+  std::string loss = "cross_entropy";
+  std::string optimizer = "adam";
+  double momentum = 0;
+  bool nesterov = false;
+  std::optional<double> lr;  // resolve() settles it by the optimizer
+  std::string schedule = "constant";
+  double weight_decay = 0;
+  std::int64_t batch_size = 50;
+  std::int64_t epochs = 10;
+  std::optional<std::int64_t> validation;  // resolve() settles it by the data set
+  std::int64_t early_stop = 0;
+  std::string dtype = "f32";
+  std::int64_t seed = 100;
+
+  bool paper() const { return protocol == "paper"; }
+  DType float_type() const { return dtype == "f64" ? f64 : f32; }
+  std::vector<Index> hidden_widths() const;
+  optim::Schedule make_schedule() const;
+};
+
+/// The study's arithmetic: what `--protocol paper` implies.
+TrainConfig paper_defaults();
+
+/// Settles what was left open and checks every value; throws UsageError naming the option.
+void resolve(TrainConfig& config);
+
+/// The flat object of config.json, one option a line. `config` must be resolved.
+std::string to_json(const TrainConfig& config);
+
+/// What only says how and where a run is done.
+struct RunOptions {
+  bool quiet = false;
+  bool json = false;
+  bool resume = false;
+  bool print_config = false;
+  std::string out_dir;
+  std::string data_dir;
+  std::int64_t threads = 0;  // 0 = processors
+};
+
+/// A parsed command line. `help` is the text to print instead of running, if any.
+struct CommandLine {
+  TrainConfig config;
+  RunOptions run;
+  std::string help;
+};
+
+/// Reads `train`'s command line, and the file of --config beneath it. With --resume, the options of the run
+/// in
+/// --out-dir lie beneath instead, and only --epochs may differ from them. Throws UsageError.
+CommandLine parse_train(int argc, char** argv);
+
+}  // namespace elk::lab

@@ -1,0 +1,27 @@
+// What is known of a run after each epoch: a line of history.jsonl.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace elk::lab {
+
+struct HistoryRow {
+  std::int64_t epoch = 0;  ///< from 1
+  std::int64_t step = 0;   ///< updates so far
+  // Absent where not measured; a value that is not finite is written as null.
+  std::optional<double> train_loss = {}, val_loss = {}, val_accuracy = {}, test_loss = {}, test_accuracy = {};
+  double lr = 0;
+  std::uint64_t flops = 0;  ///< of training, so far
+  double seconds = 0;       ///< of training, this epoch alone
+  bool diverged = false;
+};
+
+/// One line for each row.
+std::string to_jsonl(const std::vector<HistoryRow>& history);
+/// FileError naming the line for anything to_jsonl does not write.
+std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& file);
+
+}  // namespace elk::lab

@@ -1,0 +1,58 @@
+#include <lab/program.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+
+#include <fmt/format.h>
+
+namespace elk::lab {
+
+namespace {
+
+volatile std::sig_atomic_t caught = 0;
+
+void on_signal(int signal) {
+  caught = signal;
+  std::signal(signal, SIG_DFL);
+}
+
+const char* base_name(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash != nullptr ? slash + 1 : path;
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv, int (*body)(int, char**)) {
+  const char* name = argc > 0 ? base_name(argv[0]) : "elk";
+  // A reader that goes away (| head) must not end a run without a word: writes fail instead.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    const int code = body(argc, argv);
+    if (std::fflush(stdout) != 0) {
+      fmt::print(stderr, "{}: cannot write to standard output: {}\n", name, std::strerror(errno));
+      return exit_failed;
+    }
+    return code;
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "{}: {}\nsee ./elk {} --help\n", name, error.what(), name);
+    return exit_usage;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "{}: there is not enough memory for this run\n", name);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "{}: {}\n", name, error.what());
+  }
+  return exit_failed;
+}
+
+void catch_signals() {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+}
+
+int stop_signal() { return caught; }
+
+}  // namespace elk::lab

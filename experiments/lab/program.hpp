@@ -1,0 +1,29 @@
+// What every experiment program does around its work: exit codes, messages, signals.
+#pragma once
+
+#include <elk/base/error.hpp>
+
+namespace elk::lab {
+
+/// A wrong command line: exit code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+enum ExitCode {
+  exit_done = 0,
+  exit_failed = 1,
+  exit_usage = 2,
+  exit_diverged = 3
+};  // 128 + signal when stopped by one
+
+/// Runs `body(argc, argv)` and turns what it throws into one line on stderr and an exit code.
+int run_program(int argc, char** argv, int (*body)(int, char**));
+
+/// Makes SIGINT and SIGTERM ask for an orderly end; a second one ends the process at once.
+void catch_signals();
+/// The signal that asked for the end, or 0.
+int stop_signal();
+
+}  // namespace elk::lab

@@ -1,0 +1,185 @@
+// train: trains a multilayer perceptron on a data set and prints its test accuracy.
+
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <elk/base/parallel.hpp>
+#include <elk/data/load.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <lab/config.hpp>
+#include <lab/plot.hpp>
+#include <lab/program.hpp>
+#include <lab/progress.hpp>
+#include <lab/run_folder.hpp>
+#include <lab/training.hpp>
+#include <models/model_file.hpp>
+
+namespace {
+
+using namespace elk;
+using namespace elk::lab;
+
+constexpr std::uint32_t digits_seed =
+    1;  // of the built-in data set, apart from the run's own: every run sees the same
+
+std::string cell(const std::optional<double>& value, int width, int decimals) {
+  return value ? fmt::format("{:>{}.{}f}", *value, width, decimals) : fmt::format("{:>{}}", "-", width);
+}
+
+// Losses of the paper protocol are compared digit by digit with the study's.
+void print_header(const TrainConfig& config) {
+  if (config.paper())
+    fmt::print("epoch     train loss   test loss  test accuracy        lr  seconds\n");
+  else
+    fmt::print("epoch  train loss    val loss   val accuracy        lr  seconds\n");
+}
+
+void print_row(const TrainConfig& config, const HistoryRow& row) {
+  fmt::print("{:5}  {}  {}  {}  {:8.3g}  {:7.2f}\n", row.epoch,
+             cell(row.train_loss, config.paper() ? 13 : 10, config.paper() ? 10 : 4),
+             cell(config.paper() ? row.test_loss : row.val_loss, 10, 4),
+             cell(config.paper() ? row.test_accuracy : row.val_accuracy, 13, 4), row.lr, row.seconds);
+  std::fflush(stdout);
+}
+
+std::string draw_curves(const TrainConfig& config, const std::vector<HistoryRow>& history,
+                        const std::string& path) {
+  Series train{"training loss", {}, {}}, held_out{config.paper() ? "test loss" : "validation loss", {}, {}},
+      accuracy{config.paper() ? "test accuracy" : "validation accuracy", {}, {}};
+  const auto add = [](Series& series, std::int64_t epoch, const std::optional<double>& value) {
+    if (!value) return;
+    series.x.push_back(static_cast<double>(epoch));
+    series.y.push_back(*value);
+  };
+  for (const HistoryRow& row : history) {
+    add(train, row.epoch, row.train_loss);
+    add(held_out, row.epoch, config.paper() ? row.test_loss : row.val_loss);
+    add(accuracy, row.epoch, config.paper() ? row.test_accuracy : row.val_accuracy);
+  }
+  Plot plot{fmt::format("{}: hidden {}, {}, {} lr {:g}, batch {}", config.dataset,
+                        config.hidden.empty() ? "none" : config.hidden, config.activation, config.optimizer,
+                        *config.lr, config.batch_size),
+            "epoch",
+            "loss per example",
+            {train},
+            "",
+            {}};
+  if (!held_out.x.empty()) plot.series.push_back(held_out);
+  if (!accuracy.x.empty()) {
+    plot.right_label = "accuracy";
+    plot.right.push_back(accuracy);
+  }
+  return draw(plot, path);
+}
+
+models::ModelInfo model_info(const TrainConfig& config, const Dataset& data) {
+  models::ModelInfo info{.sizes = {data.features()},
+                         .activation = config.activation,
+                         .leaky_slope = config.leaky_slope,
+                         .clip = config.clip,
+                         .dtype = config.float_type(),
+                         .dataset = config.dataset,
+                         .classes = data.classes,
+                         .input_shape = data.sample_shape()};
+  for (const Index width : config.hidden_widths()) info.sizes.push_back(width);
+  info.sizes.push_back(static_cast<Index>(data.classes.size()));
+  return info;
+}
+
+int run_train(int argc, char** argv) {
+  CommandLine line = parse_train(argc, argv);
+  const TrainConfig& config = line.config;
+  const RunOptions& run = line.run;
+  if (!line.help.empty()) {
+    fmt::print("{}", line.help);
+    return exit_done;
+  }
+  if (run.print_config) {
+    fmt::print("{}", to_json(config));
+    return exit_done;
+  }
+
+  catch_signals();
+  set_threads(run.threads > 0 ? static_cast<int>(run.threads) : available_processors());
+  Progress progress(run.quiet);
+  progress.message(config.dataset == "digits" ? "drawing the digits"
+                                              : fmt::format("reading {}", config.dataset));
+  const TrainTest data = load_dataset(config.dataset, run.data_dir, digits_seed);
+  Training training(config, data);
+
+  std::string folder = run.out_dir;
+  if (!run.resume && folder.empty())
+    folder = new_run_folder("train");
+  else if (!run.resume)
+    claim_run_folder(folder);
+  const std::string checkpoint = folder + "/checkpoint.safetensors";
+  const auto save = [&] {
+    write_file_atomically(folder + "/history.jsonl", to_jsonl(training.history()));
+    training.save_checkpoint(checkpoint);
+  };
+  if (run.resume) training.load_checkpoint(checkpoint);
+  write_file_atomically(folder + "/config.json", to_json(config));
+  save();
+
+  progress.message(
+      fmt::format("{} examples to train on, {} held out, {} to test on; {} parameters; run in {}",
+                  training.train_data().size(), *config.validation, data.test.size(),
+                  training.net().parameter_count(), folder));
+  const bool table = !run.quiet && !run.json;
+  if (table) {
+    print_header(config);
+    for (const HistoryRow& row : training.history()) print_row(config, row);
+  }
+  const Result result = training.run({
+      .epoch_done =
+          [&](const HistoryRow& row) {
+            progress.clear();
+            if (table) print_row(config, row);
+            save();
+          },
+      .step_done =
+          [&](std::int64_t batch, std::int64_t batches, double loss) {
+            const auto done = training.history().size();
+            progress.update(fmt::format("epoch {}/{}", done + 1, config.epochs), static_cast<double>(batch),
+                            static_cast<double>(batches), loss);
+          },
+      .should_stop = [] { return stop_signal() != 0; },
+  });
+  progress.clear();
+
+  if (result.status == Status::stopped) {
+    save();
+    fmt::print(stderr,
+               "train: stopped in epoch {} after step {}; go on with: ./elk train --resume --out-dir {}\n",
+               training.history().size() + 1, training.steps(), folder);
+    return 128 + stop_signal();
+  }
+
+  models::save_model(folder + "/model.safetensors", training.net(), model_info(config, data.train));
+  if (const std::string problem = draw_curves(config, training.history(), folder + "/curve");
+      !problem.empty())
+    fmt::print(stderr, "train: no plot of the curves: {}\n", problem);
+  if (result.status == Status::diverged) fmt::print(stderr, "train: diverged at {}\n", result.problem);
+  if (run.json) {
+    const nlohmann::ordered_json object{
+        {"status", result.status == Status::diverged ? "diverged" : "done"},
+        {"test_accuracy", result.test.accuracy},
+        {"test_loss", result.test.loss},
+        {"epochs", training.history().size()},
+        {"seconds", result.seconds},
+        {"flops", training.history().back().flops},
+        {"parameters", training.net().parameter_count()},
+        {"out_dir", folder},
+    };
+    fmt::print("{}\n", object.dump());
+  } else {
+    fmt::print("test accuracy {:.4f}\n", result.test.accuracy);
+  }
+  return result.status == Status::diverged ? exit_diverged : exit_done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run_program(argc, argv, run_train); }

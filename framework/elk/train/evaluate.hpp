@@ -1,0 +1,27 @@
+// How good a network is on a data set.
+#pragma once
+
+#include <functional>
+
+#include <elk/data/dataset.hpp>
+#include <elk/nn/module.hpp>
+
+namespace elk::train {
+
+/// The loss of a batch, shape (): logits (N, classes), labels i64 (N).
+using Loss = std::function<Tensor(const Tensor& logits, const Tensor& labels)>;
+
+struct Evaluation {
+  double loss;      ///< mean over the examples
+  double accuracy;  ///< share of examples whose largest output is the label's, 0 to 1
+};
+
+/// The share of rows of `logits` (N, classes) whose largest element is at `labels` (N).
+double accuracy(const Tensor& logits, const Tensor& labels);
+
+/// Evaluates in batches, without dropout and with nothing recorded (call it with no tape alive). ShapeError for an
+/// empty data set.
+Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype = f32,
+                    Index batch_size = 1000);
+
+}  // namespace elk::train

@@ -1,0 +1,123 @@
+#include <models/model_file.hpp>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include <elk/base/format.hpp>
+#include <elk/io/safetensors.hpp>
+#include <elk/ops/shape.hpp>
+
+namespace elk::models {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* format_name = "elkgrad/1";
+constexpr double probe_tolerance = 1e-4;
+
+MLPOptions rebuild(const ModelInfo& info) {
+  MLPOptions options{
+      .sizes = info.sizes, .activation = activation(info.activation, info.leaky_slope), .dtype = info.dtype};
+  if (info.clip > 0) options.clip = clip(info.clip);
+  return options;
+}
+
+// An input with every pixel value somewhere, the same for everybody.
+Tensor probe_input(Index features, DType dtype) {
+  std::vector<double> values(static_cast<std::size_t>(features));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i * 37 % 256) / 255;
+  return cast(from(values, {1, features}), dtype);
+}
+
+std::vector<double> numbers(const Tensor& x) {
+  const Tensor wide = cast(x, f64);
+  return {wide.data<double>().begin(), wide.data<double>().end()};
+}
+
+}  // namespace
+
+void save_model(const std::string& path, const MLP& net, const ModelInfo& info) {
+  const json architecture{{"sizes", info.sizes},
+                          {"activation", info.activation},
+                          {"leaky_slope", info.leaky_slope},
+                          {"clip", info.clip},
+                          {"dtype", name(info.dtype)}};
+  const Tensor x = probe_input(info.sizes.front(), info.dtype);
+  const Metadata metadata{
+      {"format", format_name},
+      {"architecture", architecture.dump()},
+      {"dataset", info.dataset},
+      {"classes", json(info.classes).dump()},
+      {"input_shape", json(std::vector<Index>(info.input_shape.begin(), info.input_shape.end())).dump()},
+      {"input_scaling", "pixel / 255"},
+      {"probe_input", json(numbers(x)).dump()},
+      {"probe_output", json(numbers(net(x))).dump()},
+      {"probe_tolerance", json(probe_tolerance).dump()},
+  };
+  save_safetensors(path, net.state(), metadata);
+}
+
+Model load_model(const std::string& path) {
+  const SafetensorsFile file = load_safetensors(path);
+  const auto text = [&](const char* key) -> const std::string& {
+    const auto at = file.metadata.find(key);
+    if (at == file.metadata.end()) fail<FileError>("[model] {}: the metadata lacks \"{}\"", path, key);
+    return at->second;
+  };
+  if (text("format") != format_name)
+    fail<FileError>("[model] {}: expected format \"{}\", found \"{}\"", path, format_name, text("format"));
+  try {
+    ModelInfo info;
+    const json architecture = json::parse(text("architecture"));
+    architecture.at("sizes").get_to(info.sizes);
+    architecture.at("activation").get_to(info.activation);
+    architecture.at("leaky_slope").get_to(info.leaky_slope);
+    architecture.at("clip").get_to(info.clip);
+    const std::string dtype = architecture.at("dtype");
+    if (dtype != "f32" && dtype != "f64") fail<ValueError>("dtype \"{}\" is not f32 or f64", dtype);
+    info.dtype = dtype == "f64" ? f64 : f32;
+    info.dataset = text("dataset");
+    json::parse(text("classes")).get_to(info.classes);
+    info.input_shape = Shape(json::parse(text("input_shape")).get<std::vector<Index>>());
+
+    // The weights' shapes are checked before a network of the stated sizes is made: a few bytes must not ask
+    // for gigabytes.
+    Index promised = 0, held = 0;
+    for (std::size_t i = 1; i < info.sizes.size(); ++i) {
+      Index weights = 0;
+      if (info.sizes[i] < 1 || info.sizes[i - 1] < 1 ||
+          __builtin_mul_overflow(info.sizes[i - 1] + 1, info.sizes[i], &weights) ||
+          __builtin_add_overflow(promised, weights, &promised))
+        fail<ValueError>("the layer sizes make no network");
+    }
+    for (const NamedTensor& item : file.tensors) held += item.value.size();
+    if (promised != held)
+      fail<ValueError>("the sizes stand for {} weights, the file holds {}", promised, held);
+
+    Rng rng(0);
+    Model model{info, MLP(rebuild(info), rng)};
+    model.net.load_state(file.tensors);
+
+    const auto probe = json::parse(text("probe_input")).get<std::vector<double>>();
+    const auto expected = json::parse(text("probe_output")).get<std::vector<double>>();
+    const double tolerance = json::parse(text("probe_tolerance"));
+    const std::vector<double> found =
+        numbers(model.net(cast(from(probe, {1, info.sizes.front()}), info.dtype)));
+    if (found.size() != expected.size())
+      fail<ValueError>("the probe has {} outputs, the network {}", expected.size(), found.size());
+    for (std::size_t i = 0; i < found.size(); ++i)
+      if (!(std::abs(found[i] - expected[i]) <= tolerance * std::max(1.0, std::abs(expected[i]))))
+        fail<ValueError>("the probe's output {} is {}, expected {}: this is not the network that was saved",
+                         i, found[i], expected[i]);
+    return model;
+  } catch (const json::exception& error) {
+    fail<FileError>("[model] {}: the metadata is malformed: {}", path, error.what());
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& error) {
+    fail<FileError>("[model] {}: {}", path, error.what());
+  }
+}
+
+}  // namespace elk::models

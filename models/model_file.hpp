@@ -1,0 +1,36 @@
+// A trained network as one file: its weights, what is needed to rebuild it, and a test that it still computes
+// the same.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <models/mlp.hpp>
+
+namespace elk::models {
+
+/// What a model file holds beside the weights. Its file is safetensors with `format = elkgrad/1`.
+struct ModelInfo {
+  std::vector<Index> sizes;
+  std::string activation = "relu";
+  double leaky_slope = 0.01;
+  double clip = 0;  ///< 0 = none
+  DType dtype = f32;
+  std::string dataset;
+  std::vector<std::string> classes;
+  Shape input_shape;  ///< of one example, before it is flattened; pixels are divided by 255
+};
+
+struct Model {
+  ModelInfo info;
+  MLP net;
+};
+
+/// Writes `net` with a probe: an input and the logits it gives.
+void save_model(const std::string& path, const MLP& net, const ModelInfo& info);
+
+/// Rebuilds the network and checks that the probe comes out again to 1e-4. FileError when it does not, or
+/// when the file is not such a model.
+Model load_model(const std::string& path);
+
+}  // namespace elk::models
