@@ -265,19 +265,22 @@ CommandLine parse_train(int argc, char** argv) {
     std::string config_file, lr_decay;
     po::options_description config = config_options(line.config, lr_decay),
                             run = run_options(line.run, config_file), all;
-    all.add(config).add(run);
+    std::vector<std::string> unexpected;
+    all.add(config).add(run).add_options()("unexpected", po::value(&unexpected));
     po::variables_map values;
     try {
       using namespace po::command_line_style;
       po::store(po::command_line_parser(argc, argv)
                     .options(all)
                     .style(allow_long | long_allow_adjacent | long_allow_next)
-                    .positional({})
+                    .positional(po::positional_options_description().add("unexpected", -1))
                     .run(),
                 values);
     } catch (const po::error& error) {
       usage("{}", error.what());
     }
+    if (values.count("unexpected") > 0)
+      usage("unexpected argument \"{}\"", values["unexpected"].as<std::vector<std::string>>().front());
     const bool shortened = values.count("lr-decay") > 0;
     if (shortened && !values["schedule"].defaulted())
       usage("--lr-decay: is short for --schedule; give one of them");

@@ -34,7 +34,7 @@ std::string quoted(const std::string& text) {
 std::string script(const Plot& plot, const std::string& terminal, const std::string& output) {
   std::string text = fmt::format(
       "set terminal {}\nset output {}\nset encoding utf8\nset title {} noenhanced\nset xlabel {} noenhanced\n"
-      "set ylabel {} noenhanced\nset key outside bottom center horizontal noenhanced\nset grid back lc rgb "
+      "set ylabel {} noenhanced\nset key outside top center horizontal noenhanced\nset grid back lc rgb "
       "'#dddddd'\n"
       "set border 3 lc rgb '#444444'\nset tics nomirror\n",
       terminal, quoted(output), quoted(plot.title), quoted(plot.x_label), quoted(plot.y_label));
