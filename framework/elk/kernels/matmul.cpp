@@ -33,16 +33,18 @@ void gemm(bool ta, bool tb, Index m, Index n, Index k, const T* a, Index lda, co
                      overwrite ? T(0) : T(1), c, i(ldc));
 }
 
-// The result is cut along its longer side into blocks of at least this many multiply-adds, each done by one
-// thread: less is not worth waking another. The cut depends on the shapes alone, so the bits do not depend on
-// the threads.
-constexpr Index block_multiply_adds = 4'000'000;
-constexpr Index block_multiple = 64;
+// The result is cut along its longer side into blocks of about this many multiply-adds, each done by one
+// thread: less is not worth waking another, and every block packs the shorter operand anew. The cut depends
+// on the shapes alone, so the bits do not depend on the number of threads.
+constexpr double block_multiply_adds = 16e6;
+constexpr double most_blocks = 8;
+constexpr Index block_multiple = 16;
 
 Index block_length(Index m, Index n, Index k) {
-  const Index longer = std::max(m, n), slice = std::max<Index>(1, std::min(m, n) * k);
-  const Index wanted = (block_multiply_adds + slice - 1) / slice;
-  return std::min(longer, (wanted + block_multiple - 1) / block_multiple * block_multiple);
+  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const auto blocks = static_cast<Index>(std::clamp(work / block_multiply_adds, 1.0, most_blocks));
+  const Index length = (std::max(m, n) + blocks - 1) / blocks;
+  return (length + block_multiple - 1) / block_multiple * block_multiple;
 }
 
 }  // namespace

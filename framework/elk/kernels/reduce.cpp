@@ -92,6 +92,7 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keep_dims) {
   return for_any(x.dtype(), [&]<class T>() {
     using Sum = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
     using Out = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
+    if (x.size() == 0) return zeros(shape, dtype_of<Out>);
     Tensor y = empty(shape, dtype_of<Out>);
     const Split s = split(x.shape(), list);
     if (s.exists && !reference())

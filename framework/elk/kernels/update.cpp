@@ -1,12 +1,20 @@
 #include <elk/kernels/views.hpp>
 // (the line above must come first)
 #include <cmath>
+#include <limits>
 
 #include <elk/kernels/kernels.hpp>
 
 namespace elk::kernels {
 
 namespace {
+
+// A moment that decays ends at the smallest subnormal numbers and stays there, rounding to itself; arithmetic
+// on those is a hundred times slower. Below the normal range a moment is 0.
+template <class T>
+T without_subnormal(T x) {
+  return std::abs(x) < std::numeric_limits<T>::min() ? T(0) : x;
+}
 
 void check_update(const char* operation, const Tensor& x, const Tensor& y) {
   check_same_dtype(operation, x, y);
@@ -35,7 +43,7 @@ void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double
       T* v = writable<T>(velocity);
       for (Index i = 0; i < n; ++i) {
         const T d = g[i] + decay * w[i];
-        v[i] = momentum * v[i] + d;
+        v[i] = without_subnormal(momentum * v[i] + d);
         w[i] -= lr * (nesterov ? d + momentum * v[i] : v[i]);
       }
       count_flops((nesterov ? 8 : 6) * n);
@@ -61,8 +69,8 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
     T *w = writable<T>(weight), *m = writable<T>(mean), *v = writable<T>(square);
     for (Index i = 0; i < n; ++i) {
       const T d = g[i] + decay * w[i];
-      m[i] = b1 * m[i] + c1 * d;
-      v[i] = b2 * v[i] + c2 * d * d;
+      m[i] = without_subnormal(b1 * m[i] + c1 * d);
+      v[i] = without_subnormal(b2 * v[i] + c2 * d * d);
       w[i] -= rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
     }
     count_flops(14 * n);

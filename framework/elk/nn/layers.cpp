@@ -7,29 +7,28 @@ namespace elk::nn {
 
 Linear::Linear(Index in, Index out, Rng& rng, const Options& options)
     : weight_(initial_weight(in, out, options.init, rng, options.dtype)) {
-  if (options.bias) bias_.emplace_back(zeros({out}, options.dtype));
+  if (options.bias) bias_.emplace(zeros({out}, options.dtype));
 }
 
 Tensor Linear::forward(const Tensor& x) const {
   const Index in = weight_.shape()[1];
   if (x.rank() != 2 || x.size(1) != in)
     fail<ShapeError>("[{}] expected x (N, {}), got {}", describe(), in, x.shape());
-  return linear(x, weight_, bias_.empty() ? Tensor() : bias_.front().value());
+  return linear(x, weight_, bias_ ? bias_->value() : Tensor());
 }
 
 void Linear::fields(Fields& f) {
   f("weight", weight_);
-  if (!bias_.empty()) f("bias", bias_.front());
+  if (bias_) f("bias", *bias_);
 }
 
 std::string Linear::describe() const {
-  return fmt::format("Linear({}, {}{})", weight_.shape()[1], weight_.shape()[0],
-                     bias_.empty() ? ", no bias" : "");
+  return fmt::format("Linear({}, {}{})", weight_.shape()[1], weight_.shape()[0], bias_ ? "" : ", no bias");
 }
 
 const Parameter& Linear::bias() const {
-  if (bias_.empty()) fail<ValueError>("[{}] this layer was made without a bias", describe());
-  return bias_.front();
+  if (!bias_) fail<ValueError>("[{}] this layer was made without a bias", describe());
+  return *bias_;
 }
 
 Tensor ReLU::forward(const Tensor& x) const { return relu(x); }

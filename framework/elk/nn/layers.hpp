@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include <elk/nn/init.hpp>
 #include <elk/nn/module.hpp>
@@ -29,7 +30,7 @@ class Linear : public Module {
 
  private:
   Parameter weight_;
-  std::vector<Parameter> bias_;  // one or none
+  std::optional<Parameter> bias_;
 };
 
 class ReLU : public Module {
