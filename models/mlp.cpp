@@ -24,7 +24,7 @@ MLP::MLP(const MLPOptions& options, Rng& rng) {
 Tensor MLP::predict(const Tensor& x) const { return softmax((*this)(x)); }
 
 const std::vector<std::string>& activation_names() {
-  static const std::vector<std::string> names{"relu", "leaky_relu", "sigmoid", "tanh"};
+  static const std::vector<std::string> names{"relu", "leaky_relu", "sigmoid", "tanh", "gelu"};
   return names;
 }
 
@@ -34,6 +34,7 @@ nn::Function activation(const std::string& name, double leaky_slope) {
     return {name, [leaky_slope](const Tensor& x) { return leaky_relu(x, leaky_slope); }};
   if (name == "sigmoid") return {name, sigmoid};
   if (name == "tanh") return {name, tanh};
+  if (name == "gelu") return {name, gelu};
   fail<ValueError>("[activation] expected {}, got \"{}\"", fmt::join(activation_names(), ", "), name);
 }
 

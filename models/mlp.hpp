@@ -11,8 +11,8 @@
 namespace elk::models {
 
 struct MLPOptions {
-  std::vector<Index> sizes = {};  ///< inputs, hidden widths, classes: {784, 128, 10}
-  nn::Function activation;           ///< after every layer but the last; see activation()
+  std::vector<Index> sizes = {};          ///< inputs, hidden widths, classes: {784, 128, 10}
+  nn::Function activation;                ///< after every layer but the last; see activation()
   std::optional<nn::Function> clip = {};  ///< applied to every layer's output before the activation
   nn::Init init = nn::Init::he;
   double dropout = 0;  ///< after every activation; 0 = none

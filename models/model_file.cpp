@@ -1,5 +1,6 @@
 #include <models/model_file.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -87,13 +88,20 @@ Model load_model(const std::string& path) {
     for (std::size_t i = 1; i < info.sizes.size(); ++i) {
       Index weights = 0;
       if (info.sizes[i] < 1 || info.sizes[i - 1] < 1 ||
-          __builtin_mul_overflow(info.sizes[i - 1] + 1, info.sizes[i], &weights) ||
-          __builtin_add_overflow(promised, weights, &promised))
+          __builtin_mul_overflow(info.sizes[i - 1], info.sizes[i], &weights) ||
+          __builtin_add_overflow(promised, weights, &promised) ||
+          __builtin_add_overflow(promised, info.sizes[i], &promised))
         fail<ValueError>("the layer sizes make no network");
     }
     for (const NamedTensor& item : file.tensors) held += item.value.size();
     if (promised != held)
       fail<ValueError>("the sizes stand for {} weights, the file holds {}", promised, held);
+    const bool no_shape =
+        std::any_of(info.input_shape.begin(), info.input_shape.end(), [](Index n) { return n < 1; });
+    if (info.sizes.size() < 2 || no_shape || info.input_shape.size() != info.sizes.front() ||
+        static_cast<Index>(info.classes.size()) != info.sizes.back())
+      fail<ValueError>("inputs {} and {} classes do not fit layers of {}", info.input_shape,
+                       info.classes.size(), fmt::join(info.sizes, ", "));
 
     Rng rng(0);
     Model model{info, MLP(rebuild(info), rng)};

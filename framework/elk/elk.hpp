@@ -17,12 +17,14 @@
 #include <elk/nn/init.hpp>
 #include <elk/nn/layers.hpp>
 #include <elk/nn/module.hpp>
+#include <elk/nn/residual.hpp>
 #include <elk/nn/sequential.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/ops/math.hpp>
+#include <elk/ops/normalize.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/optim/optimizer.hpp>

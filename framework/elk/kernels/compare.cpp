@@ -19,18 +19,12 @@ Tensor test(const char* operation, const Tensor& a, const Tensor& b, Test holds)
 
 Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b) {
   switch (comparison) {
-    case Comparison::equal:
-      return test("equal", a, b, [](auto u, auto v) { return u == v; });
-    case Comparison::not_equal:
-      return test("not_equal", a, b, [](auto u, auto v) { return u != v; });
-    case Comparison::less:
-      return test("less", a, b, [](auto u, auto v) { return u < v; });
-    case Comparison::less_equal:
-      return test("less_equal", a, b, [](auto u, auto v) { return u <= v; });
-    case Comparison::greater:
-      return test("greater", a, b, [](auto u, auto v) { return u > v; });
-    case Comparison::greater_equal:
-      return test("greater_equal", a, b, [](auto u, auto v) { return u >= v; });
+    case Comparison::equal: return test("equal", a, b, [](auto u, auto v) { return u == v; });
+    case Comparison::not_equal: return test("not_equal", a, b, [](auto u, auto v) { return u != v; });
+    case Comparison::less: return test("less", a, b, [](auto u, auto v) { return u < v; });
+    case Comparison::less_equal: return test("less_equal", a, b, [](auto u, auto v) { return u <= v; });
+    case Comparison::greater: return test("greater", a, b, [](auto u, auto v) { return u > v; });
+    case Comparison::greater_equal: return test("greater_equal", a, b, [](auto u, auto v) { return u >= v; });
   }
   return {};
 }

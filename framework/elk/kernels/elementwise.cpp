@@ -1,6 +1,8 @@
 #include <elk/kernels/views.hpp>
 // (the line above must come first)
 #include <atomic>
+#include <cmath>
+#include <limits>
 
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/zip.hpp>
@@ -63,6 +65,42 @@ Tensor log(const Tensor& x) {
 }
 Tensor abs(const Tensor& x) {
   return map("abs", x, [](const auto& v) { return xt::abs(v); });
+}
+Tensor log1p(const Tensor& x) {
+  return map("log1p", x, [](const auto& v) { return xt::log1p(v); });
+}
+Tensor expm1(const Tensor& x) {
+  return map("expm1", x, [](const auto& v) { return xt::expm1(v); });
+}
+Tensor sin(const Tensor& x) {
+  return map("sin", x, [](const auto& v) { return xt::sin(v); });
+}
+Tensor cos(const Tensor& x) {
+  return map("cos", x, [](const auto& v) { return xt::cos(v); });
+}
+Tensor erf(const Tensor& x) {
+  return map("erf", x, [](const auto& v) { return xt::erf(v); });
+}
+Tensor softplus(const Tensor& x) {
+  // Of the negative absolute value, so that no exponential overflows.
+  const auto softplus = [](auto v) { return (v > 0 ? v : v * 0) + std::log1p(std::exp(v > 0 ? -v : v)); };
+  return map(
+      "softplus", x, [&](const auto& v) { return xt::make_lambda_xfunction(softplus, v); }, 4);
+}
+Tensor gelu(const Tensor& x) {
+  const auto gelu = [](auto v) {
+    using T = decltype(v);
+    constexpr T root_half = T(0.70710678118654752440);
+    // erfc, because 1 + erf loses the digits of the lower tail; and -infinity times its 0 is the right 0.
+    return v == -std::numeric_limits<T>::infinity() ? T(0) : T(0.5) * v * std::erfc(-v * root_half);
+  };
+  return map(
+      "gelu", x, [&](const auto& v) { return xt::make_lambda_xfunction(gelu, v); }, 4);
+}
+Tensor pow(const Tensor& a, const Tensor& b) {
+  const auto power = [](auto u, auto v) { return std::pow(u, v); };
+  return zip("pow", a, b,
+             [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(power, u, v); });
 }
 Tensor sign(const Tensor& x) {
   const auto sign = [](auto v) { return v > 0 ? decltype(v)(1) : v < 0 ? decltype(v)(-1) : v * 0; };

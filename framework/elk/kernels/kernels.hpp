@@ -27,6 +27,14 @@ Tensor sqrt(const Tensor& x);
 Tensor exp(const Tensor& x);
 Tensor log(const Tensor& x);
 Tensor abs(const Tensor& x);
+Tensor log1p(const Tensor& x);
+Tensor expm1(const Tensor& x);
+Tensor sin(const Tensor& x);
+Tensor cos(const Tensor& x);
+Tensor erf(const Tensor& x);
+Tensor softplus(const Tensor& x);
+Tensor gelu(const Tensor& x);
+Tensor pow(const Tensor& a, const Tensor& b);
 Tensor sign(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
@@ -53,12 +61,23 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 // Moving and converting.
 Tensor cast(const Tensor& x, DType dtype);
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
-Tensor transpose(const Tensor& x);  // swaps the last two axes
+Tensor transpose(const Tensor& x);                           // swaps the last two axes
+Tensor permute(const Tensor& x, std::span<const int> axes);  // axis i of the result is axes[i] of x
+/// Elements begin, begin + step, ... (count of them) of an axis; step may be negative.
+Tensor slice(const Tensor& x, int axis, Index begin, Index count, Index step);
+/// The reverse: zeros but for those elements of an axis of `size`.
+Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size);
+Tensor concat(std::span<const Tensor> parts, int axis);
+/// y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis; elsewhere the shapes are equal.
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+/// The reverse: zeros with `size` along the axis, to which x is added at index.
+Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size);
 Tensor take_rows(const Tensor& x, const Tensor& rows);
 Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count);
 Tensor one_hot(const Tensor& labels, Index classes, DType dtype);
 
-// Matrix products of (m, k) and (k, n), either read as its transpose; `bias` (n) may be undefined.
+// Matrix products of (..., m, k) and (..., k, n), either read as its transpose, over broadcast leading axes;
+// `bias` (n) may be undefined, and needs two matrices.
 Tensor matmul(const char* operation, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
               const Tensor& bias = {});
 
@@ -66,7 +85,10 @@ Tensor matmul(const char* operation, const Tensor& a, bool transpose_a, const Te
 void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr, double momentum,
                 bool nesterov, double weight_decay);
 void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
-                 double beta1, double beta2, double epsilon, double weight_decay, std::int64_t step);
+                 double beta1, double beta2, double epsilon, double weight_decay, bool decoupled,
+                 std::int64_t step);
+void lion_update(Tensor& weight, Tensor& mean, const Tensor& gradient, double lr, double beta1, double beta2,
+                 double weight_decay);
 void add_in_place(Tensor& x, const Tensor& y);
 void scale_in_place(Tensor& x, double factor);
 

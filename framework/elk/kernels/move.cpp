@@ -1,9 +1,11 @@
 #include <elk/kernels/views.hpp>
 // (the line above must come first)
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include <xtensor/xbroadcast.hpp>
 #include <xtensor/xmanipulation.hpp>
@@ -39,6 +41,20 @@ Index row_size(const char* operation, const Tensor& x, const Tensor& rows, Index
   Index size = 1;
   for (int i = 1; i < x.rank(); ++i) size *= x.size(i);
   return size;
+}
+
+// A shape seen as (outer, n, inner) about an axis.
+struct Extent {
+  Index outer = 1, n = 1, inner = 1;
+};
+
+Extent extent(const Shape& shape, int axis) {
+  Extent e;
+  e.n = shape[axis];  // throws for an axis outside
+  const int at = axis < 0 ? axis + shape.rank() : axis;
+  for (int i = 0; i < shape.rank(); ++i)
+    if (i != at) (i < at ? e.outer : e.inner) *= shape[i];
+  return e;
 }
 
 Shape with_rows(Shape shape, Index rows) {
@@ -98,6 +114,137 @@ Tensor transpose(const Tensor& x) {
             for (Index j = j0; j < std::min(j0 + block, columns); ++j)
               out[j * rows + i] = in[i * columns + j];
     }
+    return y;
+  });
+}
+
+Tensor permute(const Tensor& x, std::span<const int> axes) {
+  Shape shape = x.shape();
+  std::vector<std::size_t> order;
+  std::array<bool, Shape::max_rank> used{};
+  if (static_cast<int>(axes.size()) != x.rank())
+    fail<ShapeError>("[permute] {} needs {} axes, got {}", x.shape(), x.rank(), axes.size());
+  for (const int given : axes) {
+    const int axis = given < 0 ? given + x.rank() : given;
+    if (axis < 0 || axis >= x.rank())
+      fail<IndexError>("[permute] axis {} is outside shape {}", given, x.shape());
+    if (std::exchange(used[static_cast<std::size_t>(axis)], true))
+      fail<IndexError>("[permute] axis {} is named twice", given);
+    shape[static_cast<int>(order.size())] = x.size(axis);
+    order.push_back(static_cast<std::size_t>(axis));
+  }
+  return for_any(x.dtype(), [&]<class T>() {
+    Tensor y = empty(shape, x.dtype());
+    if (x.rank() == 0)
+      *writable<T>(y) = *readable<T>(x);
+    else if (y.size() > 0)
+      xt::noalias(array_out<T>(y)) = xt::transpose(array<T>(x), order);
+    return y;
+  });
+}
+
+Tensor slice(const Tensor& x, int axis, Index begin, Index count, Index step) {
+  Shape shape = x.shape();
+  const Extent e = extent(x.shape(), axis);
+  shape[axis] = count;
+  Tensor y = empty(shape, x.dtype());
+  const std::size_t bytes = static_cast<std::size_t>(e.inner) * byte_size(x.dtype());
+  auto* out = writable<std::byte>(y);
+  if (bytes == 0) return y;
+  for (Index i = 0; i < e.outer; ++i)
+    for (Index k = 0; k < count; ++k, out += bytes)
+      std::memcpy(out, readable<std::byte>(x) + static_cast<std::size_t>(i * e.n + begin + k * step) * bytes,
+                  bytes);
+  return y;
+}
+
+Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size) {
+  Shape shape = x.shape();
+  const Extent e = extent(x.shape(), axis);
+  shape[axis] = size;
+  Tensor y = zeros(shape, x.dtype());
+  const std::size_t bytes = static_cast<std::size_t>(e.inner) * byte_size(x.dtype());
+  const auto* in = readable<std::byte>(x);
+  if (bytes == 0) return y;
+  for (Index i = 0; i < e.outer; ++i)
+    for (Index k = 0; k < e.n; ++k, in += bytes)
+      std::memcpy(writable<std::byte>(y) + static_cast<std::size_t>(i * size + begin + k * step) * bytes, in,
+                  bytes);
+  return y;
+}
+
+Tensor concat(std::span<const Tensor> parts, int axis) {
+  if (parts.empty()) fail<ShapeError>("[concat] there is nothing to concatenate");
+  Shape shape = parts[0].shape();
+  Index size = 0;
+  for (const Tensor& part : parts) {
+    check_same_dtype("concat", parts[0], part);
+    Shape other = part.shape();
+    if (other.rank() == shape.rank()) other[axis] = shape[axis];
+    if (other != shape)
+      fail<ShapeError>("[concat] shapes differ off axis {}: {} and {}", axis, parts[0].shape(), part.shape());
+    size += part.size(axis);
+  }
+  shape[axis] = size;
+  Tensor y = empty(shape, parts[0].dtype());
+  const Extent e = extent(shape, axis);
+  auto* out = writable<std::byte>(y);
+  for (Index i = 0; i < e.outer; ++i)
+    for (const Tensor& part : parts) {
+      const std::size_t bytes = static_cast<std::size_t>(part.size(axis) * e.inner) * byte_size(y.dtype());
+      if (bytes > 0) std::memcpy(out, readable<std::byte>(part) + static_cast<std::size_t>(i) * bytes, bytes);
+      out += bytes;
+    }
+  return y;
+}
+
+namespace {
+
+// Checks index (i64) against `shape`, equal to it off the axis, and calls f(place in x, place in index) for
+// all.
+template <class F>
+void along(const char* operation, const Shape& shape, int axis, const Tensor& index, F f) {
+  if (index.dtype() != i64)
+    fail<DTypeError>("[{}] expected an index of i64, got {}", operation, index.dtype());
+  Shape other = index.shape();
+  const Extent e = extent(shape, axis);
+  if (other.rank() == shape.rank()) other[axis] = shape[axis];
+  if (other != shape)
+    fail<ShapeError>("[{}] shapes differ off axis {}: {} and {}", operation, axis, shape, index.shape());
+  const auto* at = readable<std::int64_t>(index);
+  const Index count = index.size(axis);
+  for (Index i = 0; i < e.outer; ++i)
+    for (Index k = 0; k < count; ++k)
+      for (Index j = 0; j < e.inner; ++j) {
+        const Index place = (i * count + k) * e.inner + j, row = at[place];
+        if (row < 0 || row >= e.n)
+          fail<IndexError>("[{}] index {} is outside 0 to {}", operation, row, e.n - 1);
+        f((i * e.n + row) * e.inner + j, place);
+      }
+}
+
+}  // namespace
+
+Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+  return for_any(x.dtype(), [&]<class T>() {
+    Tensor y = empty(index.shape(), x.dtype());
+    const T* in = readable<T>(x);
+    T* out = writable<T>(y);
+    along("gather", x.shape(), axis, index, [&](Index from, Index to) { out[to] = in[from]; });
+    return y;
+  });
+}
+
+Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size) {
+  check_same_shape("scatter_add", x, index);
+  return for_float("scatter_add", x.dtype(), [&]<class T>() {
+    Shape shape = x.shape();
+    shape[axis] = size;
+    Tensor y = zeros(shape, x.dtype());
+    const T* in = readable<T>(x);
+    T* out = writable<T>(y);
+    along("scatter_add", shape, axis, index, [&](Index to, Index from) { out[to] += in[from]; });
+    count_flops(x.size());
     return y;
   });
 }

@@ -52,7 +52,8 @@ void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double
 }
 
 void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
-                 double beta1, double beta2, double epsilon_, double weight_decay, std::int64_t step) {
+                 double beta1, double beta2, double epsilon_, double weight_decay, bool decoupled,
+                 std::int64_t step) {
   check_update("adam", weight, gradient);
   check_update("adam", weight, mean);
   check_update("adam", weight, square);
@@ -64,16 +65,38 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
     const T root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t)));
     const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2), epsilon = static_cast<T>(epsilon_);
     const T c1 = static_cast<T>(1 - beta1), c2 = static_cast<T>(1 - beta2),
-            decay = static_cast<T>(weight_decay);
+            decay = static_cast<T>(decoupled ? 0 : weight_decay),
+            keep = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
     const T* g = readable<T>(gradient);
     T *w = writable<T>(weight), *m = writable<T>(mean), *v = writable<T>(square);
     for (Index i = 0; i < n; ++i) {
       const T d = g[i] + decay * w[i];
       m[i] = without_subnormal(b1 * m[i] + c1 * d);
       v[i] = without_subnormal(b2 * v[i] + c2 * d * d);
-      w[i] -= rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
+      w[i] = keep * w[i] - rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
     }
-    count_flops(14 * n);
+    count_flops(15 * n);
+  });
+}
+
+void lion_update(Tensor& weight, Tensor& mean, const Tensor& gradient, double lr, double beta1, double beta2,
+                 double weight_decay) {
+  check_update("lion", weight, gradient);
+  check_update("lion", weight, mean);
+  for_float("lion", weight.dtype(), [&]<class T>() {
+    const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2), rate = static_cast<T>(lr);
+    const T c1 = static_cast<T>(1 - beta1), c2 = static_cast<T>(1 - beta2);
+    const T keep = static_cast<T>(1 - lr * weight_decay);
+    const T* g = readable<T>(gradient);
+    T *w = writable<T>(weight), *m = writable<T>(mean);
+    const Index n = weight.size();
+    for (Index i = 0; i < n; ++i) {
+      const T c = b1 * m[i] + c1 * g[i];
+      const T direction = c > 0 ? T(1) : c < 0 ? T(-1) : c;  // NaN stays
+      w[i] = keep * w[i] - rate * direction;
+      m[i] = without_subnormal(b2 * m[i] + c2 * g[i]);
+    }
+    count_flops(10 * n);
   });
 }
 

@@ -50,12 +50,9 @@ auto array_out(Tensor& x) {
 template <class F>
 auto for_float(const char* operation, DType dtype, F f) {
   switch (dtype) {
-    case DType::f32:
-      return f.template operator()<float>();
-    case DType::f64:
-      return f.template operator()<double>();
-    default:
-      fail<DTypeError>("[{}] expected f32 or f64, got {}: convert with cast", operation, dtype);
+    case DType::f32: return f.template operator()<float>();
+    case DType::f64: return f.template operator()<double>();
+    default: fail<DTypeError>("[{}] expected f32 or f64, got {}: convert with cast", operation, dtype);
   }
 }
 
@@ -63,14 +60,10 @@ auto for_float(const char* operation, DType dtype, F f) {
 template <class F>
 auto for_any(DType dtype, F f) {
   switch (dtype) {
-    case DType::f32:
-      return f.template operator()<float>();
-    case DType::f64:
-      return f.template operator()<double>();
-    case DType::i64:
-      return f.template operator()<std::int64_t>();
-    default:
-      return f.template operator()<std::uint8_t>();
+    case DType::f32: return f.template operator()<float>();
+    case DType::f64: return f.template operator()<double>();
+    case DType::i64: return f.template operator()<std::int64_t>();
+    default: return f.template operator()<std::uint8_t>();
   }
 }
 

@@ -48,12 +48,8 @@ Tensor zip(const char* operation, const Tensor& a, const Tensor& b, F f) {
         xt::noalias(out) = f(in, other);
     };
     switch (spread) {
-      case Spread::same:
-        part(0, n, flat<T>(small));
-        break;
-      case Spread::number:
-        part(0, n, *readable<T>(small));
-        break;
+      case Spread::same: part(0, n, flat<T>(small)); break;
+      case Spread::number: part(0, n, *readable<T>(small)); break;
       case Spread::row: {
         const Index width = small.size();
         for (Index i = 0; i < n; i += width) part(i, width, flat<T>(small));
@@ -64,8 +60,7 @@ Tensor zip(const char* operation, const Tensor& a, const Tensor& b, F f) {
         for (Index i = 0; i < small.size(); ++i) part(i * width, width, readable<T>(small)[i]);
         break;
       }
-      default:
-        xt::noalias(array_out<R>(y)) = f(array<T>(a), array<T>(b));
+      default: xt::noalias(array_out<R>(y)) = f(array<T>(a), array<T>(b));
     }
     return y;
   };

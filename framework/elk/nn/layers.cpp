@@ -2,6 +2,8 @@
 #include <elk/nn/layers.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/linalg.hpp>
+#include <elk/ops/normalize.hpp>
+#include <elk/ops/shape.hpp>
 
 namespace elk::nn {
 
@@ -12,8 +14,8 @@ Linear::Linear(Index in, Index out, Rng& rng, const Options& options)
 
 Tensor Linear::forward(const Tensor& x) const {
   const Index in = weight_.shape()[1];
-  if (x.rank() != 2 || x.size(1) != in)
-    fail<ShapeError>("[{}] expected x (N, {}), got {}", describe(), in, x.shape());
+  if (x.rank() == 0 || x.size(-1) != in)
+    fail<ShapeError>("[{}] expected x (..., {}), got {}", describe(), in, x.shape());
   return linear(x, weight_, bias_ ? bias_->value() : Tensor());
 }
 
@@ -38,6 +40,18 @@ std::string LeakyReLU::describe() const { return fmt::format("LeakyReLU({})", sl
 
 Tensor Sigmoid::forward(const Tensor& x) const { return sigmoid(x); }
 Tensor Tanh::forward(const Tensor& x) const { return tanh(x); }
+Tensor GELU::forward(const Tensor& x) const { return gelu(x); }
+
+LayerNorm::LayerNorm(Index size, double epsilon, DType dtype)
+    : weight_(ones({size}, dtype)), bias_(zeros({size}, dtype)), epsilon_(epsilon) {}
+Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight_, bias_, epsilon_); }
+std::string LayerNorm::describe() const { return fmt::format("LayerNorm({})", weight_.shape()[0]); }
+
+Tensor Flatten::forward(const Tensor& x) const {
+  if (x.rank() == 0) fail<ShapeError>("[Flatten] expected x (N, ...), got a scalar");
+  return reshape(x, {x.size(0), x.size(0) > 0 ? x.size() / x.size(0) : 0});
+}
+
 Tensor Softmax::forward(const Tensor& x) const { return softmax(x); }
 
 Dropout::Dropout(double p) : p_(p) {

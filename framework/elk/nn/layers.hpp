@@ -9,7 +9,7 @@
 
 namespace elk::nn {
 
-/// y = x weightᵀ + bias: x (N, in), weight (out, in), bias (out), y (N, out). The bias starts at 0.
+/// y = x weightᵀ + bias: x (..., in), weight (out, in), bias (out), y (..., out). The bias starts at 0.
 class Linear : public Module {
  public:
   struct Options {
@@ -59,6 +59,32 @@ class Tanh : public Module {
  public:
   Tensor forward(const Tensor& x) const override;
   std::string describe() const override { return "Tanh"; }
+};
+
+class GELU : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "GELU"; }
+};
+
+/// See elk::layer_norm: x (..., size), weight (size) beginning at 1, bias (size) at 0.
+class LayerNorm : public Module {
+ public:
+  explicit LayerNorm(Index size, double epsilon = 1e-5, DType dtype = f32);
+  Tensor forward(const Tensor& x) const override;
+  void fields(Fields& f) override { f("weight", weight_)("bias", bias_); }
+  std::string describe() const override;
+
+ private:
+  Parameter weight_, bias_;
+  double epsilon_;
+};
+
+/// (N, ...) to (N, product of the others).
+class Flatten : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "Flatten"; }
 };
 
 /// Over the last axis. For probabilities; a loss such as cross_entropy takes the logits before it.

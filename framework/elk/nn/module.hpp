@@ -66,8 +66,8 @@ class Module {
   /// Calls forward() with this module as the running scope.
   Tensor operator()(const Tensor& x) const;
 
-  /// The output for x. A module of several inputs leaves it and defines a method of its own, which begins with
-  /// `const Scope scope = enter();`.
+  /// The output for x. A module of several inputs leaves it and defines a method of its own, which begins
+  /// with `const Scope scope = enter();`.
   virtual Tensor forward(const Tensor& x) const;
 
   /// Lists parameters, buffers and child modules under their names.

@@ -1,3 +1,5 @@
+#include <numbers>
+
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
@@ -36,6 +38,20 @@ Tensor sigmoid(const Tensor& x) {
 Tensor tanh(const Tensor& x) {
   const Tensor y = kernels::tanh(x);
   return record("tanh", y, wrt(x, [y](const Tensor& dy) { return dy * (1 - square(y)); }));
+}
+
+Tensor softplus(const Tensor& x) {
+  return record("softplus", kernels::softplus(x), wrt(x, [x](const Tensor& dy) { return dy * sigmoid(x); }));
+}
+
+Tensor gelu(const Tensor& x) {
+  return record("gelu", kernels::gelu(x), wrt(x, [x](const Tensor& dy) {  // of x P(x): P(x) + x p(x)
+                  constexpr double root_half = 0.5 * std::numbers::sqrt2,
+                                   root_2pi = std::numbers::inv_sqrtpi * root_half;
+                  const Tensor below = 0.5 * (1 + erf(root_half * x)),
+                               density = root_2pi * exp(-0.5 * square(x));
+                  return dy * (below + x * density);
+                }));
 }
 
 Tensor softmax(const Tensor& x, int axis) {

@@ -13,6 +13,12 @@ Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
 
+/// log(1 + exp(x)), a smooth relu that does not overflow.
+Tensor softplus(const Tensor& x);
+/// x times the share of a standard normal below x. (D. Hendrycks, K. Gimpel, "Gaussian error linear units",
+/// 2016; the exact form.)
+Tensor gelu(const Tensor& x);
+
 /// exp(x) / sum(exp(x)) along an axis; the maximum is subtracted first, so that nothing overflows.
 Tensor softmax(const Tensor& x, int axis = -1);
 /// log(softmax(x)), exact where the softmax itself would round to 0.

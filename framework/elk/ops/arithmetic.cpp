@@ -4,6 +4,7 @@
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/math.hpp>
 #include <elk/ops/shape.hpp>
 
 namespace elk {
@@ -12,8 +13,8 @@ namespace {
 
 Tensor number(double value, const Tensor& like) {
   if (!is_float(like.dtype()) && value != std::trunc(value))
-    fail<ValueError>("[number] {} beside a tensor of {} would be rounded: convert the tensor with cast", value,
-                     like.dtype());
+    fail<ValueError>("[number] {} beside a tensor of {} would be rounded: convert the tensor with cast",
+                     value, like.dtype());
   return scalar(value, like.dtype());
 }
 
@@ -71,6 +72,27 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
   return record("maximum", kernels::maximum(a, b), wrt(a, rule(a, b)), wrt(b, rule(b, a)));
 }
 Tensor maximum(const Tensor& a, double b) { return maximum(a, number(b, a)); }
+
+Tensor minimum(const Tensor& a, const Tensor& b) { return -maximum(-a, -b); }
+Tensor minimum(const Tensor& a, double b) { return minimum(a, number(b, a)); }
+
+Tensor pow(const Tensor& a, const Tensor& b) {
+  const Tensor y = kernels::pow(a, b);
+  return record(
+      "pow", y,
+      wrt(a, [s = a.shape(), a, b](const Tensor& dy) { return sum_to(dy * (b * pow(a, b - 1)), s); }),
+      wrt(b, [s = b.shape(), a, y](const Tensor& dy) {
+        // Where a is 0 the derivative is 0, and not 0 * log(0).
+        const Tensor zero = equal(a, 0);
+        return sum_to(dy * (y * log(where(zero, number(1, a), a))), s);
+      }));
+}
+Tensor pow(const Tensor& a, double b) {
+  // The derivative of a constant is 0 also at 0, where b * pow(a, b - 1) is 0 times infinity.
+  if (b == 0) return ones(a.shape(), a.dtype());
+  return record("pow", kernels::pow(a, number(b, a)),
+                wrt(a, [a, b](const Tensor& dy) { return dy * (b * pow(a, b - 1)); }));
+}
 
 Tensor clamp(const Tensor& x, double low, double high) {
   const Tensor y = kernels::clamp(x, low, high);

@@ -25,6 +25,12 @@ inline Tensor operator-(const Tensor& x) { return neg(x); }
 /// The larger of each pair; NaN if either is. Where they are equal each gets half of the gradient.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor maximum(const Tensor& a, double b);
+/// The smaller of each pair, likewise.
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, double b);
+/// a to the power of b. NaN for a negative a and a b that is no whole number.
+Tensor pow(const Tensor& a, const Tensor& b);
+Tensor pow(const Tensor& a, double b);
 /// x limited to [low, high]; the gradient passes where low <= x <= high.
 Tensor clamp(const Tensor& x, double low, double high);
 /// a where `condition` (u8) is not 0, b elsewhere.

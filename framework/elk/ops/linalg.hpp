@@ -5,13 +5,15 @@
 
 namespace elk {
 
+// More axes before the last two are stacks of matrices, and broadcast.
+
 /// a (m, k) times b (k, n): (m, n).
 Tensor matmul(const Tensor& a, const Tensor& b);
 /// a (m, k) times the transpose of b (n, k): (m, n).
 Tensor matmul_nt(const Tensor& a, const Tensor& b);
 /// The transpose of a (k, m) times b (k, n): (m, n).
 Tensor matmul_tn(const Tensor& a, const Tensor& b);
-/// x (N, in), weight (out, in), bias (out) or undefined: x weightᵀ + bias, (N, out).
+/// x (..., in), weight (out, in), bias (out) or undefined: x weightᵀ + bias, (..., out).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 }  // namespace elk

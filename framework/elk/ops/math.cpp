@@ -1,3 +1,5 @@
+#include <numbers>
+
 #include <elk/autograd/record.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/ops/arithmetic.hpp>
@@ -21,6 +23,29 @@ Tensor exp(const Tensor& x) {
 
 Tensor log(const Tensor& x) {
   return record("log", kernels::log(x), wrt(x, [x](const Tensor& dy) { return dy / x; }));
+}
+
+Tensor log1p(const Tensor& x) {
+  return record("log1p", kernels::log1p(x), wrt(x, [x](const Tensor& dy) { return dy / (1 + x); }));
+}
+
+Tensor expm1(const Tensor& x) {
+  const Tensor y = kernels::expm1(x);
+  return record("expm1", y, wrt(x, [y](const Tensor& dy) { return dy * (y + 1); }));
+}
+
+Tensor sin(const Tensor& x) {
+  return record("sin", kernels::sin(x), wrt(x, [x](const Tensor& dy) { return dy * cos(x); }));
+}
+
+Tensor cos(const Tensor& x) {
+  return record("cos", kernels::cos(x), wrt(x, [x](const Tensor& dy) { return dy * -sin(x); }));
+}
+
+Tensor erf(const Tensor& x) {
+  return record("erf", kernels::erf(x), wrt(x, [x](const Tensor& dy) {
+                  return dy * (2 * std::numbers::inv_sqrtpi * exp(-square(x)));
+                }));
 }
 
 Tensor abs(const Tensor& x) {

@@ -1,7 +1,10 @@
+#include <cmath>
+
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/tensor/storage.hpp>
@@ -37,6 +40,26 @@ Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {
                   const Tensor share = kernels::div(largest, kernels::sum(largest, axes, true));
                   return reshape(dy, kept) * share;
                 }));
+}
+
+Tensor min(const Tensor& x, const Axes& axes, bool keep_dims) { return -max(-x, axes, keep_dims); }
+
+Tensor var(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
+  const Index results = kernels::reduced_shape("var", x.shape(), axes, false).size();
+  const Index n = results > 0 ? x.size() / results : 0;
+  if (n <= correction)
+    fail<ShapeError>("[var] expected more than {} elements, got {} of shape {}", correction, n, x.shape());
+  return sum(square(x - mean(x, axes, true)), axes, keep_dims) / static_cast<double>(n - correction);
+}
+
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep_dims) {
+  // Where the maximum is infinite it stays: infinity minus infinity would be NaN.
+  const Tensor top = kernels::max(x, axes, true);
+  const Tensor infinite =
+      kernels::compare(kernels::Comparison::equal, kernels::abs(top), scalar(INFINITY, x.dtype()));
+  const Tensor shift = kernels::where(infinite, scalar(0, x.dtype()), top);
+  const Tensor kept = log(sum(exp(x - shift), axes, true)) + shift;
+  return keep_dims ? kept : reshape(kept, kernels::reduced_shape("logsumexp", x.shape(), axes, false));
 }
 
 Tensor argmax(const Tensor& x, int axis) { return kernels::argmax(x, axis); }

@@ -12,6 +12,13 @@ Tensor sum(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = fal
 Tensor mean(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
 /// NaN if any element is; ShapeError for a maximum over no elements. Equal largest share the gradient.
 Tensor max(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
+/// The smallest, likewise.
+Tensor min(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
+/// Mean squared distance from the mean, over n - correction (0: of a population; 1: estimated from a sample).
+/// ShapeError unless more than `correction` elements are reduced.
+Tensor var(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false, int correction = 0);
+/// log(sum(exp(x))); the maximum is subtracted first, so that nothing overflows.
+Tensor logsumexp(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
 /// The position of the largest element along an axis, as i64: the first of equals; NaN counts as largest.
 Tensor argmax(const Tensor& x, int axis = -1);
 

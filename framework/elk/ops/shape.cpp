@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
@@ -29,6 +31,113 @@ Tensor reshape(const Tensor& x, Shape shape) {
 
 Tensor transpose(const Tensor& x) {
   return record("transpose", kernels::transpose(x), wrt(x, [](const Tensor& dy) { return transpose(dy); }));
+}
+
+namespace {
+
+Tensor permuted(const Tensor& x, const std::vector<int>& axes) {
+  const Tensor y = kernels::permute(x, axes);
+  std::vector<int> inverse(axes.size());
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    inverse[static_cast<std::size_t>(axes[i] < 0 ? axes[i] + x.rank() : axes[i])] = static_cast<int>(i);
+  return record("permute", y, wrt(x, [inverse](const Tensor& dy) { return permuted(dy, inverse); }));
+}
+
+// `count` elements of an axis from `begin` on, and the reverse; each is the other's rule.
+Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size);
+
+Tensor sliced(const Tensor& x, int axis, Index begin, Index count, Index step) {
+  return record(
+      "slice", kernels::slice(x, axis, begin, count, step),
+      wrt(x, [=, size = x.size(axis)](const Tensor& dy) { return unslice(dy, axis, begin, step, size); }));
+}
+
+Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size) {
+  return record(
+      "unslice", kernels::unslice(x, axis, begin, step, size),
+      wrt(x, [=, count = x.size(axis)](const Tensor& dy) { return sliced(dy, axis, begin, count, step); }));
+}
+
+// An axis of `rank`, counted from the front.
+int from_front(const char* operation, const Shape& shape, int axis, int rank) {
+  const int at = axis < 0 ? axis + rank : axis;
+  if (at < 0 || at >= rank) fail<IndexError>("[{}] axis {} is outside shape {}", operation, axis, shape);
+  return at;
+}
+
+}  // namespace
+
+Tensor permute(const Tensor& x, std::initializer_list<int> axes) { return permuted(x, axes); }
+
+Tensor squeeze(const Tensor& x, int axis) {
+  const int at = from_front("squeeze", x.shape(), axis, x.rank());
+  if (x.size(at) != 1) fail<ShapeError>("[squeeze] axis {} of {} has a size other than 1", axis, x.shape());
+  Shape shape;
+  for (int i = 0; i < x.rank(); ++i)
+    if (i != at) shape.push_back(x.size(i));
+  return reshape(x, shape);
+}
+
+Tensor squeeze(const Tensor& x) {
+  Shape shape;
+  for (const Index size : x.shape())
+    if (size != 1) shape.push_back(size);
+  return reshape(x, shape);
+}
+
+Tensor expand(const Tensor& x, int axis) {
+  const int at = from_front("expand", x.shape(), axis, x.rank() + 1);
+  Shape shape;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i == at) shape.push_back(1);
+    shape.push_back(x.size(i));
+  }
+  if (at == x.rank()) shape.push_back(1);
+  return reshape(x, shape);
+}
+
+Tensor slice(const Tensor& x, int axis, Index begin, Index end, Index step) {
+  if (step == 0) fail<ValueError>("[slice] the step must not be 0");
+  const int at = from_front("slice", x.shape(), axis, x.rank());
+  const Index n = x.size(at), low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
+  const auto place = [&](Index i) { return std::clamp(i < 0 ? i + n : i, low, high); };
+  const Index first = place(begin), last = place(end);
+  const Index distance = step > 0 ? last - first : first - last, stride = step > 0 ? step : -step;
+  return sliced(x, at, first, distance > 0 ? (distance - 1) / stride + 1 : 0, step);
+}
+
+Tensor concat(const std::vector<Tensor>& parts, int axis) {
+  const Tensor y = kernels::concat(parts, axis);
+  std::vector<Wrt<Rule>> inputs;
+  Index begin = 0;
+  for (const Tensor& part : parts) {
+    const Index size = part.size(axis);
+    inputs.push_back({part, [=](const Tensor& dy) { return sliced(dy, axis, begin, size, 1); }});
+    begin += size;
+  }
+  return record("concat", y, std::move(inputs));
+}
+
+Tensor stack(const std::vector<Tensor>& parts, int axis) {
+  if (parts.empty()) fail<ShapeError>("[stack] there is nothing to stack");
+  std::vector<Tensor> expanded;
+  for (const Tensor& part : parts) {
+    if (part.shape() != parts[0].shape())
+      fail<ShapeError>("[stack] shapes differ: {} and {}", parts[0].shape(), part.shape());
+    expanded.push_back(expand(part, axis));
+  }
+  return concat(expanded, axis);
+}
+
+Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+  return record(
+      "gather", kernels::gather(x, axis, index),
+      wrt(x, [axis, index, n = x.size(axis)](const Tensor& dy) { return scatter_add(dy, axis, index, n); }));
+}
+
+Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size) {
+  return record("scatter_add", kernels::scatter_add(x, axis, index, size),
+                wrt(x, [axis, index](const Tensor& dy) { return gather(dy, axis, index); }));
 }
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {

@@ -1,6 +1,9 @@
 // Operations that move, select or convert elements.
 #pragma once
 
+#include <initializer_list>
+#include <vector>
+
 #include <elk/tensor/tensor.hpp>
 
 namespace elk {
@@ -9,6 +12,25 @@ namespace elk {
 Tensor reshape(const Tensor& x, Shape shape);
 /// Swaps the last two axes.
 Tensor transpose(const Tensor& x);
+/// Axis i of the result is axis axes[i] of x: permute(x, {0, 2, 1}).
+Tensor permute(const Tensor& x, std::initializer_list<int> axes);
+/// Takes away an axis of size 1, or all of them.
+Tensor squeeze(const Tensor& x, int axis);
+Tensor squeeze(const Tensor& x);
+/// Puts in an axis of size 1 before `axis`; -1 appends one.
+Tensor expand(const Tensor& x, int axis);
+/// Elements begin, begin + step, ... up to but not including `end` of an axis, by Python's rules for negative
+/// numbers and for numbers beyond the ends. step is not 0 (ValueError).
+Tensor slice(const Tensor& x, int axis, Index begin, Index end, Index step = 1);
+/// One after another along an axis; elsewhere the shapes must be equal.
+Tensor concat(const std::vector<Tensor>& parts, int axis = 0);
+/// Side by side along a new axis; the shapes must be equal.
+Tensor stack(const std::vector<Tensor>& parts, int axis = 0);
+/// y[..., i, ...] = x[..., index[..., i, ...], ...]: index is i64, of x's shape off the axis. (As PyTorch's
+/// gather.)
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+/// The reverse: zeros with `size` along the axis, to which each element of x is added at its index.
+Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size);
 /// x stretched to `shape` by NumPy's broadcasting.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// The reverse: sums x over the axes along which `shape` would be stretched to x's shape. What undoes

@@ -62,8 +62,8 @@ State Optimizer::state() const {
 void Optimizer::load_state(const State& state) {
   std::size_t used = 0;
   const auto take = [&](const std::string& name, const Shape& shape, DType dtype) {
-    const auto at = std::find_if(state.begin(), state.end(),
-                                 [&](const NamedTensor& item) { return item.name == name; });
+    const auto at =
+        std::find_if(state.begin(), state.end(), [&](const NamedTensor& item) { return item.name == name; });
     if (at == state.end()) return Tensor();
     if (at->value.shape() != shape || at->value.dtype() != dtype)
       fail<ShapeError>("[optimizer] \"{}\" must be {} {}, got {} {}", name, dtype, shape, at->value.dtype(),
@@ -106,8 +106,10 @@ void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gra
                       options_.nesterov, options_.weight_decay);
 }
 
-Adam::Adam(const nn::Module& module, const Options& options)
-    : Optimizer(module, options.lr, {"mean", "square"}), options_(options) {
+Adam::Adam(const nn::Module& module, const Options& options) : Adam(module, options, false) {}
+
+Adam::Adam(const nn::Module& module, const Options& options, bool decoupled)
+    : Optimizer(module, options.lr, {"mean", "square"}), options_(options), decoupled_(decoupled) {
   check("adam", "beta1", options.beta1, 0, 1);
   check("adam", "beta2", options.beta2, 0, 1);
   check("adam", "epsilon", options.epsilon, 0, INFINITY);
@@ -116,7 +118,28 @@ Adam::Adam(const nn::Module& module, const Options& options)
 
 void Adam::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, std::int64_t step) {
   kernels::adam_update(weight, moments[0], moments[1], gradient, lr(), options_.beta1, options_.beta2,
-                       options_.epsilon, options_.weight_decay, step);
+                       options_.epsilon, options_.weight_decay, decoupled_, step);
+}
+
+AdamW::AdamW(const nn::Module& module, const Options& options)
+    : Adam(module,
+           {.lr = options.lr,
+            .beta1 = options.beta1,
+            .beta2 = options.beta2,
+            .epsilon = options.epsilon,
+            .weight_decay = options.weight_decay},
+           true) {}
+
+Lion::Lion(const nn::Module& module, const Options& options)
+    : Optimizer(module, options.lr, {"mean"}), options_(options) {
+  check("lion", "beta1", options.beta1, 0, 1);
+  check("lion", "beta2", options.beta2, 0, 1);
+  check("lion", "weight_decay", options.weight_decay, 0, INFINITY);
+}
+
+void Lion::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, std::int64_t) {
+  kernels::lion_update(weight, moments[0], gradient, lr(), options_.beta1, options_.beta2,
+                       options_.weight_decay);
 }
 
 }  // namespace elk::optim

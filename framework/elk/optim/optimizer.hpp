@@ -77,6 +77,42 @@ class Adam : public Optimizer {
   };
   Adam(const nn::Module& module, const Options& options);
 
+ protected:
+  Adam(const nn::Module& module, const Options& options, bool decoupled);
+
+ private:
+  void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+              std::int64_t step) override;
+  Options options_;
+  bool decoupled_;
+};
+
+/// Adam with decoupled weight decay: w -= lr weight_decay w, apart from the gradient's moments. (I.
+/// Loshchilov, F. Hutter, 2019.)
+class AdamW : public Adam {
+ public:
+  struct Options {
+    double lr = 1e-3;
+    double beta1 = 0.9;
+    double beta2 = 0.999;
+    double epsilon = 1e-8;
+    double weight_decay = 0.01;
+  };
+  AdamW(const nn::Module& module, const Options& options);
+};
+
+/// w -= lr (sign(beta1 m + (1 - beta1) g) + weight_decay w), then m = beta2 m + (1 - beta2) g. (X. Chen et
+/// al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.)
+class Lion : public Optimizer {
+ public:
+  struct Options {
+    double lr = 1e-4;
+    double beta1 = 0.9;
+    double beta2 = 0.99;
+    double weight_decay = 0;
+  };
+  Lion(const nn::Module& module, const Options& options);
+
  private:
   void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
               std::int64_t step) override;

@@ -1,15 +1,26 @@
-// Learning-rate schedules: the rate of an epoch, from the base rate and the number of epochs before it.
+// Learning-rate schedules: the rate at a point of the training, from the base rate.
 #pragma once
 
 #include <functional>
 
 namespace elk::optim {
 
-/// lr = schedule(base, epoch), epochs counted from 0.
-using Schedule = std::function<double(double base, int epoch)>;
+/// lr = schedule(base, epoch): epoch is the position in the training, 0 at its beginning, 2.5 in the middle
+/// of the third epoch. Ask once a step, or once an epoch.
+using Schedule = std::function<double(double base, double epoch)>;
 
 Schedule constant();
-/// base * factor^epoch, multiplied epoch by epoch; factor is above 0 (ValueError).
+/// base * factor after every whole epoch, multiplied epoch by epoch. factor is above 0 (ValueError).
 Schedule exponential(double factor);
+/// base * factor after every `every` whole epochs, likewise.
+Schedule step(int every, double factor);
+/// From base down to 0 along half a cosine over `epochs`. (I. Loshchilov, F. Hutter, "SGDR", 2017, without
+/// restarts.)
+Schedule cosine(double epochs);
+/// Up from base / 25 to base along half a cosine over the first 30% of `epochs`, then down to base / 250,000.
+/// (L. Smith, N. Topin, "Super-convergence", 2018, with PyTorch's defaults.)
+Schedule one_cycle(double epochs);
+/// `then`, with the rate rising linearly from 0 over the first `epochs`.
+Schedule warm_up(double epochs, Schedule then);
 
 }  // namespace elk::optim

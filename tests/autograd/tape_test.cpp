@@ -1,0 +1,655 @@
+// Recording and going backwards.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <elk/autograd/record.hpp>
+#include <elk/autograd/scope.hpp>
+#include <elk/autograd/tape.hpp>
+#include <elk/nn/parameter.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/linalg.hpp>
+#include <elk/ops/math.hpp>
+#include <elk/ops/reduce.hpp>
+#include <elk/ops/shape.hpp>
+#include <elk/tensor/storage.hpp>
+#include <support.hpp>
+
+namespace elk {
+namespace {
+
+using nn::Parameter;
+using test::error_of;
+using test::values;
+using testing::ElementsAre;
+
+Tensor f64s(std::initializer_list<double> list) { return from(list, f64); }
+
+// How many handles see the elements of x.
+long uses(const Tensor& x) { return detail::TensorAccess::impl(x).storage.use_count(); }
+
+// x as the result of an operation whose rule counts its calls.
+Tensor counted(const Tensor& x, int& calls) {
+  return record("counted", detach(x), wrt(x, [&calls](const Tensor& dy) {
+                  ++calls;
+                  return dy;
+                }));
+}
+
+TEST(Tape, DifferentiatesWhatIsWatched) {
+  const Tensor x = f64s({1, 2, 3}), y = f64s({4, 5, 6});
+  Tape tape;
+  tape.watch(x);
+  const Gradients gradients = tape.backward(sum(x * x * y));
+  EXPECT_THAT(values(gradients[x]), ElementsAre(8, 20, 36));
+  EXPECT_FALSE(gradients.has(y));
+  EXPECT_EQ(gradients.size(), 1u);
+}
+
+TEST(Tape, WatchesParametersByItself) {
+  const Parameter w(f64s({2, 3}));
+  Tape tape;
+  const Gradients gradients = tape.backward(sum(square(w)));
+  EXPECT_THAT(values(gradients[w]), ElementsAre(4, 6));
+}
+
+TEST(Tape, AParameterItselfCanBeDifferentiated) {
+  const Parameter w(scalar(2, f64));
+  Tape tape;
+  EXPECT_EQ(tape.backward(w)[w].item(), 1);
+}
+
+TEST(Tape, LeavesFrozenParametersAlone) {
+  Parameter w(f64s({2, 3})), v(f64s({1, 1}));
+  w.freeze();
+  {
+    Tape tape;
+    const Gradients gradients = tape.backward(sum(w * v));
+    EXPECT_FALSE(gradients.has(w));
+    EXPECT_THAT(values(gradients[v]), ElementsAre(2, 3));
+  }
+  {
+    Tape tape;
+    (void)square(w);
+    EXPECT_EQ(tape.size(), 0u);
+  }
+  w.freeze(false);
+  Tape tape;
+  EXPECT_TRUE(tape.backward(sum(w * v)).has(w));
+}
+
+TEST(Tape, RecordsNothingThatDoesNotMatter) {
+  const Tensor x = f64s({1, 2});
+  Tape tape;
+  (void)exp(x);
+  EXPECT_EQ(tape.size(), 0u);
+  tape.watch(x);
+  EXPECT_EQ(tape.size(), 1u);
+  (void)exp(x);
+  EXPECT_EQ(tape.size(), 2u);
+  (void)argmax(x);
+  (void)sign(x);
+  EXPECT_EQ(tape.size(), 2u);
+}
+
+TEST(Tape, WatchesAResultOnItsWay) {
+  const Tensor x = f64s({1, 2});
+  Tape tape;
+  tape.watch(x);
+  const Tensor h = 3 * x;
+  tape.watch(h);
+  const Gradients gradients = tape.backward(sum(square(h)));
+  EXPECT_THAT(values(gradients[h]), ElementsAre(6, 12));
+  EXPECT_THAT(values(gradients[x]), ElementsAre(18, 36));
+}
+
+TEST(Tape, WhatCameBeforeWatchIsConstant) {
+  const Tensor x = f64s({2});
+  Tape tape;
+  const Tensor before = square(x);
+  tape.watch(x);
+  tape.watch(x);  // twice is once
+  EXPECT_THAT(values(tape.backward(sum(x * before))[x]), ElementsAre(4));
+}
+
+TEST(Tape, VisitsASharedSubexpressionOnce) {
+  const Tensor x = f64s({3});
+  int calls = 0;
+  Tape tape;
+  tape.watch(x);
+  Tensor y = counted(x, calls);
+  for (int i = 0; i < 40; ++i) y = y + y;  // 2^40 paths
+  EXPECT_EQ(tape.backward(y)[x].item(), 1099511627776.0);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST(Tape, TheSameTensorAsTwoInputs) {
+  const Tensor x = f64s({3}), a = from({1, 2, 3, 4}, {2, 2}, f64);
+  Tape tape;
+  tape.watch(x);
+  tape.watch(a);
+  const Gradients gradients = tape.backward(sum(x * x) + sum(x / x) + sum(matmul(a, a)));
+  EXPECT_THAT(values(gradients[x]), ElementsAre(6));
+  EXPECT_THAT(values(gradients[a]), ElementsAre(7, 11, 9, 13));
+}
+
+TEST(Tape, TakesASeedGradient) {
+  const Tensor x = f64s({1, 2});
+  Tape tape;
+  tape.watch(x);
+  EXPECT_THAT(values(tape.backward(square(x), f64s({10, 100}))[x]), ElementsAre(20, 400));
+}
+
+TEST(Tape, AnyTensorOfOneElementIsALoss) {
+  const Tensor x = from({3}, {1, 1}, f64);
+  Tape tape;
+  tape.watch(x);
+  EXPECT_EQ(tape.backward(square(x))[x].item(), 6);
+}
+
+TEST(Tape, WhatTheResultDoesNotDependOnHasNoGradient) {
+  const Tensor x = f64s({1}), y = f64s({2});
+  Tape tape;
+  tape.watch(x);
+  tape.watch(y);
+  const Tensor other = square(y);
+  const Gradients gradients = tape.backward(square(x));
+  EXPECT_FALSE(gradients.has(y));
+  EXPECT_EQ(
+      error_of<TapeError>([&] { (void)gradients[y]; }),
+      "[gradients] there is no gradient for this tensor (1): what was differentiated does not depend on "
+      "it, or it was not watched");
+}
+
+TEST(Tape, RulesOfUntrackedInputsAreNotCalled) {
+  const Tensor x = f64s({2}), constant = f64s({5});
+  const auto never = [](const Tensor&) -> Tensor { throw std::logic_error("called"); };
+  Tape tape;
+  tape.watch(x);
+  const Tensor y = record("product", detach(x * 5), wrt(constant, never),
+                          wrt(x, [constant](const Tensor& dy) { return dy * constant; }));
+  EXPECT_EQ(tape.backward(y)[x].item(), 5);
+}
+
+TEST(Tape, RulesOfWhatDoesNotReachTheResultAreNotCalled) {
+  const Tensor x = f64s({2});
+  int calls = 0;
+  Tape tape;
+  tape.watch(x);
+  const Tensor y = square(x);
+  (void)counted(y, calls);
+  EXPECT_EQ(tape.backward(y)[x].item(), 4);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST(Tape, AnUndefinedRuleResultStandsForZero) {
+  const Tensor x = f64s({2});
+  Tape tape;
+  tape.watch(x);
+  const Tensor stopped = record("stop", detach(x), wrt(x, [](const Tensor&) { return Tensor(); }));
+  const Gradients gradients = tape.backward(stopped + 3 * x);
+  EXPECT_EQ(gradients[x].item(), 3);
+  Tape alone;
+  alone.watch(x);
+  EXPECT_FALSE(
+      alone.backward(record("stop", detach(x), wrt(x, [](const Tensor&) { return Tensor(); }))).has(x));
+}
+
+TEST(Tape, ARuleMayUseItsOutput) {
+  const Tensor x = f64s({0.5});
+  Tape outer;
+  outer.watch(x);
+  const auto my_exp = [](const Tensor& v) {
+    const Tensor y = exp(detach(v));
+    return record("my_exp", y, wrt(v, [y](const Tensor& dy) { return dy * y; }));
+  };
+  Tape inner;
+  inner.watch(x);
+  const Tensor first = inner.backward(my_exp(x))[x];
+  EXPECT_NEAR(first.item(), std::exp(0.5), 1e-15);
+  EXPECT_NEAR(outer.backward(first)[x].item(), std::exp(0.5), 1e-15);
+}
+
+TEST(Tape, RecordsAnyNumberOfInputs) {
+  std::vector<Tensor> inputs;
+  Tape tape;
+  for (int i = 0; i < 40; ++i) {
+    inputs.push_back(scalar(i, f64));
+    if (i % 2 == 0) tape.watch(inputs.back());
+  }
+  std::vector<Wrt<Rule>> list;
+  double total = 0;
+  for (int i = 0; i < 40; ++i) {
+    total += i * inputs[static_cast<std::size_t>(i)].item();
+    list.push_back(wrt(inputs[static_cast<std::size_t>(i)], Rule([i](const Tensor& dy) { return i * dy; })));
+  }
+  const Gradients gradients = tape.backward(record("weighted", scalar(total, f64), list));
+  EXPECT_EQ(gradients.size(), 20u);
+  for (std::size_t i = 0; i < 40; i += 2) EXPECT_EQ(gradients[inputs[i]].item(), static_cast<double>(i));
+}
+
+TEST(Tape, NothingIsRecordedAfterItEnds) {
+  const Parameter w(f64s({2}));
+  Tensor inside;
+  {
+    Tape tape;
+    inside = square(w);
+  }
+  const Tensor outside = square(w);
+  Tape tape;
+  EXPECT_EQ(tape.size(), 0u);
+  for (const Tensor& y : {inside, outside})
+    EXPECT_EQ(
+        error_of<TapeError>([&] { (void)tape.backward(y); }),
+        "[backward] this tensor is not on the tape: it was computed before the tape began or on another "
+        "thread, or from nothing that is watched, and so is a constant");
+}
+
+TEST(Tape, MisuseIsExplained) {
+  const Tensor x = f64s({1, 2});
+  Tape tape;
+  tape.watch(x);
+  const Tensor y = square(x);
+  EXPECT_EQ(error_of<TapeError>([&] { (void)tape.backward(y); }),
+            "[backward] expected a tensor of one element, got shape (2): reduce it, or give its gradient");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              (void)tape.backward(y, f64s({1, 2, 3}));
+            }),
+            "[backward] expected a gradient f64 (2), got f64 (3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { (void)tape.backward(y, ones({2})); }),
+            "[backward] expected a gradient f64 (2), got f32 (2)");
+  EXPECT_EQ(error_of<DTypeError>([&] { tape.watch(arange(3)); }),
+            "[watch] only f32 and f64 have gradients, got i64");
+  EXPECT_EQ(error_of<ValueError>([&] { (void)tape.backward(Tensor()); }),
+            "[tensor] this tensor is undefined: it was default-made and never assigned");
+  EXPECT_EQ(
+      error_of<TapeError>([&] { (void)record("twice", y, wrt(x, [](const Tensor& dy) { return dy; })); }),
+      "[twice] the result is on the tape already: record a new tensor, not an input");
+  EXPECT_EQ(
+      error_of<TapeError>([&] { (void)record("identity", x, wrt(x, [](const Tensor& dy) { return dy; })); }),
+      "[identity] the result is on the tape already: record a new tensor, not an input");
+  EXPECT_EQ(error_of<DTypeError>(
+                [&] { (void)record("count", arange(2), wrt(x, [](const Tensor& dy) { return dy; })); }),
+            "[count] only f32 and f64 have gradients, the result is i64");
+  EXPECT_THAT(values(tape.backward(sum(y))[x]), ElementsAre(2, 4));  // none of it did harm
+  EXPECT_EQ(error_of<TapeError>([&] { (void)tape.backward(y, y); }),
+            "[backward] this tape is used up: each backward needs a new tape");
+  EXPECT_EQ(error_of<TapeError>([&] { tape.watch(x); }),
+            "[watch] this tape is used up: each backward needs a new tape");
+}
+
+TEST(Tape, AParameterIsNoResult) {
+  const Parameter w(f64s({1}));
+  Tape tape;
+  EXPECT_EQ(
+      error_of<TapeError>([&] { (void)record("identity", w, wrt(w, [](const Tensor& dy) { return dy; })); }),
+      "[identity] the result is on the tape already: record a new tensor, not an input");
+}
+
+TEST(Tape, RulesMustReturnTheInputsShapeAndDtype) {
+  const Tensor x = f64s({1, 2}), other = f64s({1});
+  const auto backward = [&](const Tensor& dx) {
+    Tape tape;
+    tape.watch(x);
+    const Tensor y = record("odd", f64s({1, 2, 3}), wrt(other, [](const Tensor& dy) { return dy; }),
+                            wrt(x, [dx](const Tensor&) { return dx; }));
+    return error_of<ShapeError>([&] { (void)tape.backward(sum(y)); });
+  };
+  EXPECT_EQ(backward(zeros({3}, f64)), "[odd] the rule of input 1 returned f64 (3), the input is f64 (2)");
+  EXPECT_EQ(backward(zeros({2}, f32)), "[odd] the rule of input 1 returned f32 (2), the input is f64 (2)");
+}
+
+TEST(Tape, BelongsToItsThread) {
+  const Parameter w(f64s({2}));
+  Tape tape;
+  const Tensor y = square(w);
+  std::string watched, gone_back;
+  std::size_t recorded = 0;
+  Tensor elsewhere;
+  std::thread([&] {
+    watched = error_of<TapeError>([&] { tape.watch(w); });
+    gone_back = error_of<TapeError>([&] { (void)tape.backward(y); });
+    elsewhere = exp(w);
+    recorded = tape.size();
+  }).join();
+  EXPECT_EQ(watched, "[watch] this tape belongs to another thread");
+  EXPECT_EQ(gone_back, "[backward] this tape belongs to another thread");
+  EXPECT_EQ(recorded, 2u);
+  EXPECT_THROW((void)tape.backward(elsewhere), TapeError);
+  EXPECT_EQ(tape.backward(y)[w].item(), 4);
+}
+
+// Lives on the stack.
+template <class T>
+concept MadeByNew = requires {
+  new T;
+};
+template <class T>
+concept ArrayMadeByNew = requires {
+  new T[2];
+};
+static_assert(!MadeByNew<Tape> && !ArrayMadeByNew<Tape>);
+static_assert(!std::is_copy_constructible_v<Tape> && !std::is_move_constructible_v<Tape>);
+
+TEST(Tape, NestsForHigherDerivatives) {
+  const Tensor x = f64s({2});
+  Tape third;
+  third.watch(x);
+  Tensor d2;
+  {
+    Tape second;
+    second.watch(x);
+    Tensor d1;
+    {
+      Tape first;
+      first.watch(x);
+      d1 = first.backward(square(square(x)) * x)[x];  // x^5
+    }
+    EXPECT_EQ(d1.item(), 80);
+    d2 = second.backward(d1)[x];
+  }
+  EXPECT_EQ(d2.item(), 160);
+  EXPECT_EQ(third.backward(d2)[x].item(), 240);
+}
+
+TEST(Tape, HessianVectorProduct) {
+  // f = x0^2 x1 + x1^3; its Hessian at (1, 2) is ((4, 2), (2, 12)).
+  const Tensor x = f64s({1, 2}), v = f64s({1, -1});
+  const auto f = [](const Tensor& t) {
+    const Tensor a = take_rows(t, from({0}, i64)), b = take_rows(t, from({1}, i64));
+    return sum(square(a) * b + b * b * b);
+  };
+  Tape outer;
+  outer.watch(x);
+  Tape inner;
+  inner.watch(x);
+  const Tensor gradient = inner.backward(f(x))[x];
+  EXPECT_THAT(values(gradient), ElementsAre(4, 13));
+  EXPECT_THAT(values(outer.backward(gradient, v)[x]), ElementsAre(2, -10));
+}
+
+TEST(Tape, AddingAndScalingGradientsIsPartOfTheDerivative) {
+  const Tensor x = f64s({2}), y = f64s({3});
+  Tape outer;
+  outer.watch(x);
+  outer.watch(y);
+  Gradients total;
+  {
+    Tape inner;
+    inner.watch(x);
+    total = inner.backward(x * x * x);  // 3 x^2
+  }
+  {
+    Tape inner;
+    inner.watch(x);
+    total += inner.backward(x * x * y);  // 2 x y
+  }
+  total *= 10;
+  EXPECT_EQ(total[x].item(), 240);
+  const Gradients second = outer.backward(total[x]);
+  EXPECT_EQ(second[x].item(), 180);  // 10 (6 x + 2 y)
+  EXPECT_EQ(second[y].item(), 40);   // 10 * 2 x
+}
+
+TEST(Tape, AnOuterTapeGoesOnWhenTheInnerIsUsedUp) {
+  const Tensor x = f64s({3});
+  Tape outer;
+  outer.watch(x);
+  Tape inner;
+  inner.watch(x);
+  EXPECT_EQ(inner.backward(square(x))[x].item(), 6);
+  EXPECT_EQ(outer.backward(square(x))[x].item(), 6);
+}
+
+TEST(Tape, TheOuterTapeMayGoBackFirst) {
+  const Tensor x = f64s({3});
+  Tape outer;
+  outer.watch(x);
+  Tape inner;
+  inner.watch(x);
+  const Tensor y = x * x * x;
+  const Tensor gradient = outer.backward(y)[x];
+  EXPECT_EQ(gradient.item(), 27);
+  EXPECT_EQ(inner.backward(gradient)[x].item(), 18);
+}
+
+TEST(Tape, EndsInAnyOrder) {
+  const Parameter w(f64s({3}));
+  std::optional<Tape> outer(std::in_place), middle(std::in_place);
+  Tape inner;
+  outer.reset();
+  const Tensor y = square(w);
+  EXPECT_EQ(middle->size(), 2u);
+  EXPECT_EQ(inner.size(), 2u);
+  middle.reset();
+  const Tensor z = square(y);
+  EXPECT_EQ(inner.backward(z)[w].item(), 108);
+}
+
+TEST(Tape, EndsInAnyOrderInnermostLast) {
+  const Parameter w(f64s({3}));
+  std::optional<Tape> outer(std::in_place), inner(std::in_place);
+  inner.reset();
+  (void)square(w);
+  EXPECT_EQ(outer->size(), 2u);
+  outer.reset();
+  Tape fresh;
+  EXPECT_EQ(fresh.backward(square(w))[w].item(), 6);
+}
+
+TEST(Tape, AnErrorInARuleLeavesTheThreadUsable) {
+  const Tensor x = f64s({2});
+  {
+    Tape tape;
+    tape.watch(x);
+    const Tensor h = square(x);
+    const Tensor y =
+        record("broken", f64s({4}), wrt(h, [](const Tensor&) -> Tensor { throw std::runtime_error("!"); }));
+    EXPECT_THROW((void)tape.backward(square(y)), std::runtime_error);
+    EXPECT_THROW((void)tape.backward(y), TapeError);
+    (void)square(x);
+  }
+  Tape tape;
+  tape.watch(x);
+  EXPECT_EQ(tape.backward(square(x))[x].item(), 4);
+}
+
+TEST(Tape, ReleasesWhatItKeptWhileGoingBack) {
+  const Tensor x = f64s({2});
+  long during = 0;
+  Tape tape;
+  tape.watch(x);
+  const Tensor first = record("first", detach(x), wrt(x, [&](const Tensor& dy) { return dy; }));
+  const Tensor saved = f64s({1});
+  const Tensor probe = record("probe", f64s({2}), wrt(first, [&](const Tensor& dy) {
+                                during = uses(saved);
+                                return dy;
+                              }));
+  const Tensor y = record("keeper", f64s({2}), wrt(probe, [saved](const Tensor& dy) { return dy; }));
+  EXPECT_EQ(uses(saved), 1);  // handles share the tensor, which holds the storage
+  EXPECT_FALSE(detail::TensorAccess::sole_owner(saved));
+  (void)tape.backward(y);
+  EXPECT_EQ(during, 1);
+  EXPECT_TRUE(detail::TensorAccess::sole_owner(saved));
+  EXPECT_EQ(tape.size(), 0u);
+}
+
+TEST(Tape, ReleasesWhatItKeptWhenItEndsUnused) {
+  const Tensor x = f64s({2});
+  const Tensor saved = f64s({1});
+  {
+    Tape tape;
+    tape.watch(x);
+    (void)record("keeper", f64s({2}), wrt(x, [saved](const Tensor& dy) { return dy; }));
+    EXPECT_FALSE(detail::TensorAccess::sole_owner(saved));
+  }
+  EXPECT_TRUE(detail::TensorAccess::sole_owner(saved));
+  EXPECT_TRUE(detail::TensorAccess::sole_owner(x));
+}
+
+TEST(Tape, AMillionOperationsInAChain) {
+  const Tensor x = scalar(1);
+  {
+    Tape tape;
+    tape.watch(x);
+    Tensor y = x;
+    for (int i = 0; i < 1'000'000; ++i) y = -y;
+    EXPECT_EQ(tape.size(), 1'000'001u);
+    EXPECT_EQ(tape.backward(y)[x].item(), 1);
+  }
+  Tape never_used;
+  never_used.watch(x);
+  Tensor y = x;
+  for (int i = 0; i < 1'000'000; ++i) y = y * x;  // each rule holds the tensor before
+}
+
+TEST(Tape, ThreadsHaveATapeEachAndShareParameters) {
+  Parameter w(from({1, 2, 3, 4}, {2, 2}, f64));
+  const std::vector<Tensor> inputs = {from({1, 0, 2, 1}, {2, 2}, f64), from({3, 1, -1, 2}, {2, 2}, f64)};
+  std::vector<Gradients> shares(2);
+  for (int repeat = 0; repeat < 50; ++repeat) {
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < 2; ++i)
+      threads.emplace_back([&, i] {
+        Tape tape;
+        shares[i] = tape.backward(sum(square(matmul(inputs[i], w))));
+      });
+    for (std::thread& thread : threads) thread.join();
+    shares[0] += shares[1];
+    shares[0] *= 0.5;
+    Tape tape;
+    const Gradients expected =
+        tape.backward((sum(square(matmul(inputs[0], w))) + sum(square(matmul(inputs[1], w)))) / 2);
+    ASSERT_EQ(values(shares[0][w]), values(expected[w]));
+    w.set(w.value() - 0.01 * expected[w]);
+  }
+}
+
+TEST(Tape, TellsAnObserverWhatIsRecordedAndWhere) {
+  const Tensor x = f64s({4});
+  std::vector<std::string> seen;
+  std::vector<const void*> scopes;
+  const int outer_module = 0, inner_module = 0;
+  Tape tape;
+  tape.watch(x);
+  tape.observe([&](const Tape::Event& event) {
+    seen.push_back(std::string(event.operation) + " " +
+                   std::to_string(static_cast<int>(event.output.item())));
+    scopes.push_back(event.scope);
+  });
+  (void)square(f64s({1}));  // a constant: not recorded
+  {
+    const Scope a(&outer_module);
+    const Tensor y = square(x);
+    {
+      const Scope b(&inner_module);
+      (void)sqrt(y);
+    }
+    (void)-y;
+  }
+  (void)exp(0 * x);
+  EXPECT_THAT(seen, ElementsAre("square 16", "sqrt 4", "neg -16", "mul 0", "exp 1"));
+  EXPECT_THAT(scopes, ElementsAre(&outer_module, &inner_module, &outer_module, nullptr, nullptr));
+  EXPECT_EQ(Scope::current(), nullptr);
+}
+
+TEST(Tape, AnObserverMayCompute) {
+  const Tensor x = f64s({4});
+  double largest = 0;
+  int calls = 0;
+  Tape outer;
+  outer.watch(x);
+  Tape tape;
+  tape.watch(x);
+  tape.observe([&](const Tape::Event& event) {
+    ++calls;
+    largest = std::max(largest, max(abs(event.output)).item());
+  });
+  const Tensor y = square(-x);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(largest, 16);
+  EXPECT_EQ(outer.size(), 3u);  // not the observer's own operations
+  tape.observe([](const Tape::Event&) { throw std::runtime_error("found it"); });
+  EXPECT_THROW((void)exp(x), std::runtime_error);
+  tape.observe(nullptr);
+  EXPECT_EQ(tape.backward(y)[x].item(), 8);
+}
+
+TEST(Scope, EndsWithAnError) {
+  const int module = 0;
+  EXPECT_THROW(
+      {
+        const Scope scope(&module);
+        (void)square(zeros({1}, i64));
+      },
+      DTypeError);
+  EXPECT_EQ(Scope::current(), nullptr);
+}
+
+TEST(Tape, TrainingDrawsFromTheInnermostRecordingTape) {
+  Rng rng(1), other(2);
+  const Tensor x = f64s({1});
+  EXPECT_EQ(Tape::training_rng(), nullptr);
+  Tape outer(rng);
+  EXPECT_EQ(Tape::training_rng(), &rng);
+  {
+    Tape inner(other);
+    inner.watch(x);
+    EXPECT_EQ(Tape::training_rng(), &other);
+    (void)inner.backward(square(x));
+    EXPECT_EQ(Tape::training_rng(), &rng);
+  }
+  Tape evaluation;
+  EXPECT_EQ(Tape::training_rng(), nullptr);
+}
+
+TEST(Gradients, AddScaleAndDrop) {
+  const Tensor x = f64s({1, 2}), y = f64s({3, 4});
+  const auto backward = [&](bool both) {
+    Tape tape;
+    tape.watch(x);
+    tape.watch(y);
+    return tape.backward(both ? sum(x * y) : sum(2 * y));
+  };
+  Gradients gradients = backward(false);
+  EXPECT_FALSE(gradients.has(x));
+  gradients += backward(true);
+  EXPECT_THAT(values(gradients[x]), ElementsAre(3, 4));
+  EXPECT_THAT(values(gradients[y]), ElementsAre(3, 4));
+  const Tensor kept = gradients[x];
+  gradients *= 0.5;
+  EXPECT_THAT(values(gradients[x]), ElementsAre(1.5, 2));
+  EXPECT_THAT(values(kept), ElementsAre(3, 4));
+  gradients += gradients;
+  EXPECT_THAT(values(gradients[x]), ElementsAre(3, 4));
+  gradients.drop(x);
+  gradients.drop(x);
+  EXPECT_FALSE(gradients.has(x));
+  EXPECT_EQ(gradients.size(), 1u);
+  Gradients none;
+  none += gradients;
+  EXPECT_TRUE(none.has(y));
+}
+
+TEST(Gradients, OfSharedTensorsScaleApart) {
+  const Tensor x = f64s({1}), y = f64s({2});
+  Tape tape;
+  tape.watch(x);
+  tape.watch(y);
+  Gradients gradients = tape.backward(x + y);  // both rules pass on one and the same dy
+  gradients *= 3;
+  EXPECT_EQ(gradients[x].item(), 3);
+  EXPECT_EQ(gradients[y].item(), 3);
+}
+
+}  // namespace
+}  // namespace elk

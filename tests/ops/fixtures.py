@@ -1,0 +1,257 @@
+#!/usr/bin/python3
+"""Writes fixtures.json: inputs and expected results of every operation, computed by NumPy.
+
+Formulas are the textbook ones in extended precision, independent of how elkgrad computes. Inputs are multiples
+of 1/32, so that they are the same numbers in both dtypes, and keep away from kinks (they are also the points where
+derivatives are checked by finite differences). A case is named "<operation>/<case>"; operations_test.cpp has a row for
+each operation.
+
+    ./fixtures.py        # rewrites fixtures.json beside it
+"""
+import json
+import os
+
+import numpy as np
+
+rng = np.random.RandomState(7)
+cases = {}
+
+
+def tensor(a):
+    a = np.asarray(a)
+    dtype = {"i": "i64", "u": "u8", "b": "u8", "f": "float"}[a.dtype.kind]
+    values = [float(v) if dtype == "float" else int(v) for v in a.ravel()]
+    return {"dtype": dtype, "shape": list(a.shape), "values": values}
+
+
+def case(name, f, *inputs):
+    exact = [a.astype(np.longdouble) if a.dtype.kind == "f" else a for a in map(np.asarray, inputs)]
+    assert name not in cases, name
+    cases[name] = {"inputs": [tensor(a) for a in inputs], "expected": tensor(f(*exact))}
+
+
+def draw(*shape, low=-2.0, high=2.0):
+    return np.asarray(np.round(rng.uniform(low, high, shape) * 32) / 32)
+
+
+def apart(*shape):
+    """Numbers of both signs, at least 0.2 from 0."""
+    return draw(*shape, low=0.2, high=2.0) * np.where(rng.uniform(size=shape) < 0.5, -1, 1)
+
+
+def distinct(*shape):
+    """Numbers at least 1/8 from each other."""
+    n = int(np.prod(shape))
+    return ((rng.permutation(n) - n // 2 + 0.25) / 8).reshape(shape)
+
+
+def indices(limit, *shape):
+    return rng.randint(0, limit, shape).astype(np.int64)
+
+
+# Operands that broadcast, both ways round.
+SHAPES = {
+    "same": ((3, 4), (3, 4)),
+    "scalars": ((), ()),
+    "scalar_right": ((3, 4), ()),
+    "scalar_left": ((), (3, 4)),
+    "one_right": ((3, 4), (1, 1)),
+    "one_left": ((1,), (3, 4)),
+    "one_of_higher_rank": ((3,), (1, 1)),
+    "row_right": ((3, 4), (4,)),
+    "row_left": ((4,), (3, 4)),
+    "row_as_matrix": ((3, 4), (1, 4)),
+    "column_right": ((3, 4), (3, 1)),
+    "column_left": ((3, 1), (3, 4)),
+    "both_stretch": ((3, 1), (1, 4)),
+    "both_stretch_ranks": ((4,), (3, 1)),
+    "rank3_same": ((2, 3, 2), (2, 3, 2)),
+    "rank3_trailing": ((2, 3, 2), (3, 2)),
+    "rank3_leading": ((2, 3, 2), (2, 1, 1)),
+    "rank3_middle": ((2, 3, 2), (2, 1, 2)),
+    "rank3_column": ((2, 3, 1), (2, 3, 2)),
+    "rank4_both": ((2, 1, 3, 1), (2, 1, 2)),
+    "empty": ((0, 3), (0, 3)),
+    "empty_row": ((0, 3), (3,)),
+    "empty_stretched": ((1, 3), (0, 1)),
+    "empty_scalar": ((), (0,)),
+}
+
+# Arithmetic.
+for where, (left, right) in SHAPES.items():
+    case(f"add/{where}", lambda a, b: a + b, draw(*left), draw(*right))
+    case(f"sub/{where}", lambda a, b: a - b, draw(*left), draw(*right))
+    case(f"mul/{where}", lambda a, b: a * b, draw(*left), draw(*right))
+    case(f"div/{where}", lambda a, b: a / b, draw(*left), apart(*right))
+    case(f"maximum/{where}", np.maximum, *(lambda d: (d[:np.prod(left, dtype=int)].reshape(left),
+                                                      d[np.prod(left, dtype=int):].reshape(right)))(
+        distinct(int(np.prod(left) + np.prod(right)))))
+    for name in "equal", "not_equal", "less", "less_equal", "greater", "greater_equal":
+        case(f"{name}/{where}", getattr(np, name), indices(3, *left) * 0.5, indices(3, *right) * 0.5)
+for name in "equal", "not_equal", "less", "less_equal", "greater", "greater_equal":
+    case(f"{name}/i64", getattr(np, name), indices(3, 3, 4), indices(3, 4))
+    case(f"{name}/u8", getattr(np, name), indices(3, 3, 4).astype(np.uint8), indices(3, 3, 4).astype(np.uint8))
+    case(f"{name}_number/matrix", lambda a: getattr(np, name)(a, 1.5), indices(5, 3, 4) * 0.5)
+case("add_number/matrix", lambda a: a + 1.5, draw(3, 4))
+case("number_add/matrix", lambda a: 1.5 + a, draw(3, 4))
+case("sub_number/matrix", lambda a: a - 1.5, draw(3, 4))
+case("number_sub/matrix", lambda a: 1.5 - a, draw(3, 4))
+case("mul_number/matrix", lambda a: a * 1.5, draw(3, 4))
+case("number_mul/matrix", lambda a: 1.5 * a, draw(3, 4))
+case("div_number/matrix", lambda a: a / 1.5, draw(3, 4))
+case("number_div/matrix", lambda a: 1.5 / a, apart(3, 4))
+case("maximum_number/matrix", lambda a: np.maximum(a, 0.5), distinct(3, 4))
+case("where/same", np.where, indices(2, 3, 4).astype(np.uint8), draw(3, 4), draw(3, 4))
+case("where/any_nonzero", np.where, indices(4, 3, 4).astype(np.uint8), draw(3, 4), draw(3, 4))
+case("where/scalars", np.where, np.uint8(1), draw(), draw())
+case("where/row_condition", np.where, indices(2, 4).astype(np.uint8), draw(3, 4), draw(3, 1))
+case("where/all_stretch", np.where, indices(2, 3, 1).astype(np.uint8), draw(2, 1, 1), draw(4))
+case("where/empty", np.where, np.zeros((0, 3), np.uint8), draw(0, 3), draw(3))
+case("where/integers", np.where, indices(2, 3, 4).astype(np.uint8), indices(9, 3, 4), indices(9, 4))
+
+# Functions of one tensor.
+for name, f, make in (
+    ("neg", lambda x: -x, draw),
+    ("square", lambda x: x * x, draw),
+    ("sqrt", np.sqrt, lambda *s: draw(*s, low=0.2, high=4)),
+    ("exp", np.exp, draw),
+    ("log", np.log, lambda *s: draw(*s, low=0.2, high=4)),
+    ("abs", np.abs, apart),
+    ("sign", np.sign, apart),
+    ("clamp", lambda x: np.minimum(np.maximum(x, -0.5), 0.7), distinct),
+    ("relu", lambda x: np.where(x > 0, x, 0), apart),
+    ("leaky_relu", lambda x: np.where(x > 0, x, np.longdouble("0.01") * x), apart),
+    ("leaky_relu_slope", lambda x: np.where(x > 0, x, np.longdouble(0.25) * x), apart),
+    ("sigmoid", lambda x: 1 / (1 + np.exp(-x)), lambda *s: draw(*s, low=-6, high=6)),
+    ("tanh", lambda x: (np.exp(2 * x) - 1) / (np.exp(2 * x) + 1), apart),
+):
+    for shape_name, shape in (("scalar", ()), ("vector", (5,)), ("matrix", (3, 4)), ("rank3", (2, 3, 2)), ("empty", (0, 3))):
+        case(f"{name}/{shape_name}", f, make(*shape))
+
+
+# Reductions.
+def average(x, axis, keepdims=False):
+    n = np.prod([x.shape[a] for a in np.atleast_1d(np.arange(x.ndim) if axis is None else axis)])
+    return np.sum(x, axis, keepdims=keepdims) / n
+
+
+REDUCED = {
+    "all": (None, False),
+    "all_keep": (None, True),
+    "axis0": (0, False),
+    "axis1_keep": (1, True),
+    "last": (-1, False),
+    "axes01": ((0, 1), False),
+    "axes02": ((0, 2), False),
+    "axes20_keep": ((-1, 0), True),
+    "axes12": ((1, 2), False),
+    "none": ((), False),
+}
+for how, (axis, keep) in REDUCED.items():
+    for name, f in ("sum", np.sum), ("mean", average), ("max", np.max):
+        case(f"{name}_{how}/rank3", lambda x: f(x, axis, keepdims=keep), distinct(2, 3, 4))
+        case(f"{name}_{how}/ones", lambda x: f(x, axis, keepdims=keep), distinct(2, 1, 1))
+for name, f in ("sum", np.sum), ("mean", average), ("max", np.max):
+    case(f"{name}_all/scalar", f if name != "mean" else lambda x: x, draw())
+    case(f"{name}_all/vector", lambda x: f(x, 0), distinct(11))
+    case(f"{name}_last/empty", lambda x: f(x, -1), np.zeros((0, 3, 2)))
+    case(f"{name}_axis0/empty", lambda x: f(x, 0), np.zeros((2, 0)))
+case("sum_all/empty", np.sum, np.zeros((0, 3)))
+case("sum_axis0/no_rows", lambda x: np.sum(x, 0), np.zeros((0, 3)))
+case("sum_axes02/empty", lambda x: np.sum(x, (0, 2)), np.zeros((0, 3, 2)))
+case("sum_all/i64", np.sum, indices(100, 3, 4))
+case("sum_axes02/u8", lambda x: np.sum(x, (0, 2), dtype=np.int64), np.full((9, 2, 5), 255, np.uint8))
+case("argmax_last/rank3", lambda x: np.argmax(x, -1), distinct(2, 3, 4))
+case("argmax_last/vector", lambda x: np.argmax(x, -1), distinct(7))
+case("argmax_last/ties", lambda x: np.argmax(x, -1), np.array([[1, 3, 3], [2, 2, 2]]))
+case("argmax_last/i64", lambda x: np.argmax(x, -1), indices(9, 4, 5))
+case("argmax_last/u8", lambda x: np.argmax(x, -1), indices(9, 4, 5).astype(np.uint8))
+case("argmax_last/empty", lambda x: np.argmax(x, -1), np.zeros((0, 3)))
+case("argmax_axis0/rank3", lambda x: np.argmax(x, 0), distinct(2, 3, 4))
+case("argmax_axis1/rank3", lambda x: np.argmax(x, 1), distinct(2, 3, 4))
+
+# Moving, selecting and converting.
+case("reshape_2_minus1/matrix", lambda x: x.reshape(2, -1), draw(3, 4))
+case("reshape_2_minus1/same", lambda x: x, draw(2, 3))
+case("reshape_2_minus1/vector", lambda x: x.reshape(2, -1), draw(6))
+case("reshape_2_minus1/empty", lambda x: x.reshape(2, 0), draw(0, 3))
+case("reshape_scalar/ones", lambda x: x.reshape(()), draw(1, 1, 1))
+case("transpose/matrix", lambda x: x.T, draw(3, 4))
+case("transpose/rank3", lambda x: np.swapaxes(x, -1, -2), draw(2, 3, 4))
+case("transpose/rank4", lambda x: np.swapaxes(x, -1, -2), draw(2, 1, 3, 2))
+case("transpose/blocks", lambda x: x.T, draw(17, 33))
+case("transpose/i64", lambda x: x.T, indices(9, 2, 3))
+case("transpose/empty", lambda x: x.T, draw(0, 3))
+case("broadcast_to_2_3_4/row", lambda x: np.broadcast_to(x, (2, 3, 4)), draw(4))
+case("broadcast_to_2_3_4/scalar", lambda x: np.broadcast_to(x, (2, 3, 4)), draw())
+case("broadcast_to_2_3_4/column", lambda x: np.broadcast_to(x, (2, 3, 4)), draw(3, 1))
+case("broadcast_to_2_3_4/leading", lambda x: np.broadcast_to(x, (2, 3, 4)), draw(2, 1, 1))
+case("broadcast_to_2_3_4/same", lambda x: x, draw(2, 3, 4))
+case("broadcast_to_0_3/row", lambda x: np.broadcast_to(x, (0, 3)), draw(3))
+case("sum_to_3_1/matrix", lambda x: np.sum(x, 1, keepdims=True), draw(3, 4))
+case("sum_to_3_1/rank3", lambda x: np.sum(x, (0, 2)).reshape(3, 1), draw(2, 3, 4))
+case("sum_to_3_1/same", lambda x: x, draw(3, 1))
+case("sum_to_3_1/empty", lambda x: np.zeros((3, 1)), draw(3, 0))
+case("sum_to_scalar/rank3", np.sum, draw(2, 3, 4))
+case("sum_to_scalar/ones", lambda x: x.reshape(()), draw(1, 1))
+case("take_rows/vector", lambda x, r: x[r], draw(5), indices(5, 7))
+case("take_rows/matrix", lambda x, r: x[r], draw(5, 3), np.array([4, 0, 0, 2]))
+case("take_rows/rank3", lambda x, r: x[r], draw(3, 2, 2), np.array([2, 2, 1]))
+case("take_rows/none", lambda x, r: x[r], draw(3, 2), np.zeros(0, np.int64))
+
+
+def scattered(x, r):
+    y = np.zeros((4,) + x.shape[1:], x.dtype)
+    for i, row in enumerate(r):
+        y[row] = y[row] + x[i]
+    return y
+
+
+case("scatter_add_4_rows/matrix", scattered, draw(5, 3), np.array([3, 0, 0, 1, 3]))
+case("scatter_add_4_rows/vector", scattered, draw(3), np.array([2, 2, 2]))
+case("scatter_add_4_rows/rank3", scattered, draw(2, 2, 2), np.array([0, 3]))
+case("scatter_add_4_rows/empty", scattered, draw(0, 3), np.zeros(0, np.int64))
+case("one_hot_3/vector", lambda r: (r[..., None] == np.arange(3)) * 1, np.array([2, 0, 1, 1]))
+case("one_hot_3/matrix", lambda r: (r[..., None] == np.arange(3)) * 1, indices(3, 2, 3))
+case("one_hot_3/scalar", lambda r: (r[..., None] == np.arange(3)) * 1, np.int64(1))
+case("one_hot_3/empty", lambda r: np.zeros((0, 3), np.int64), np.zeros(0, np.int64))
+case("cast_f64_f32_f64/matrix", lambda x: x, draw(3, 4))
+case("cast_i64/float", lambda x: np.trunc(x).astype(np.int64), draw(3, 4, low=-99, high=99))
+case("cast_i64/u8", lambda x: x.astype(np.int64), indices(256, 3, 4).astype(np.uint8))
+case("cast_u8/i64", lambda x: x.astype(np.uint8), indices(256, 3, 4))
+case("cast_u8/float", lambda x: np.trunc(x).astype(np.uint8), draw(3, 4, low=0, high=255.9))
+
+# Matrix products.
+PRODUCTS = {"square": (3, 3, 3), "oblong": (2, 5, 4), "vector": (1, 6, 1), "outer": (4, 1, 3), "no_rows": (0, 3, 2),
+            "no_columns": (2, 3, 0), "no_inner": (2, 0, 3)}
+for how, (m, k, n) in PRODUCTS.items():
+    case(f"matmul/{how}", lambda a, b: (a[:, :, None] * b[None]).sum(1), draw(m, k), draw(k, n))
+    case(f"matmul_nt/{how}", lambda a, b: (a[:, None] * b[None]).sum(2), draw(m, k), draw(n, k))
+    case(f"matmul_tn/{how}", lambda a, b: (a[:, :, None] * b[:, None]).sum(0), draw(k, m), draw(k, n))
+    case(f"linear/{how}", lambda x, w, b: (x[:, None] * w[None]).sum(2) + b, draw(m, k), draw(n, k), draw(n))
+    case(f"linear_no_bias/{how}", lambda x, w: (x[:, None] * w[None]).sum(2), draw(m, k), draw(n, k))
+
+# Softmax and losses.
+for name, axis in ("last", -1), ("axis0", 0), ("axis1", 1):
+    shapes = {"matrix": (3, 4), "rank3": (2, 3, 4), "ones": (1, 1), "empty": (0, 3)}
+    for how, shape in (shapes if name == "axis1" else {**shapes, "vector": (5,)}).items():
+        case(f"softmax_{name}/{how}", lambda x: np.exp(x) / np.exp(x).sum(axis, keepdims=True), draw(*shape))
+        case(f"log_softmax_{name}/{how}", lambda x: np.log(np.exp(x) / np.exp(x).sum(axis, keepdims=True)),
+             draw(*shape))
+
+
+def cross_entropy(z, labels):
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    return np.mean([-np.log(p[i, label]) for i, label in enumerate(labels)])
+
+
+case("cross_entropy/matrix", cross_entropy, draw(4, 3), np.array([2, 0, 1, 1]))
+case("cross_entropy/one_row", cross_entropy, draw(1, 5), np.array([4]))
+case("cross_entropy/one_class", lambda z, r: np.float64(0), draw(3, 1), np.array([0, 0, 0]))
+case("mse/matrix", lambda a, b: ((a - b) ** 2).sum() / a.size, draw(3, 4), draw(3, 4))
+case("mse/scalar", lambda a, b: (a - b) ** 2, draw(), draw())
+
+if __name__ == "__main__":
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures.json"), "w") as file:
+        lines = (f"{json.dumps(name)}: {json.dumps(value)}" for name, value in cases.items())
+        file.write("{\n" + ",\n".join(lines) + "\n}\n")

@@ -1,0 +1,441 @@
+// The table of operations. Each row is checked against NumPy (fixtures.py) in f64 and f32, on the general
+// kernels and the fast paths, and its first and second derivatives against finite differences. A new
+// operation needs a row here and its cases in fixtures.py; a new broadcasting or empty case needs a line
+// there alone.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/base/error.hpp>
+#include <elk/debug/gradcheck.hpp>
+#include <elk/kernels/kernels.hpp>
+#include <elk/ops/activation.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/linalg.hpp>
+#include <elk/ops/loss.hpp>
+#include <elk/ops/math.hpp>
+#include <elk/ops/reduce.hpp>
+#include <elk/ops/shape.hpp>
+#include <nlohmann/json.hpp>
+
+namespace elk {
+namespace {
+
+using In = std::vector<Tensor>;
+using Json = nlohmann::ordered_json;
+
+// Arguments that an operation refuses, and the text of the error.
+struct Refused {
+  In (*x)();
+  const char* text;
+};
+
+enum Derivatives { differentiable, constant };
+
+struct Row {
+  const char* name;  // of its cases in fixtures.json
+  Tensor (*f)(const In&);
+  Derivatives derivatives = differentiable;
+  std::vector<Refused> refused = {};
+};
+
+Tensor z(const Shape& shape, DType dtype = f32) { return zeros(shape, dtype); }
+Tensor ints(std::initializer_list<double> values) { return from(values, i64); }
+
+// What every operation of two broadcasting float operands refuses.
+std::vector<Refused> refused_pairs(std::array<const char*, 4> texts) {
+  return {{[] {
+             return In{z({2, 3}), z({4})};
+           },
+           texts[0]},
+          {[] {
+             return In{z({2, 1, 3}), z({3, 2})};
+           },
+           texts[1]},
+          {[] {
+             return In{z({2}), z({2}, f64)};
+           },
+           texts[2]},
+          {[] {
+             return In{z({2}, i64), z({2}, i64)};
+           },
+           texts[3]}};
+}
+
+const std::vector<Row>& table() {
+  // clang-format off
+  static const std::vector<Row> rows = {
+      // Arithmetic
+      {"add", [](const In& x) { return x[0] + x[1]; }, differentiable, refused_pairs({
+           "[add] shapes do not broadcast: (2, 3) and (4)",
+           "[add] shapes do not broadcast: (2, 1, 3) and (3, 2)",
+           "[add] dtypes differ: f32 and f64",
+           "[add] expected f32 or f64, got i64: convert with cast"})},
+      {"sub", [](const In& x) { return x[0] - x[1]; }, differentiable, refused_pairs({
+           "[sub] shapes do not broadcast: (2, 3) and (4)",
+           "[sub] shapes do not broadcast: (2, 1, 3) and (3, 2)",
+           "[sub] dtypes differ: f32 and f64",
+           "[sub] expected f32 or f64, got i64: convert with cast"})},
+      {"mul", [](const In& x) { return x[0] * x[1]; }, differentiable, refused_pairs({
+           "[mul] shapes do not broadcast: (2, 3) and (4)",
+           "[mul] shapes do not broadcast: (2, 1, 3) and (3, 2)",
+           "[mul] dtypes differ: f32 and f64",
+           "[mul] expected f32 or f64, got i64: convert with cast"})},
+      {"div", [](const In& x) { return x[0] / x[1]; }, differentiable, refused_pairs({
+           "[div] shapes do not broadcast: (2, 3) and (4)",
+           "[div] shapes do not broadcast: (2, 1, 3) and (3, 2)",
+           "[div] dtypes differ: f32 and f64",
+           "[div] expected f32 or f64, got i64: convert with cast"})},
+      {"maximum", [](const In& x) { return maximum(x[0], x[1]); }, differentiable, refused_pairs({
+           "[maximum] shapes do not broadcast: (2, 3) and (4)",
+           "[maximum] shapes do not broadcast: (2, 1, 3) and (3, 2)",
+           "[maximum] dtypes differ: f32 and f64",
+           "[maximum] expected f32 or f64, got i64: convert with cast"})},
+      {"add_number", [](const In& x) { return x[0] + 1.5; }},
+      {"number_add", [](const In& x) { return 1.5 + x[0]; }},
+      {"sub_number", [](const In& x) { return x[0] - 1.5; }},
+      {"number_sub", [](const In& x) { return 1.5 - x[0]; }},
+      {"mul_number", [](const In& x) { return x[0] * 1.5; }},
+      {"number_mul", [](const In& x) { return 1.5 * x[0]; }},
+      {"div_number", [](const In& x) { return x[0] / 1.5; }},
+      {"number_div", [](const In& x) { return 1.5 / x[0]; }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[number] 1.5 beside a tensor of i64 would be rounded: convert the tensor with cast"}}},
+      {"maximum_number", [](const In& x) { return maximum(x[0], 0.5); }},
+      {"neg", [](const In& x) { return -x[0]; }, differentiable,
+       {{[] { return In{z({2}, u8)}; }, "[neg] expected f32 or f64, got u8: convert with cast"}}},
+      {"clamp", [](const In& x) { return clamp(x[0], -0.5, 0.7); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[clamp] expected f32 or f64, got i64: convert with cast"}}},
+      {"where", [](const In& x) { return where(x[0], x[1], x[2]); }, differentiable,
+       {{[] { return In{z({2}), z({2}), z({2})}; }, "[where] the condition must be u8, as comparisons return it, got f32"},
+        {[] { return In{z({2}, u8), z({2}), z({2}, f64)}; }, "[where] dtypes differ: f32 and f64"},
+        {[] { return In{z({2}, u8), z({3}), z({4})}; }, "[where] shapes do not broadcast: (3) and (4)"},
+        {[] { return In{z({2}, u8), z({3}), z({1})}; }, "[where] shapes do not broadcast: (2) and (3)"}}},
+
+      // Comparisons
+      {"equal", [](const In& x) { return equal(x[0], x[1]); }, constant,
+       {{[] { return In{z({2, 3}), z({4})}; }, "[equal] shapes do not broadcast: (2, 3) and (4)"},
+        {[] { return In{z({2}), z({2}, i64)}; }, "[equal] dtypes differ: f32 and i64"}}},
+      {"not_equal", [](const In& x) { return not_equal(x[0], x[1]); }, constant,
+       {{[] { return In{z({2, 3}), z({4})}; }, "[not_equal] shapes do not broadcast: (2, 3) and (4)"}}},
+      {"less", [](const In& x) { return less(x[0], x[1]); }, constant,
+       {{[] { return In{z({2, 3}), z({4})}; }, "[less] shapes do not broadcast: (2, 3) and (4)"}}},
+      {"less_equal", [](const In& x) { return less_equal(x[0], x[1]); }, constant,
+       {{[] { return In{z({2, 3}), z({4})}; }, "[less_equal] shapes do not broadcast: (2, 3) and (4)"}}},
+      {"greater", [](const In& x) { return greater(x[0], x[1]); }, constant,
+       {{[] { return In{z({2, 3}), z({4})}; }, "[greater] shapes do not broadcast: (2, 3) and (4)"}}},
+      {"greater_equal", [](const In& x) { return greater_equal(x[0], x[1]); }, constant,
+       {{[] { return In{z({2, 3}), z({4})}; }, "[greater_equal] shapes do not broadcast: (2, 3) and (4)"}}},
+      {"equal_number", [](const In& x) { return equal(x[0], 1.5); }, constant,
+       {{[] { return In{z({2}, i64)}; }, "[number] 1.5 beside a tensor of i64 would be rounded: convert the tensor with cast"}}},
+      {"not_equal_number", [](const In& x) { return not_equal(x[0], 1.5); }, constant},
+      {"less_number", [](const In& x) { return less(x[0], 1.5); }, constant},
+      {"less_equal_number", [](const In& x) { return less_equal(x[0], 1.5); }, constant},
+      {"greater_number", [](const In& x) { return greater(x[0], 1.5); }, constant},
+      {"greater_equal_number", [](const In& x) { return greater_equal(x[0], 1.5); }, constant},
+
+      // Functions of one tensor
+      {"square", [](const In& x) { return square(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[square] expected f32 or f64, got i64: convert with cast"},
+        {[] { return In{Tensor()}; }, "[tensor] this tensor is undefined: it was default-made and never assigned"}}},
+      {"sqrt", [](const In& x) { return sqrt(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[sqrt] expected f32 or f64, got i64: convert with cast"}}},
+      {"exp", [](const In& x) { return exp(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[exp] expected f32 or f64, got i64: convert with cast"}}},
+      {"log", [](const In& x) { return log(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[log] expected f32 or f64, got i64: convert with cast"}}},
+      {"abs", [](const In& x) { return abs(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[abs] expected f32 or f64, got i64: convert with cast"}}},
+      {"sign", [](const In& x) { return sign(x[0]); }, constant,
+       {{[] { return In{z({2}, i64)}; }, "[sign] expected f32 or f64, got i64: convert with cast"}}},
+      {"relu", [](const In& x) { return relu(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[relu] expected f32 or f64, got i64: convert with cast"}}},
+      {"leaky_relu", [](const In& x) { return leaky_relu(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[leaky_relu] expected f32 or f64, got i64: convert with cast"}}},
+      {"leaky_relu_slope", [](const In& x) { return leaky_relu(x[0], 0.25); }},
+      {"sigmoid", [](const In& x) { return sigmoid(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[sigmoid] expected f32 or f64, got i64: convert with cast"}}},
+      {"tanh", [](const In& x) { return tanh(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[tanh] expected f32 or f64, got i64: convert with cast"}}},
+
+      // Reductions
+      {"sum_all", [](const In& x) { return sum(x[0]); }},
+      {"sum_all_keep", [](const In& x) { return sum(x[0], Axes::all(), true); }},
+      {"sum_axis0", [](const In& x) { return sum(x[0], 0); }, differentiable,
+       {{[] { return In{z({})}; }, "[sum] axis 0 is outside shape ()"}}},
+      {"sum_axis1_keep", [](const In& x) { return sum(x[0], 1, true); }, differentiable,
+       {{[] { return In{z({3})}; }, "[sum] axis 1 is outside shape (3)"}}},
+      {"sum_last", [](const In& x) { return sum(x[0], -1); }},
+      {"sum_axes01", [](const In& x) { return sum(x[0], {0, 1}); }},
+      {"sum_axes02", [](const In& x) { return sum(x[0], {0, 2}); }},
+      {"sum_axes20_keep", [](const In& x) { return sum(x[0], {-1, 0}, true); }, differentiable,
+       {{[] { return In{z({3})}; }, "[sum] axis 0 is named twice"}}},
+      {"sum_axes12", [](const In& x) { return sum(x[0], {1, 2}); }},
+      {"sum_none", [](const In& x) { return sum(x[0], {}); }},
+      {"mean_all", [](const In& x) { return mean(x[0]); }, differentiable,
+       {{[] { return In{z({0, 3})}; }, "[mean] shape (0, 3) has no elements"},
+        {[] { return In{z({2}, u8)}; }, "[mean] expected f32 or f64, got u8: convert with cast"}}},
+      {"mean_all_keep", [](const In& x) { return mean(x[0], Axes::all(), true); }},
+      {"mean_axis0", [](const In& x) { return mean(x[0], 0); }, differentiable,
+       {{[] { return In{z({0, 3})}; }, "[mean] shape (0, 3) has no elements"},
+        {[] { return In{z({})}; }, "[mean] axis 0 is outside shape ()"}}},
+      {"mean_axis1_keep", [](const In& x) { return mean(x[0], 1, true); }},
+      {"mean_last", [](const In& x) { return mean(x[0], -1); }},
+      {"mean_axes01", [](const In& x) { return mean(x[0], {0, 1}); }},
+      {"mean_axes02", [](const In& x) { return mean(x[0], {0, 2}); }},
+      {"mean_axes20_keep", [](const In& x) { return mean(x[0], {-1, 0}, true); }},
+      {"mean_axes12", [](const In& x) { return mean(x[0], {1, 2}); }},
+      {"mean_none", [](const In& x) { return mean(x[0], {}); }},
+      {"max_all", [](const In& x) { return max(x[0]); }, differentiable,
+       {{[] { return In{z({0, 3})}; }, "[max] shape (0, 3) has no elements to choose from"},
+        {[] { return In{z({2}, i64)}; }, "[max] expected f32 or f64, got i64: convert with cast"}}},
+      {"max_all_keep", [](const In& x) { return max(x[0], Axes::all(), true); }},
+      {"max_axis0", [](const In& x) { return max(x[0], 0); }, differentiable,
+       {{[] { return In{z({0, 3})}; }, "[max] shape (0, 3) has no elements to choose from"},
+        {[] { return In{z({})}; }, "[max] axis 0 is outside shape ()"}}},
+      {"max_axis1_keep", [](const In& x) { return max(x[0], 1, true); }},
+      {"max_last", [](const In& x) { return max(x[0], -1); }},
+      {"max_axes01", [](const In& x) { return max(x[0], {0, 1}); }},
+      {"max_axes02", [](const In& x) { return max(x[0], {0, 2}); }},
+      {"max_axes20_keep", [](const In& x) { return max(x[0], {-1, 0}, true); }},
+      {"max_axes12", [](const In& x) { return max(x[0], {1, 2}); }},
+      {"max_none", [](const In& x) { return max(x[0], {}); }},
+      {"argmax_last", [](const In& x) { return argmax(x[0]); }, constant,
+       {{[] { return In{z({})}; }, "[argmax] axis -1 is outside shape ()"},
+        {[] { return In{z({2, 0})}; }, "[argmax] shape (2, 0) has no elements to choose from"}}},
+      {"argmax_axis0", [](const In& x) { return argmax(x[0], 0); }, constant},
+      {"argmax_axis1", [](const In& x) { return argmax(x[0], 1); }, constant},
+
+      // Moving, selecting and converting
+      {"reshape_2_minus1", [](const In& x) { return reshape(x[0], {2, -1}); }, differentiable,
+       {{[] { return In{z({3, 3})}; }, "[reshape] (3, 3) of 9 elements does not fit (2, -1)"}}},
+      {"reshape_scalar", [](const In& x) { return reshape(x[0], {}); }, differentiable,
+       {{[] { return In{z({2})}; }, "[reshape] (2) of 2 elements does not fit ()"},
+        {[] { return In{z({0})}; }, "[reshape] (0) of 0 elements does not fit ()"}}},
+      {"transpose", [](const In& x) { return transpose(x[0]); }, differentiable,
+       {{[] { return In{z({3})}; }, "[transpose] expected at least two axes, got (3)"}}},
+      {"broadcast_to_2_3_4", [](const In& x) { return broadcast_to(x[0], {2, 3, 4}); }, differentiable,
+       {{[] { return In{z({3})}; }, "[broadcast_to] shapes do not broadcast: (3) and (2, 3, 4)"},
+        {[] { return In{z({1, 2, 3, 4})}; }, "[broadcast_to] (1, 2, 3, 4) does not stretch to (2, 3, 4)"}}},
+      {"broadcast_to_0_3", [](const In& x) { return broadcast_to(x[0], {0, 3}); }, differentiable,
+       {{[] { return In{z({2, 3})}; }, "[broadcast_to] shapes do not broadcast: (2, 3) and (0, 3)"}}},
+      {"sum_to_3_1", [](const In& x) { return sum_to(x[0], {3, 1}); }, differentiable,
+       {{[] { return In{z({2, 2})}; }, "[sum_to] shapes do not broadcast: (2, 2) and (3, 1)"},
+        {[] { return In{z({1, 2})}; }, "[sum_to] (3, 1) does not stretch to (1, 2)"}}},
+      {"sum_to_scalar", [](const In& x) { return sum_to(x[0], {}); }},
+      {"take_rows", [](const In& x) { return take_rows(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({}), ints({0})}; }, "[take_rows] a scalar has no rows"},
+        {[] { return In{z({3, 2}), ints({0, 3})}; }, "[take_rows] row 3 is outside 0 to 2"},
+        {[] { return In{z({3, 2}), ints({-1})}; }, "[take_rows] row -1 is outside 0 to 2"},
+        {[] { return In{z({3, 2}), z({2})}; }, "[take_rows] expected rows as i64 (R), got f32 (2)"},
+        {[] { return In{z({3, 2}), z({2, 1}, i64)}; }, "[take_rows] expected rows as i64 (R), got i64 (2, 1)"}}},
+      {"scatter_add_4_rows", [](const In& x) { return scatter_add_rows(x[0], x[1], 4); }, differentiable,
+       {{[] { return In{z({}), ints({0})}; }, "[scatter_add_rows] a scalar has no rows"},
+        {[] { return In{z({2, 3}), ints({0, 4})}; }, "[scatter_add_rows] row 4 is outside 0 to 3"},
+        {[] { return In{z({2, 3}), ints({0})}; }, "[scatter_add_rows] (2, 3) has other than 1 rows"},
+        {[] { return In{z({1, 3}, i64), ints({0})}; }, "[scatter_add_rows] expected f32 or f64, got i64: convert with cast"}}},
+      {"one_hot_3", [](const In& x) { return one_hot(x[0], 3, i64); }, constant,
+       {{[] { return In{ints({0, 3})}; }, "[one_hot] label 3 is outside 0 to 2"},
+        {[] { return In{ints({-1})}; }, "[one_hot] label -1 is outside 0 to 2"},
+        {[] { return In{z({2})}; }, "[one_hot] expected labels of i64, got f32"}}},
+      {"cast_f64_f32_f64", [](const In& x) { return cast(cast(cast(x[0], f64), f32), x[0].dtype()); },
+       constant},  // f32 is too coarse for finite differences: see Cast in edge_test.cpp
+      {"cast_i64", [](const In& x) { return cast(x[0], i64); }, constant,
+       {{[] { return In{from({1, 1e19}, f64)}; }, "[cast] 1e+19 does not fit i64"},
+        {[] { return In{from({NAN})}; }, "[cast] nan does not fit i64"},
+        {[] { return In{from({-INFINITY})}; }, "[cast] -inf does not fit i64"}}},
+      {"cast_u8", [](const In& x) { return cast(x[0], u8); }, constant,
+       {{[] { return In{from({0, 256})}; }, "[cast] 256 does not fit u8"},
+        {[] { return In{ints({-1})}; }, "[cast] -1 does not fit u8"},
+        {[] { return In{from({NAN})}; }, "[cast] nan does not fit u8"}}},
+
+      // Matrix products
+      {"matmul", [](const In& x) { return matmul(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({50, 784}), z({925, 10})}; }, "[matmul] inner sizes differ: (50, 784) x (925, 10)"},
+        {[] { return In{z({3}), z({3, 2})}; }, "[matmul] expected two matrices, got (3) x (3, 2)"},
+        {[] { return In{z({2, 3}), z({3, 2}, f64)}; }, "[matmul] dtypes differ: f32 and f64"},
+        {[] { return In{z({2, 3}, i64), z({3, 2}, i64)}; }, "[matmul] expected f32 or f64, got i64: convert with cast"}}},
+      {"matmul_nt", [](const In& x) { return matmul_nt(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 3}), z({3, 2})}; }, "[matmul_nt] inner sizes differ: (2, 3) x (3, 2)"}}},
+      {"matmul_tn", [](const In& x) { return matmul_tn(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 3}), z({3, 2})}; }, "[matmul_tn] inner sizes differ: (2, 3) x (3, 2)"}}},
+      {"linear", [](const In& x) { return linear(x[0], x[1], x[2]); }, differentiable,
+       {{[] { return In{z({2, 3}), z({4, 5}), z({4})}; }, "[linear] inner sizes differ: (2, 3) x (4, 5)"},
+        {[] { return In{z({2, 3}), z({4, 3}), z({3})}; }, "[linear] expected a bias (4), got (3)"},
+        {[] { return In{z({2, 3}), z({4, 3}), z({1, 4})}; }, "[linear] expected a bias (4), got (1, 4)"},
+        {[] { return In{z({2, 3}), z({4, 3}), z({4}, f64)}; }, "[linear] dtypes differ: f32 and f64"}}},
+      {"linear_no_bias", [](const In& x) { return linear(x[0], x[1], Tensor()); }},
+
+      // Softmax and losses
+      {"softmax_last", [](const In& x) { return softmax(x[0]); }, differentiable,
+       {{[] { return In{z({})}; }, "[softmax] axis -1 is outside shape ()"},
+        {[] { return In{z({2}, i64)}; }, "[softmax] expected f32 or f64, got i64"}}},
+      {"softmax_axis0", [](const In& x) { return softmax(x[0], 0); }},
+      {"softmax_axis1", [](const In& x) { return softmax(x[0], 1); }, differentiable,
+       {{[] { return In{z({3})}; }, "[softmax] axis 1 is outside shape (3)"}}},
+      {"log_softmax_last", [](const In& x) { return log_softmax(x[0]); }, differentiable,
+       {{[] { return In{z({})}; }, "[log_softmax] axis -1 is outside shape ()"},
+        {[] { return In{z({2}, i64)}; }, "[log_softmax] expected f32 or f64, got i64"}}},
+      {"log_softmax_axis0", [](const In& x) { return log_softmax(x[0], 0); }},
+      {"log_softmax_axis1", [](const In& x) { return log_softmax(x[0], 1); }},
+      {"cross_entropy", [](const In& x) { return cross_entropy(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({3}), ints({0})}; }, "[cross_entropy] expected logits (N, classes), got (3)"},
+        {[] { return In{z({2, 3}), z({2})}; }, "[cross_entropy] expected labels of i64, got f32"},
+        {[] { return In{z({2, 3}), ints({0})}; }, "[cross_entropy] logits (2, 3) need labels (2), got (1)"},
+        {[] { return In{z({2, 3}), ints({0, 3})}; }, "[cross_entropy] label 3 of row 1 is outside 0 to 2"},
+        {[] { return In{z({2, 3}), ints({-1, 0})}; }, "[cross_entropy] label -1 of row 0 is outside 0 to 2"},
+        {[] { return In{z({0, 3}), z({0}, i64)}; }, "[cross_entropy] the mean over logits (0, 3) has no value"},
+        {[] { return In{z({1, 3}, i64), ints({0})}; }, "[cross_entropy] expected f32 or f64, got i64: convert with cast"}}},
+      {"mse", [](const In& x) { return mse(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 1}), z({2})}; }, "[mse] shapes differ: prediction (2, 1), target (2)"},
+        {[] { return In{z({0}), z({0})}; }, "[mean] shape (0) has no elements"}}},
+  };
+  // clang-format on
+  return rows;
+}
+
+// The fixtures.
+const Json& fixtures() {
+  static const Json json = Json::parse(std::ifstream(ELK_TESTS_DIR "/ops/fixtures.json"));
+  return json;
+}
+
+// A fixture's tensor; numbers with a fraction take `floats`.
+Tensor tensor(const Json& json, DType floats) {
+  Shape shape;
+  for (const Index size : json["shape"]) shape.push_back(size);
+  const Tensor x = from(json["values"].get<std::vector<double>>(), shape);
+  const std::string dtype = json["dtype"];
+  return cast(x, dtype == "float" ? floats : dtype == "i64" ? i64 : u8);
+}
+
+std::string row_of(const std::string& name) { return name.substr(0, name.find('/')); }
+
+In inputs(const Json& fixture, DType floats) {
+  In list;
+  for (const Json& json : fixture["inputs"]) list.push_back(tensor(json, floats));
+  return list;
+}
+
+// Within `tolerance`, relative to numbers above 1.
+void expect_near(const Tensor& got, const Tensor& expected, double tolerance) {
+  ASSERT_EQ(to_string(got.shape()), to_string(expected.shape()));
+  ASSERT_STREQ(name(got.dtype()), name(expected.dtype()));
+  for (Index i = 0; i < got.size(); ++i)
+    EXPECT_NEAR(got.at(i), expected.at(i), tolerance * std::max(1.0, std::abs(expected.at(i))))
+        << "element " << i;
+}
+
+struct GeneralKernels {
+  GeneralKernels() { kernels::set_reference(true); }
+  ~GeneralKernels() { kernels::set_reference(false); }
+  GeneralKernels(const GeneralKernels&) = delete;
+  GeneralKernels& operator=(const GeneralKernels&) = delete;
+};
+
+// A row as a function of its float inputs alone, the others being as in the fixture.
+struct OfFloats {
+  const Row& row;
+  In all, floats;
+  OfFloats(const Row& the_row, const Json& fixture, DType dtype) : row(the_row), all(inputs(fixture, dtype)) {
+    for (const Tensor& x : all)
+      if (is_float(x.dtype())) floats.push_back(x);
+  }
+  Tensor operator()(const In& x) const {
+    In in = all;
+    std::size_t next = 0;
+    for (Tensor& one : in)
+      if (is_float(one.dtype())) one = x[next++];
+    return row.f(in);
+  }
+  Gradients gradients() const {
+    Tape tape;
+    for (const Tensor& x : floats) tape.watch(x);
+    const Tensor y = (*this)(floats);
+    return tape.backward(y, full(y.shape(), 0.5, y.dtype()));
+  }
+};
+
+class Operation : public testing::TestWithParam<const Row*> {
+ protected:
+  const Row& row() const { return *GetParam(); }
+
+  template <class F>
+  void for_each_case(F f) const {
+    for (const auto& [name, fixture] : fixtures().items()) {
+      if (row_of(name) != row().name) continue;
+      SCOPED_TRACE(name);
+      f(fixture);
+    }
+  }
+};
+
+TEST_P(Operation, AgreesWithNumPy) {
+  for_each_case([&](const Json& fixture) {
+    for (const DType dtype : {f64, f32}) {
+      const double tolerance = dtype == f64 ? 1e-12 : 1e-5;
+      const Tensor expected = tensor(fixture["expected"], dtype);
+      SCOPED_TRACE(name(dtype));
+      expect_near(row().f(inputs(fixture, dtype)), expected, tolerance);
+      SCOPED_TRACE("the general kernel");
+      const GeneralKernels general;
+      expect_near(row().f(inputs(fixture, dtype)), expected, tolerance);
+    }
+  });
+}
+
+TEST_P(Operation, HasItsDerivatives) {
+  if (row().derivatives == constant) return;
+  for_each_case([&](const Json& fixture) {
+    const OfFloats f(row(), fixture, f64), single(row(), fixture, f32);
+    if (fixture["expected"]["dtype"] != "float") return;  // sum and where also take integers
+    GradcheckOptions options;
+    options.max_entries = 40;
+    const GradcheckReport report = gradcheck(f, f.floats, options);
+    EXPECT_TRUE(report) << report.to_string();
+
+    const Gradients expected = f.gradients(), got = single.gradients();
+    for (std::size_t i = 0; i < f.floats.size(); ++i)
+      expect_near(got[single.floats[i]], cast(expected[f.floats[i]], f32), 1e-4);
+  });
+}
+
+TEST_P(Operation, RefusesWrongArguments) {
+  for (const Refused& refused : row().refused) {
+    try {
+      (void)row().f(refused.x());
+      ADD_FAILURE() << "did not throw: " << refused.text;
+    } catch (const Error& error) {
+      EXPECT_STREQ(error.what(), refused.text);
+    }
+  }
+}
+
+std::vector<const Row*> rows() {
+  std::vector<const Row*> list;
+  for (const Row& row : table()) list.push_back(&row);
+  return list;
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, Operation, testing::ValuesIn(rows()),
+                         [](const auto& one) { return std::string(one.param->name); });
+
+TEST(Table, EveryRowHasCasesAndEveryCaseARow) {
+  for (const Row& row : table()) {
+    bool found = false;
+    for (const auto& [name, value] : fixtures().items()) found |= row_of(name) == row.name;
+    EXPECT_TRUE(found) << row.name << " has no case in fixtures.py";
+  }
+  for (const auto& [name, value] : fixtures().items()) {
+    bool found = false;
+    for (const Row& row : table()) found |= row_of(name) == row.name;
+    EXPECT_TRUE(found) << name << " has no row";
+  }
+}
+
+}  // namespace
+}  // namespace elk

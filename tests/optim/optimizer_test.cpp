@@ -1,0 +1,355 @@
+// Optimizers against their formulas, and what they promise about state and errors.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/nn/layers.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/math.hpp>
+#include <elk/ops/reduce.hpp>
+#include <elk/ops/shape.hpp>
+#include <elk/optim/optimizer.hpp>
+#include <elk/optim/schedule.hpp>
+#include <elk/tensor/storage.hpp>
+#include <support.hpp>
+
+namespace elk::optim {
+namespace {
+
+using test::error_of;
+using test::values;
+using testing::ElementsAre;
+
+// Two parameters, a and b.
+class Pair : public nn::Module {
+ public:
+  explicit Pair(DType dtype = f64) : a_(from({1, -2}, dtype)), b_(from({0.5}, dtype)) {}
+  void fields(Fields& f) override { f("a", a_)("b", b_); }
+  nn::Parameter a_, b_;
+};
+
+// Gradients as given: the derivative of <parameter, gradient>.
+Gradients gradients(const Pair& pair, const std::vector<double>& a, double b) {
+  const DType dtype = pair.a_.value().dtype();
+  Tape tape;
+  return tape.backward(sum(pair.a_ * cast(from(a), dtype)) + sum(pair.b_ * scalar(b, dtype)));
+}
+
+// Gradients of the first steps: of both signs, with a zero.
+const std::vector<std::vector<double>> first_gradients = {{0.5, -1}, {0.25, 0}, {-2, 3}, {1, 1}, {0, 0.125}};
+
+class Steps : public testing::TestWithParam<DType> {
+ protected:
+  // Steps with `optimizer` and compares with `formula`, which maps one weight and its gradient to the next
+  // weight and is called for every step of one element in turn.
+  template <class Optimizer, class Options>
+  void expect(const Options& options,
+              const std::function<std::function<double(double w, double g)>()>& formula) {
+    Pair pair(GetParam());
+    Optimizer optimizer(pair, options);
+    std::vector<std::function<double(double, double)>> each = {formula(), formula(), formula()};
+    std::vector<double> expected = {1, -2, 0.5};
+    for (const auto& g : first_gradients) {
+      optimizer.step(gradients(pair, g, g[0] + g[1]));
+      expected[0] = each[0](expected[0], g[0]);
+      expected[1] = each[1](expected[1], g[1]);
+      expected[2] = each[2](expected[2], g[0] + g[1]);
+      const double tolerance = GetParam() == f64 ? 1e-14 : 1e-6;
+      EXPECT_NEAR(pair.a_.value().at(0), expected[0], tolerance);
+      EXPECT_NEAR(pair.a_.value().at(1), expected[1], tolerance);
+      EXPECT_NEAR(pair.b_.value().at(0), expected[2], tolerance);
+    }
+  }
+};
+INSTANTIATE_TEST_SUITE_P(DTypes, Steps, testing::Values(f32, f64),
+                         [](const auto& one) { return std::string(name(one.param)); });
+
+TEST_P(Steps, PlainSGD) {
+  expect<SGD>(SGD::Options{.lr = 0.1}, [] { return [](double w, double g) { return w - 0.1 * g; }; });
+}
+
+TEST_P(Steps, SGDWithWeightDecay) {
+  expect<SGD>(SGD::Options{.lr = 0.1, .weight_decay = 0.5},
+              [] { return [](double w, double g) { return w - 0.1 * (g + 0.5 * w); }; });
+}
+
+TEST_P(Steps, SGDWithMomentum) {
+  expect<SGD>(SGD::Options{.lr = 0.1, .momentum = 0.9}, [] {
+    return [v = 0.0](double w, double g) mutable {
+      v = 0.9 * v + g;
+      return w - 0.1 * v;
+    };
+  });
+}
+
+TEST_P(Steps, SGDWithNesterovMomentumAndWeightDecay) {
+  expect<SGD>(SGD::Options{.lr = 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01}, [] {
+    return [v = 0.0](double w, double g) mutable {
+      g += 0.01 * w;
+      v = 0.9 * v + g;
+      return w - 0.1 * (g + 0.9 * v);
+    };
+  });
+}
+
+// Algorithm 1 of the paper, as it stands there.
+std::function<double(double, double)> adam_formula(double lr, double beta1, double beta2, double epsilon,
+                                                   double decay) {
+  return [=, m = 0.0, v = 0.0, t = 0](double w, double g) mutable {
+    ++t;
+    g += decay * w;
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g * g;
+    const double m_hat = m / (1 - std::pow(beta1, t)), v_hat = v / (1 - std::pow(beta2, t));
+    return w - lr * m_hat / (std::sqrt(v_hat) + epsilon);
+  };
+}
+
+TEST_P(Steps, Adam) {
+  expect<Adam>(Adam::Options{.lr = 0.1}, [] { return adam_formula(0.1, 0.9, 0.999, 1e-8, 0); });
+}
+
+TEST_P(Steps, AdamWithEveryOption) {
+  expect<Adam>(Adam::Options{.lr = 0.02, .beta1 = 0.8, .beta2 = 0.9, .epsilon = 0.01, .weight_decay = 0.1},
+               [] { return adam_formula(0.02, 0.8, 0.9, 0.01, 0.1); });
+}
+
+// Worked out by hand: the first step of Adam moves by the learning rate, whatever the gradient's size.
+TEST(Adam, FirstStepIsTheLearningRate) {
+  Pair pair;
+  Adam adam(pair, {.lr = 0.25, .epsilon = 0});
+  adam.step(gradients(pair, {1e-6, -1e6}, 3));
+  EXPECT_NEAR(pair.a_.value().at(0), 0.75, 1e-15);
+  EXPECT_NEAR(pair.a_.value().at(1), -1.75, 1e-15);
+  EXPECT_NEAR(pair.b_.value().at(0), 0.25, 1e-15);
+}
+
+// So does the first step of a parameter that was frozen until then.
+TEST(Adam, CountsTheStepsOfEachParameter) {
+  Pair pair;
+  pair.b_.freeze();
+  Adam adam(pair, {.lr = 0.25, .epsilon = 0});
+  for (int i = 0; i < 100; ++i) {
+    Tape tape;
+    adam.step(tape.backward(sum(pair.a_)));
+  }
+  EXPECT_EQ(pair.b_.value().at(0), 0.5);
+  pair.b_.freeze(false);
+  adam.step(gradients(pair, {1, 1}, 3));
+  EXPECT_NEAR(pair.b_.value().at(0), 0.25, 1e-15);
+}
+
+TEST(Step, RefusesAMissingGradientAndChangesNothing) {
+  Pair pair;
+  Adam adam(pair, {});
+  Gradients g = gradients(pair, {1, 1}, 1);
+  g.drop(pair.b_);
+  EXPECT_EQ(
+      error_of<TapeError>([&] { adam.step(g); }),
+      "[step] no gradient for parameter \"b\": the loss does not depend on it; freeze it if that is meant");
+  EXPECT_THAT(values(pair.a_), ElementsAre(1, -2));
+  EXPECT_TRUE(adam.state().empty());
+  pair.b_.freeze();
+  adam.step(g);
+  EXPECT_NE(pair.a_.value().at(0), 1);
+  EXPECT_EQ(pair.b_.value().at(0), 0.5);
+}
+
+TEST(Step, LeavesFrozenParametersAloneEvenWithAGradient) {
+  Pair pair;
+  const Gradients g = gradients(pair, {1, 1}, 1);
+  pair.a_.freeze();
+  SGD sgd(pair, {.lr = 0.1});
+  sgd.step(g);
+  EXPECT_THAT(values(pair.a_), ElementsAre(1, -2));
+  EXPECT_EQ(pair.b_.value().at(0), 0.4);
+}
+
+TEST(Step, WritesInPlaceUnlessSomebodyLooks) {
+  Pair pair;
+  SGD sgd(pair, {.lr = 0.5, .momentum = 0.5});
+  const auto data = [&] { return pair.a_.value().data<double>().data(); };
+  const auto id = pair.a_.value().id();
+  const double* at = data();
+  sgd.step(gradients(pair, {1, 1}, 1));
+  EXPECT_EQ(data(), at);
+  {
+    Tape tape;
+    sgd.step(tape.backward(sum(square(pair.a_)) + sum(pair.b_)));
+    EXPECT_EQ(data(), at);  // a used-up tape looks no more
+  }
+  const Tensor kept = pair.a_, reshaped = reshape(pair.b_, {1, 1});
+  const State module = pair.state(), optimizer = sgd.state();
+  const auto before = values(kept), before_b = values(reshaped), velocity = values(optimizer[1].value);
+  sgd.step(gradients(pair, {1, 1}, 1));
+  EXPECT_NE(data(), at);
+  EXPECT_NE(values(pair.a_), before);
+  EXPECT_EQ(values(kept), before);
+  EXPECT_EQ(values(reshaped), before_b);
+  EXPECT_EQ(values(module[0].value), before);
+  EXPECT_EQ(values(optimizer[1].value), velocity);
+  EXPECT_EQ(pair.a_.value().id(), id);
+}
+
+TEST(Step, InsideALivingTapeKeepsWhatTheRulesSaved) {
+  Pair pair;
+  SGD sgd(pair, {.lr = 1});
+  Tape tape;
+  const Tensor loss = sum(square(pair.a_));
+  sgd.step(gradients(pair, {1, 1}, 1));
+  EXPECT_THAT(values(tape.backward(loss)[pair.a_]), ElementsAre(2, -4));  // at the old value
+}
+
+TEST(Moments, DecayToZeroAndNotToSlowSubnormals) {
+  Pair pair(f32);
+  SGD sgd(pair, {.lr = 0, .momentum = 0.5});
+  Adam adam(pair, {.lr = 0, .beta1 = 0.5, .beta2 = 0.5});
+  for (Optimizer* optimizer : {static_cast<Optimizer*>(&sgd), static_cast<Optimizer*>(&adam)}) {
+    optimizer->step(gradients(pair, {1, -1}, 1));
+    for (int i = 0; i < 200; ++i) optimizer->step(gradients(pair, {0, 0}, 0));
+    for (const NamedTensor& item : optimizer->state())
+      if (item.value.dtype() == f32) {
+        for (const double v : values(item.value)) EXPECT_EQ(v, 0) << item.name;
+      }
+  }
+}
+
+TEST(State, ResumesWithTheSameBits) {
+  const auto run = [](auto make, bool interrupted) {
+    Pair pair(f32);
+    auto optimizer = make(pair);
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (interrupted && i == 2) {
+        Pair fresh(f32);
+        fresh.load_state(pair.state());
+        auto other = make(fresh);
+        other.load_state(optimizer.state());
+        for (; i < 4; ++i) other.step(gradients(fresh, first_gradients[i], 0.1));
+        return fresh.state();
+      }
+      optimizer.step(gradients(pair, first_gradients[i], 0.1));
+    }
+    return pair.state();
+  };
+  const auto check = [&](auto make) {
+    const State once = run(make, false), resumed = run(make, true);
+    for (std::size_t i = 0; i < once.size(); ++i) EXPECT_EQ(values(once[i].value), values(resumed[i].value));
+  };
+  check([](const Pair& pair) { return SGD(pair, {.lr = 0.1}); });
+  check([](const Pair& pair) { return SGD(pair, {.lr = 0.1, .momentum = 0.9, .nesterov = true}); });
+  check([](const Pair& pair) { return Adam(pair, {.lr = 0.1}); });
+}
+
+TEST(State, NamesWhatItHolds) {
+  Pair pair;
+  Adam adam(pair, {});
+  EXPECT_TRUE(adam.state().empty());
+  adam.step(gradients(pair, {1, 1}, 1));
+  adam.step(gradients(pair, {1, 1}, 1));
+  std::vector<std::string> names;
+  for (const auto& item : adam.state()) names.push_back(item.name);
+  EXPECT_THAT(names, ElementsAre("a.steps", "a.mean", "a.square", "b.steps", "b.mean", "b.square"));
+  EXPECT_EQ(adam.state()[0].value.item(), 2);
+  adam.load_state({});  // as before the first step
+  EXPECT_TRUE(adam.state().empty());
+}
+
+TEST(State, RefusesWhatDoesNotFitAndChangesNothing) {
+  Pair pair;
+  Adam adam(pair, {});
+  adam.step(gradients(pair, {1, 1}, 1));
+  const auto refused = [&](auto change, auto error) {
+    State state = adam.state();
+    change(state);
+    const std::string text = error_of<decltype(error)>([&] { adam.load_state(state); });
+    EXPECT_EQ(adam.state().size(), 6u);
+    EXPECT_EQ(adam.state()[0].value.item(), 1);
+    return text;
+  };
+  const ValueError value("");
+  const ShapeError shape("");
+  const auto steps = [](std::int64_t n) { return from(std::vector<std::int64_t>{n}, {}); };
+  EXPECT_EQ(refused([](State& s) { s.pop_back(); }, value), "[optimizer] the state lacks \"b.square\"");
+  EXPECT_EQ(refused([](State& s) { s.erase(s.begin()); }, value),
+            "[optimizer] the state is of another optimizer or network");
+  EXPECT_EQ(refused(
+                [](State& s) {
+                  s.push_back({"c.mean", scalar(1)});
+                },
+                value),
+            "[optimizer] the state is of another optimizer or network");
+  EXPECT_EQ(refused([](State& s) { s[1].value = zeros({3}, f64); }, shape),
+            "[optimizer] \"a.mean\" must be f64 (2), got f64 (3)");
+  EXPECT_EQ(refused([](State& s) { s[1].value = zeros({2}); }, shape),
+            "[optimizer] \"a.mean\" must be f64 (2), got f32 (2)");
+  EXPECT_EQ(refused([](State& s) { s[0].value = scalar(1); }, shape),
+            "[optimizer] \"a.steps\" must be i64 (), got f32 ()");
+  EXPECT_EQ(refused([&](State& s) { s[0].value = steps(0); }, value),
+            "[optimizer] \"a.steps\" must be at least 1, got 0");
+  SGD sgd(pair, {.momentum = 0.5});
+  EXPECT_EQ(error_of<ValueError>([&] { sgd.load_state(adam.state()); }),
+            "[optimizer] the state lacks \"a.velocity\"");
+}
+
+TEST(Options, RefuseBadValues) {
+  const Pair pair;
+  const auto sgd = [&](const SGD::Options& options) {
+    return error_of<ValueError>([&] { SGD(pair, options); });
+  };
+  const auto adam = [&](const Adam::Options& options) {
+    return error_of<ValueError>([&] { Adam(pair, options); });
+  };
+  EXPECT_EQ(sgd({.lr = -1}), "[optimizer] the learning rate must be finite and not negative, got -1");
+  EXPECT_EQ(sgd({.lr = NAN}), "[optimizer] the learning rate must be finite and not negative, got nan");
+  EXPECT_EQ(sgd({.lr = INFINITY}), "[optimizer] the learning rate must be finite and not negative, got inf");
+  EXPECT_EQ(sgd({.momentum = 1}), "[sgd] momentum must be from 0 to below 1, got 1");
+  EXPECT_EQ(sgd({.momentum = -0.5}), "[sgd] momentum must be from 0 to below 1, got -0.5");
+  EXPECT_EQ(sgd({.momentum = NAN}), "[sgd] momentum must be from 0 to below 1, got nan");
+  EXPECT_EQ(sgd({.nesterov = true}), "[sgd] nesterov needs a momentum above 0");
+  EXPECT_EQ(sgd({.weight_decay = -1}), "[sgd] weight_decay must be from 0 to below inf, got -1");
+  EXPECT_EQ(adam({.beta1 = 1}), "[adam] beta1 must be from 0 to below 1, got 1");
+  EXPECT_EQ(adam({.beta2 = -1}), "[adam] beta2 must be from 0 to below 1, got -1");
+  EXPECT_EQ(adam({.epsilon = -1}), "[adam] epsilon must be from 0 to below inf, got -1");
+  EXPECT_EQ(adam({.weight_decay = INFINITY}), "[adam] weight_decay must be from 0 to below inf, got inf");
+  EXPECT_EQ(sgd({}), "no error");
+  EXPECT_EQ(adam({}), "no error");
+}
+
+TEST(LearningRate, CanChange) {
+  Pair pair;
+  SGD sgd(pair, {.lr = 1});
+  sgd.set_lr(0.5);
+  EXPECT_EQ(sgd.lr(), 0.5);
+  sgd.step(gradients(pair, {1, 1}, 1));
+  EXPECT_THAT(values(pair.a_), ElementsAre(0.5, -2.5));
+  EXPECT_THROW(sgd.set_lr(-1), ValueError);
+  EXPECT_EQ(sgd.lr(), 0.5);
+  sgd.set_lr(0);
+  sgd.step(gradients(pair, {1, 1}, 1));
+  EXPECT_THAT(values(pair.a_), ElementsAre(0.5, -2.5));
+}
+
+TEST(Schedule, Constant) {
+  EXPECT_EQ(constant()(0.3, 0), 0.3);
+  EXPECT_EQ(constant()(0.3, 99), 0.3);
+}
+
+TEST(Schedule, ExponentialHasTheBitsOfRepeatedProducts) {
+  double lr = 0.01;
+  for (int epoch = 0; epoch < 60; ++epoch) {
+    EXPECT_EQ(exponential(0.9)(0.01, epoch), lr);
+    lr *= 0.9;
+  }
+  EXPECT_EQ(error_of<ValueError>([] { (void)exponential(0); }),
+            "[exponential] the factor must be above 0 and finite, got 0");
+  EXPECT_EQ(error_of<ValueError>([] { (void)exponential(NAN); }),
+            "[exponential] the factor must be above 0 and finite, got nan");
+}
+
+}  // namespace
+}  // namespace elk::optim

@@ -1,0 +1,32 @@
+// What the tests of several folders use.
+#pragma once
+
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+#include <elk/base/error.hpp>
+#include <elk/tensor/tensor.hpp>
+
+namespace elk::test {
+
+/// The elements as doubles, row by row.
+inline std::vector<double> values(const Tensor& x) {
+  std::vector<double> list;
+  for (Index i = 0; i < x.size(); ++i) list.push_back(x.at(i));
+  return list;
+}
+
+/// The text of the error that `f` throws, if it is exactly an E.
+template <class E, class F>
+std::string error_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return typeid(error) == typeid(E) ? error.what()
+                                      : std::string("an error of another type: ") + error.what();
+  }
+  return "no error";
+}
+
+}  // namespace elk::test
