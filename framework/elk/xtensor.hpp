@@ -1,9 +1,11 @@
 // The door between xtensor and elkgrad, for those who want it: include it before any xtensor header.
 //
-//   elk::Tensor y = elk::compute([](const auto& v) { return v / (1 + xt::abs(v)); }, x);   // any dtype of x
-//   elk::Tensor t = elk::from(xt::linspace<float>(0, 1, 11));                              // evaluated at
-//   once auto view = elk::view<float>(t);                                                       // t's
-//   elements, read-only
+//   // any dtype of x
+//   elk::Tensor y = elk::compute([](const auto& v) { return v / (1 + xt::abs(v)); }, x);
+//   // evaluated at once
+//   elk::Tensor t = elk::from(xt::linspace<float>(0, 1, 11));
+//   // t's elements, read-only
+//   auto view = elk::view<float>(t);
 #pragma once
 
 #include <elk/kernels/xtensor.hpp>
@@ -53,15 +55,16 @@ Tensor from(const xt::xexpression<E>& expression) {
 template <class F, class... More>
 Tensor compute(F f, const Tensor& x, const More&... more) {
   if (((more.dtype() != x.dtype()) || ...)) throw DTypeError("[compute] the inputs have different dtypes");
-  const auto evaluate = [&](const auto&... views) {  // named views: f's expression refers to them until evaluated
-    const auto result = f(views...);
-    using Out = typename std::remove_cvref_t<decltype(result)>::value_type;
-    using T = typename std::remove_cvref_t<decltype(std::get<0>(std::tie(views...)))>::value_type;
-    if constexpr (std::is_floating_point_v<Out>)
-      return from(xt::cast<T>(result));  // a double literal in f must not change the dtype
-    else
-      return from(result);
-  };
+  const auto evaluate =
+      [&](const auto&... views) {  // named views: f's expression refers to them until evaluated
+        const auto result = f(views...);
+        using Out = typename std::remove_cvref_t<decltype(result)>::value_type;
+        using T = typename std::remove_cvref_t<decltype(std::get<0>(std::tie(views...)))>::value_type;
+        if constexpr (std::is_floating_point_v<Out>)
+          return from(xt::cast<T>(result));  // a double literal in f must not change the dtype
+        else
+          return from(result);
+      };
   if (x.dtype() == f32) return evaluate(view<float>(x), view<float>(more)...);
   if (x.dtype() == f64) return evaluate(view<double>(x), view<double>(more)...);
   throw DTypeError("[compute] expected f32 or f64");

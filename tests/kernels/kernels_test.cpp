@@ -205,15 +205,6 @@ TEST_P(Fast, MatrixProductsOverwriteTheirResult) {
   }
 }
 
-TEST_P(Fast, InPlace) {
-  Tensor x = full({3}, 2, GetParam());
-  add_in_place(x, full({3}, 0.5, GetParam()));
-  scale_in_place(x, 4);
-  EXPECT_THAT(values(x), ElementsAre(10, 10, 10));
-  EXPECT_EQ(error_of<ShapeError>([&] { add_in_place(x, ones({1}, GetParam())); }),
-            "[add] shapes differ: (3) and (1)");
-}
-
 TEST_P(Fast, AllFinite) {
   EXPECT_TRUE(all_finite(full({9}, 1e30, GetParam())));
   EXPECT_TRUE(all_finite(zeros({0}, GetParam())));

@@ -9,6 +9,7 @@ each operation.
     ./fixtures.py        # rewrites fixtures.json beside it
 """
 import json
+import math
 import os
 
 import numpy as np
@@ -250,6 +251,98 @@ case("cross_entropy/one_row", cross_entropy, draw(1, 5), np.array([4]))
 case("cross_entropy/one_class", lambda z, r: np.float64(0), draw(3, 1), np.array([0, 0, 0]))
 case("mse/matrix", lambda a, b: ((a - b) ** 2).sum() / a.size, draw(3, 4), draw(3, 4))
 case("mse/scalar", lambda a, b: (a - b) ** 2, draw(), draw())
+
+for where, (left, right) in SHAPES.items():
+    case(f"pow/{where}", lambda a, b: a**b, draw(*left, low=0.2, high=2), draw(*right))
+    case(f"minimum/{where}", np.minimum, *(lambda d: (d[:np.prod(left, dtype=int)].reshape(left),
+                                                      d[np.prod(left, dtype=int):].reshape(right)))(
+        distinct(int(np.prod(left) + np.prod(right)))))
+case("minimum_number/matrix", lambda a: np.minimum(a, 0.5), distinct(3, 4))
+case("pow_number_3/matrix", lambda a: a * a * a, apart(3, 4))
+case("pow_number_half/matrix", np.sqrt, draw(3, 4, low=0.2, high=2))
+
+for name, f, make in (
+    ("log1p", lambda x: np.log(1 + x), lambda *s: draw(*s, low=-0.7, high=4)),
+    ("expm1", lambda x: np.exp(x) - 1, draw),
+    ("sin", np.sin, draw),
+    ("cos", np.cos, draw),
+    ("erf", lambda x: np.vectorize(math.erf, otypes=[float])(np.asarray(x, float)), draw),
+    ("softplus", lambda x: np.log(1 + np.exp(x)), draw),
+    ("gelu", lambda x: np.asarray(x, float) / 2 * (1 + np.vectorize(math.erf, otypes=[float])(np.asarray(x, float) / math.sqrt(2))),
+     draw),
+):
+    for shape_name, shape in (("scalar", ()), ("vector", (5,)), ("matrix", (3, 4)), ("rank3", (2, 3, 2)), ("empty", (0, 3))):
+        case(f"{name}/{shape_name}", f, make(*shape))
+
+for how in "all", "axis1_keep", "axes02":
+    axis, keep = REDUCED[how]
+    case(f"min_{how}/rank3", lambda x: np.min(x, axis, keepdims=keep), distinct(2, 3, 4))
+    case(f"var_{how}/rank3", lambda x: average((x - average(x, axis, True)) ** 2, axis, keep), draw(2, 3, 4))
+    case(f"logsumexp_{how}/rank3", lambda x: np.log(np.sum(np.exp(x), axis, keepdims=keep)), draw(2, 3, 4))
+case("var_sample/matrix", lambda x: ((x - x.mean(0)) ** 2).sum(0) / 3, draw(4, 3))
+
+case("permute_201/rank3", lambda x: x.transpose(2, 0, 1), draw(2, 3, 4))
+case("permute_201/i64", lambda x: x.transpose(2, 0, 1), indices(9, 2, 3, 4))
+case("permute_201/empty", lambda x: x.transpose(2, 0, 1), draw(2, 0, 4))
+case("squeeze_1/rank3", lambda x: x[:, 0], draw(2, 1, 4))
+case("squeeze/rank4", lambda x: x.reshape(2, 3), draw(1, 2, 1, 3))
+case("expand_1/matrix", lambda x: x[:, None], draw(2, 3))
+case("expand_last/vector", lambda x: x[:, None], draw(3))
+case("slice_1_4/matrix", lambda x: x[:, 1:4], draw(3, 6))
+case("slice_1_4/short", lambda x: x[:, 1:4], draw(3, 2))
+case("slice_1_4/none", lambda x: x[:, 1:4], draw(3, 1))
+case("slice_1_4/rank3", lambda x: x[:, 1:4], draw(2, 5, 3))
+case("slice_backwards/matrix", lambda x: x[-2::-2], draw(6, 2))
+case("slice_backwards/i64", lambda x: x[-2::-2], indices(9, 5, 2))
+case("concat_1/matrix", lambda a, b: np.concatenate([a, b, a], 1), draw(2, 3), draw(2, 1))
+case("concat_1/empty", lambda a, b: np.concatenate([a, b, a], 1), draw(2, 0), draw(2, 1))
+case("concat_1/i64", lambda a, b: np.concatenate([a, b, a], 1), indices(9, 2, 3), indices(9, 2, 1))
+case("stack_last/matrix", lambda a, b: np.stack([a, b], -1), draw(2, 3), draw(2, 3))
+case("stack_last/scalar", lambda a, b: np.stack([a, b], -1), draw(), draw())
+case("gather_1/matrix", lambda x, i: np.take_along_axis(x, i, 1), draw(3, 4), indices(4, 3, 5))
+case("gather_1/rank3", lambda x, i: np.take_along_axis(x, i, 1), draw(2, 3, 2), indices(3, 2, 2, 2))
+
+
+def scattered_along(x, index):
+    y = np.zeros((x.shape[0], 4), x.dtype)
+    for i, row in enumerate(index):
+        for k, column in enumerate(row):
+            y[i, column] = y[i, column] + x[i, k]
+    return y
+
+
+case("scatter_add_1/matrix", scattered_along, draw(3, 5), indices(4, 3, 5))
+
+for how, left, right in (("stacks", (2, 3, 4), (2, 4, 2)), ("one_matrix", (2, 3, 4), (4, 2)), ("both_stretch", (2, 1, 3, 4), (3, 4, 2)),
+                         ("no_stack", (0, 3, 4), (4, 2))):
+    swap = lambda shape: shape[:-2] + (shape[-1], shape[-2])
+    multiply = lambda a, b: (a[..., :, :, None] * b[..., None, :, :]).sum(-2)
+    case(f"matmul/{how}", multiply, draw(*left), draw(*right))
+    case(f"matmul_nt/{how}", lambda a, b: multiply(a, np.swapaxes(b, -1, -2)), draw(*left), draw(*swap(right)))
+    case(f"matmul_tn/{how}", lambda a, b: multiply(np.swapaxes(a, -1, -2), b), draw(*swap(left)), draw(*right))
+case("linear/vector_in", lambda x, w, b: (w * x).sum(1) + b, draw(3), draw(2, 3), draw(2))
+case("linear/rank3", lambda x, w, b: (x[:, :, None] * w).sum(3) + b, draw(2, 2, 3), draw(4, 3), draw(4))
+
+
+def layer_norm(x, w, b):
+    centred = x - x.mean(-1, keepdims=True)
+    return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + np.longdouble("1e-5")) * w + b
+
+
+case("layer_norm/matrix", layer_norm, draw(3, 4), draw(4), draw(4))
+case("layer_norm/rank3", layer_norm, draw(2, 3, 4), draw(4), draw(4))
+case("layer_norm/vector", layer_norm, draw(4), draw(4), draw(4))
+
+log_softmax = lambda z: z - np.log(np.exp(z).sum(1, keepdims=True))
+case("cross_entropy_smooth/matrix", lambda z, r: -np.mean(
+    ((np.longdouble("0.9") * (r[:, None] == np.arange(3)) + np.longdouble("0.1") / 3) * log_softmax(z)).sum(1)), draw(4, 3),
+     np.array([2, 0, 1, 1]))
+case("soft_cross_entropy/matrix", lambda z, t: -np.mean((t * log_softmax(z)).sum(1)), draw(4, 3), draw(4, 3, low=0, high=1))
+case("nll/matrix", lambda z, r: -np.mean(z[np.arange(4), r]), draw(4, 3), np.array([2, 0, 1, 1]))
+case("binary_cross_entropy/matrix", lambda z, t: np.mean(-t * np.log(1 / (1 + np.exp(-z))) - (1 - t) * np.log(1 - 1 / (1 + np.exp(-z)))),
+     draw(3, 4), draw(3, 4, low=0, high=1))
+case("huber_half/matrix", lambda a, b: np.mean(np.where(abs(a - b) <= 0.5, (a - b) ** 2 / 2, (abs(a - b) - 0.25) / 2)),
+     np.array([[0.1, 1.5, -2.0, 0.3]]), np.array([[0.0, 0.25, 0.5, 0.0]]))
 
 if __name__ == "__main__":
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures.json"), "w") as file:

@@ -1,5 +1,5 @@
-// Floating-point operations, counted from what ran: 2mnk for a matrix product, 1 an element of an element-wise
-// operation, n for a reduction over n elements. Moving data counts nothing.
+// Floating-point operations, counted from what ran: 2mnk for a matrix product, 1 an element of an
+// element-wise operation, n for a reduction over n elements. Moving data counts nothing.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,8 @@ class Pool {
     } catch (const std::system_error& error) {
       const std::size_t started = threads_.size() + 1;
       stop();
-      fail<Error>("[threads] the system refused more than {} of {} threads: {}", started, helpers + 1, error.what());
+      fail<Error>("[threads] the system refused more than {} of {} threads: {}", started, helpers + 1,
+                  error.what());
     }
   }
 
@@ -110,7 +111,8 @@ class Pool {
   std::vector<std::thread> threads_;
 };
 
-// fork() copies the pool but not its threads: a child leaves the copy alone, as ending it would wait for them.
+// fork() copies the pool but not its threads: a child leaves the copy alone, as ending it would wait for
+// them.
 struct PoolDeleter {
   void operator()(Pool* pool) const {
     if (pool->process() == ::getpid()) delete pool;

@@ -61,7 +61,8 @@ Rng Rng::keyed(std::initializer_list<std::uint32_t> key) {
 void Rng::set_state(const State& state) {
   if (state.position < 0 || state.position > words)
     fail<ValueError>("[rng] the position must be from 0 to {}, got {}", words, state.position);
-  // Of the first word only the top bit takes part. From zeros alone only zeros follow: normal() would never return.
+  // Of the first word only the top bit takes part. From zeros alone only zeros follow: normal() would never
+  // return.
   if ((state.key[0] & 0x80000000u) == 0 &&
       std::all_of(state.key.begin() + 1, state.key.end(), [](std::uint32_t word) { return word == 0; }))
     fail<ValueError>("[rng] the key is all zeros");

@@ -8,8 +8,8 @@
 
 namespace elk {
 
-/// MT19937 with NumPy's legacy distributions. The same seed gives the same bits on every machine. Copying an Rng copies
-/// its position in the stream. Not for use by two threads at once: give each its own.
+/// MT19937 with NumPy's legacy distributions. The same seed gives the same bits on every machine. Copying an
+/// Rng copies its position in the stream. Not for use by two threads at once: give each its own.
 class Rng {
  public:
   /// As `RandomState(seed)`; seed is from 0 to 2^32 - 1 (ValueError otherwise).

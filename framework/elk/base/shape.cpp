@@ -5,7 +5,8 @@
 
 namespace elk {
 
-Shape::Shape(std::initializer_list<Index> sizes) : Shape(std::span<const Index>(sizes.begin(), sizes.size())) {}
+Shape::Shape(std::initializer_list<Index> sizes)
+    : Shape(std::span<const Index>(sizes.begin(), sizes.size())) {}
 
 Shape::Shape(std::span<const Index> sizes) {
   for (const Index size : sizes) push_back(size);

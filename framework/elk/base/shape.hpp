@@ -54,8 +54,8 @@ class Shape {
 /// "(50, 784)"
 std::string to_string(const Shape& shape);
 
-/// The shape that `a` and `b` broadcast to, by NumPy's rule: sizes are compared from the last axis, and a size of 1
-/// stretches. Throws ShapeError naming `operation` and both shapes.
+/// The shape that `a` and `b` broadcast to, by NumPy's rule: sizes are compared from the last axis, and a
+/// size of 1 stretches. Throws ShapeError naming `operation` and both shapes.
 Shape broadcast(const char* operation, const Shape& a, const Shape& b);
 
 /// Which axes a reduction runs over; negative axes count from the end.

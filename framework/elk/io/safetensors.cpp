@@ -229,16 +229,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   [[noreturn]] void unexpected(const std::string& found) const {
     const auto expected = [this]() -> std::string {
       switch (place_) {
-        case Place::metadata:
-          return fmt::format("a string as {}", shown(key_));
+        case Place::metadata: return fmt::format("a string as {}", shown(key_));
         case Place::entry:
           return key_ == "dtype" ? "a string as \"dtype\"" : fmt::format("a list as \"{}\"", key_);
-        case Place::shape:
-          return "whole numbers as \"shape\"";
-        case Place::offsets:
-          return "whole numbers as \"data_offsets\"";
-        default:
-          return "an object";
+        case Place::shape: return "whole numbers as \"shape\"";
+        case Place::offsets: return "whole numbers as \"data_offsets\"";
+        default: return "an object";
       }
     };
     refuse(fmt::format("expected {}, found {}", expected(), found));

@@ -89,8 +89,6 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
                  std::int64_t step);
 void lion_update(Tensor& weight, Tensor& mean, const Tensor& gradient, double lr, double beta1, double beta2,
                  double weight_decay);
-void add_in_place(Tensor& x, const Tensor& y);
-void scale_in_place(Tensor& x, double factor);
 
 /// Whether every element is finite (integers always are).
 bool all_finite(const Tensor& x);

@@ -100,19 +100,4 @@ void lion_update(Tensor& weight, Tensor& mean, const Tensor& gradient, double lr
   });
 }
 
-void add_in_place(Tensor& x, const Tensor& y) {
-  check_update("add", x, y);
-  for_float("add", x.dtype(), [&]<class T>() {
-    xt::noalias(flat_out<T>(x)) += flat<T>(y);
-    count_flops(x.size());
-  });
-}
-
-void scale_in_place(Tensor& x, double factor) {
-  for_float("scale", x.dtype(), [&]<class T>() {
-    xt::noalias(flat_out<T>(x)) *= static_cast<T>(factor);
-    count_flops(x.size());
-  });
-}
-
 }  // namespace elk::kernels

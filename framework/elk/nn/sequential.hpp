@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <elk/base/error.hpp>
 #include <elk/nn/module.hpp>
 
 namespace elk::nn {
@@ -32,8 +33,11 @@ class Sequential : public Module {
   template <class M>
   Sequential& add(std::string name, M&& module) {
     using T = std::remove_cvref_t<M>;
-    const auto copy = [](const Module& m) -> std::unique_ptr<Module> {
-      return std::make_unique<T>(static_cast<const T&>(m));
+    const auto copy = []([[maybe_unused]] const Module& m) -> std::unique_ptr<Module> {
+      if constexpr (std::is_copy_constructible_v<T>)
+        return std::make_unique<T>(static_cast<const T&>(m));
+      else
+        throw ValueError("[Sequential] it holds a module that cannot be copied");
     };
     return append({std::move(name), std::make_unique<T>(std::forward<M>(module)), copy});
   }

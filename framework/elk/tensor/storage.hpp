@@ -1,5 +1,5 @@
-// What a Tensor handle points to, and the few places that may write to it. For kernels, parameters and readers of
-// files; user code has no reason to include it.
+// What a Tensor handle points to, and the few places that may write to it. For kernels, parameters and
+// readers of files; user code has no reason to include it.
 #pragma once
 
 #include <elk/tensor/tensor.hpp>
@@ -50,7 +50,8 @@ Tensor with_id(const Tensor& x, std::uint64_t id, bool watched);
 
 inline bool is_watched(const Tensor& x) { return TensorAccess::impl(x).watched; }
 
-/// The elements, for writing: only of a tensor that the caller has just made, or made sure that it owns alone.
+/// The elements, for writing: only of a tensor that the caller has just made, or made sure that it owns
+/// alone.
 template <class T>
 T* writable(Tensor& x) {
   return reinterpret_cast<T*>(TensorAccess::impl(x).storage->data());

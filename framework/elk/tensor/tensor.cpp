@@ -201,7 +201,8 @@ template <class Draw>
 Tensor drawn(const char* operation, const Shape& shape, DType dtype, Draw draw) {
   if (!is_float(dtype)) fail<DTypeError>("[{}] expected f32 or f64, got {}", operation, dtype);
   Tensor x = empty(shape, dtype);
-  visit(x, [&]<class T>(T* data) { std::generate_n(data, x.size(), [&] { return static_cast<T>(draw()); }); });
+  visit(x,
+        [&]<class T>(T* data) { std::generate_n(data, x.size(), [&] { return static_cast<T>(draw()); }); });
   return x;
 }
 

@@ -20,8 +20,9 @@ struct TensorImpl;
 struct TensorAccess;
 }  // namespace detail
 
-/// An array of a run-time dtype and shape, row-major. Copying a Tensor copies the handle; operations return new
-/// tensors and never change their arguments. A default-made Tensor is undefined: it holds nothing, and using it throws.
+/// An array of a run-time dtype and shape, row-major. Copying a Tensor copies the handle; operations return
+/// new tensors and never change their arguments. A default-made Tensor is undefined: it holds nothing, and
+/// using it throws.
 class Tensor {
  public:
   Tensor() = default;
@@ -35,7 +36,8 @@ class Tensor {
   /// The size of an axis; negative axes count from the end.
   Index size(int axis) const { return shape()[axis]; }
 
-  /// The elements in row-major order. T is float, double, std::int64_t or std::uint8_t and must match dtype().
+  /// The elements in row-major order. T is float, double, std::int64_t or std::uint8_t and must match
+  /// dtype().
   template <class T>
   std::span<const T> data() const;
   /// The only element, as a double. Throws ShapeError unless there is exactly one.
@@ -62,8 +64,8 @@ struct NamedTensor {
 /// Named tensors in a fixed order: what a model's `state()` returns and a file holds.
 using State = std::vector<NamedTensor>;
 
-/// Uninitialised elements. For writers of kernels; see tensor/storage.hpp. This and all below throw ShapeError for
-/// a negative or absurd size, and Error when there is no memory for it.
+/// Uninitialised elements. For writers of kernels; see tensor/storage.hpp. This and all below throw
+/// ShapeError for a negative or absurd size, and Error when there is no memory for it.
 Tensor empty(const Shape& shape, DType dtype = f32);
 Tensor zeros(const Shape& shape, DType dtype = f32);
 Tensor ones(const Shape& shape, DType dtype = f32);

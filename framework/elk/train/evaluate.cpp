@@ -8,7 +8,9 @@ namespace elk::train {
 
 namespace {
 
-double correct(const Tensor& logits, const Tensor& labels) { return sum(equal(argmax(logits, -1), labels)).item(); }
+double correct(const Tensor& logits, const Tensor& labels) {
+  return sum(equal(argmax(logits, -1), labels)).item();
+}
 
 }  // namespace
 
@@ -17,7 +19,8 @@ double accuracy(const Tensor& logits, const Tensor& labels) {
   return correct(logits, labels) / static_cast<double>(labels.size());
 }
 
-Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype, Index batch_size) {
+Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype,
+                    Index batch_size) {
   if (dataset.size() == 0) fail<ShapeError>("[evaluate] the data set \"{}\" is empty", dataset.name);
   double total_loss = 0, total_correct = 0;
   for (const auto& [x, labels] : Batches(dataset, batch_size, dtype)) {

@@ -19,8 +19,8 @@ struct Evaluation {
 /// The share of rows of `logits` (N, classes) whose largest element is at `labels` (N).
 double accuracy(const Tensor& logits, const Tensor& labels);
 
-/// Evaluates in batches, without dropout and with nothing recorded (call it with no tape alive). ShapeError for an
-/// empty data set.
+/// Evaluates in batches, without dropout and with nothing recorded (call it with no tape alive). ShapeError
+/// for an empty data set.
 Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype = f32,
                     Index batch_size = 1000);
 
