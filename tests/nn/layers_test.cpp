@@ -10,9 +10,12 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/debug/gradcheck.hpp>
 #include <elk/nn/layers.hpp>
+#include <elk/nn/residual.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/linalg.hpp>
 #include <elk/ops/math.hpp>
+#include <elk/ops/normalize.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <support.hpp>
@@ -151,6 +154,42 @@ TEST(Dropout, ActsOnTrainingTapesAlone) {
   EXPECT_EQ(values(layer(x)), first);
   EXPECT_EQ(error_of<ValueError>([] { Dropout(1.5); }),
             "[dropout] expected a probability from 0 to below 1, got 1.5");
+}
+
+TEST(LayerNorm, BringsTheLastAxisToMeanZeroAndVarianceOne) {
+  LayerNorm norm(4, 1e-12, f64);
+  const Tensor y = norm(from({1, 2, 3, 4, -2, -2, 2, 2}, {2, 4}, f64));
+  const double a = 1.5 / std::sqrt(1.25), b = 0.5 / std::sqrt(1.25);
+  EXPECT_THAT(values(y), testing::Pointwise(testing::DoubleNear(1e-9), {-a, -b, b, a, -1.0, -1.0, 1.0, 1.0}));
+  EXPECT_EQ(norm.describe(), "LayerNorm(4)");
+  EXPECT_EQ(norm.parameters()[0].name, "weight");
+  EXPECT_TRUE(gradcheck(norm, from({1, 2.5, 3, 4, -2, 1, 2, 0}, {2, 4}, f64)));
+}
+
+TEST(Flatten, KeepsTheFirstAxis) {
+  EXPECT_EQ(Flatten()(zeros({5, 2, 3})).shape(), (Shape{5, 6}));
+  EXPECT_EQ(Flatten()(zeros({5})).shape(), (Shape{5, 1}));
+  EXPECT_EQ(Flatten()(zeros({0, 2, 3})).shape(), (Shape{0, 6}));
+  EXPECT_EQ(error_of<ShapeError>([] { Flatten()(scalar(1)); }),
+            "[Flatten] expected x (N, ...), got a scalar");
+}
+
+TEST(Residual, AddsItsInput) {
+  Rng rng(1);
+  Residual block(LayerNorm(3), Linear(3, 3, rng), GELU());
+  block.to(f64);
+  const Tensor x = from({1, -2, 0.5}, {1, 3}, f64);
+  const Tensor inner = gelu(
+      linear(layer_norm(x, ones({3}, f64), zeros({3}, f64)), block.state()[2].value, block.state()[3].value));
+  EXPECT_THAT(values(block(x)), testing::Pointwise(testing::DoubleNear(1e-12), values(x + inner)));
+  EXPECT_EQ(block.parameters()[2].name, "1.weight");
+  EXPECT_TRUE(gradcheck(block, x));
+  Residual copy = block;
+  EXPECT_EQ(values(copy(x)), values(block(x)));
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              Residual(Linear(3, 2, rng), ReLU())(zeros({1, 3}));
+            }),
+            "[Residual] the inner modules turn (1, 3) into (1, 2)");
 }
 
 TEST(Function, MakesALayerOfAFunction) {

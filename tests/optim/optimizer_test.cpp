@@ -119,6 +119,24 @@ TEST_P(Steps, AdamWithEveryOption) {
                [] { return adam_formula(0.02, 0.8, 0.9, 0.01, 0.1); });
 }
 
+TEST_P(Steps, AdamWDecaysTheWeightApart) {
+  expect<AdamW>(AdamW::Options{.lr = 0.02, .weight_decay = 0.1}, [] {
+    return [adam = adam_formula(0.02, 0.9, 0.999, 1e-8, 0)](double w, double g) mutable {
+      return adam(w, g) - 0.02 * 0.1 * w;
+    };
+  });
+}
+
+TEST_P(Steps, Lion) {
+  expect<Lion>(Lion::Options{.lr = 0.125, .beta1 = 0.75, .beta2 = 0.5, .weight_decay = 0.25}, [] {
+    return [m = 0.0](double w, double g) mutable {
+      const double c = 0.75 * m + 0.25 * g;
+      m = 0.5 * m + 0.5 * g;
+      return w - 0.125 * ((c > 0) - (c < 0) + 0.25 * w);
+    };
+  });
+}
+
 // Worked out by hand: the first step of Adam moves by the learning rate, whatever the gradient's size.
 TEST(Adam, FirstStepIsTheLearningRate) {
   Pair pair;
@@ -316,6 +334,8 @@ TEST(Options, RefuseBadValues) {
   EXPECT_EQ(adam({.beta2 = -1}), "[adam] beta2 must be from 0 to below 1, got -1");
   EXPECT_EQ(adam({.epsilon = -1}), "[adam] epsilon must be from 0 to below inf, got -1");
   EXPECT_EQ(adam({.weight_decay = INFINITY}), "[adam] weight_decay must be from 0 to below inf, got inf");
+  EXPECT_EQ(error_of<ValueError>([&] { Lion(pair, {.beta2 = 1}); }),
+            "[lion] beta2 must be from 0 to below 1, got 1");
   EXPECT_EQ(sgd({}), "no error");
   EXPECT_EQ(adam({}), "no error");
 }
@@ -349,6 +369,46 @@ TEST(Schedule, ExponentialHasTheBitsOfRepeatedProducts) {
             "[exponential] the factor must be above 0 and finite, got 0");
   EXPECT_EQ(error_of<ValueError>([] { (void)exponential(NAN); }),
             "[exponential] the factor must be above 0 and finite, got nan");
+}
+
+TEST(Schedule, WithinAnEpochTheExponentialStays) { EXPECT_EQ(exponential(0.5)(1, 2.9), 0.25); }
+
+TEST(Schedule, StepFallsEveryFewEpochs) {
+  const Schedule schedule = step(3, 0.5);
+  for (const auto& [epoch, lr] : {std::pair(0.0, 8.0), {2.9, 8.0}, {3.0, 4.0}, {5.5, 4.0}, {6.0, 2.0}})
+    EXPECT_EQ(schedule(8, epoch), lr) << epoch;
+  EXPECT_EQ(error_of<ValueError>([] { (void)step(0, 0.5); }),
+            "[step] expected a step of at least 1 epoch, got 0");
+  EXPECT_EQ(error_of<ValueError>([] { (void)step(1, -1); }),
+            "[step] the factor must be above 0 and finite, got -1");
+}
+
+TEST(Schedule, CosineFallsToZero) {
+  const Schedule schedule = cosine(4);
+  EXPECT_EQ(schedule(2, 0), 2);
+  EXPECT_NEAR(schedule(2, 1), 1 + std::sqrt(0.5), 1e-15);
+  EXPECT_NEAR(schedule(2, 2), 1, 1e-15);
+  EXPECT_EQ(schedule(2, 4), 0);
+  EXPECT_EQ(schedule(2, 5), 0);
+  EXPECT_EQ(error_of<ValueError>([] { (void)cosine(0); }),
+            "[cosine] the number of epochs must be above 0 and finite, got 0");
+}
+
+TEST(Schedule, OneCycleRisesAndFalls) {
+  const Schedule schedule = one_cycle(10);
+  EXPECT_NEAR(schedule(1, 0), 0.04, 1e-15);
+  EXPECT_NEAR(schedule(1, 1.5), 0.52, 1e-12);
+  EXPECT_NEAR(schedule(1, 3), 1, 1e-12);
+  EXPECT_NEAR(schedule(1, 6.5), 0.5, 1e-5);
+  EXPECT_NEAR(schedule(1, 10), 4e-6, 1e-12);
+}
+
+TEST(Schedule, WarmUpRisesInFrontOfAnother) {
+  const Schedule schedule = warm_up(2, exponential(0.5));
+  EXPECT_EQ(schedule(1, 0), 0);
+  EXPECT_EQ(schedule(1, 0.5), 0.25);
+  EXPECT_EQ(schedule(1, 1), 0.25);
+  EXPECT_EQ(schedule(1, 2), 0.25);
 }
 
 }  // namespace

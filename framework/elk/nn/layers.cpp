@@ -49,7 +49,9 @@ std::string LayerNorm::describe() const { return fmt::format("LayerNorm({})", we
 
 Tensor Flatten::forward(const Tensor& x) const {
   if (x.rank() == 0) fail<ShapeError>("[Flatten] expected x (N, ...), got a scalar");
-  return reshape(x, {x.size(0), x.size(0) > 0 ? x.size() / x.size(0) : 0});
+  Index inner = 1;
+  for (int i = 1; i < x.rank(); ++i) inner *= x.size(i);
+  return reshape(x, {x.size(0), inner});
 }
 
 Tensor Softmax::forward(const Tensor& x) const { return softmax(x); }
