@@ -132,11 +132,15 @@ po::parsed_options json_options(const std::string& text, const std::string& sour
   if (!object.is_object()) usage("{}: expected a JSON object of options", source);
   po::parsed_options parsed(&known);
   for (const auto& [name, value] : object.items()) {
-    if (known.find_nothrow(name, false) == nullptr) usage("{}: there is no option \"{}\"", source, name);
+    if (name.empty() || known.find_nothrow(name, false) == nullptr)
+      usage("{}: there is no option \"{}\"", source, name);
     if (!value.is_primitive() || value.is_null())
       usage("{}: \"{}\" must be a number, a text or true or false", source, name);
-    parsed.options.emplace_back(
-        name, std::vector<std::string>{value.is_string() ? value.get<std::string>() : value.dump()});
+    const std::string text_value = value.is_string() ? value.get<std::string>() : value.dump();
+    if (name == "lr-decay")
+      parsed.options.emplace_back("schedule", std::vector<std::string>{"exponential:" + text_value});
+    else
+      parsed.options.emplace_back(name, std::vector<std::string>{text_value});
   }
   return parsed;
 }
@@ -265,22 +269,24 @@ CommandLine parse_train(int argc, char** argv) {
     std::string config_file, lr_decay;
     po::options_description config = config_options(line.config, lr_decay),
                             run = run_options(line.run, config_file), all;
-    std::vector<std::string> unexpected;
-    all.add(config).add(run).add_options()("unexpected", po::value(&unexpected));
+    all.add(config).add(run);
     po::variables_map values;
     try {
       using namespace po::command_line_style;
-      po::store(po::command_line_parser(argc, argv)
-                    .options(all)
-                    .style(allow_long | long_allow_adjacent | long_allow_next)
-                    .positional(po::positional_options_description().add("unexpected", -1))
-                    .run(),
-                values);
+      const po::parsed_options parsed = po::command_line_parser(argc, argv)
+                                            .options(all)
+                                            .style(allow_long | long_allow_adjacent | long_allow_next)
+                                            .run();
+      for (const po::option& option : parsed.options) {
+        if (option.string_key.empty()) usage("unexpected argument \"{}\"", option.value.front());
+        // --out-dir --quiet: the parser takes whatever comes next.
+        if (option.original_tokens.size() > 1 && option.value.front().starts_with("--"))
+          usage("the required argument for option '--{}' is missing", option.string_key);
+      }
+      po::store(parsed, values);
     } catch (const po::error& error) {
       usage("{}", error.what());
     }
-    if (values.count("unexpected") > 0)
-      usage("unexpected argument \"{}\"", values["unexpected"].as<std::vector<std::string>>().front());
     const bool shortened = values.count("lr-decay") > 0;
     if (shortened && !values["schedule"].defaulted())
       usage("--lr-decay: is short for --schedule; give one of them");

@@ -1,5 +1,6 @@
 #include <lab/program.hpp>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -33,20 +34,22 @@ int run_program(int argc, char** argv, int (*body)(int, char**)) {
   try {
     const int code = body(argc, argv);
     if (std::fflush(stdout) != 0) {
-      fmt::print(stderr, "{}: cannot write to standard output: {}\n", name, std::strerror(errno));
+      say(fmt::format("{}: cannot write to standard output: {}\n", name, std::strerror(errno)));
       return exit_failed;
     }
     return code;
   } catch (const UsageError& error) {
-    fmt::print(stderr, "{}: {}\nsee ./elk {} --help\n", name, error.what(), name);
+    say(fmt::format("{}: {}\nsee ./elk {} --help\n", name, error.what(), name));
     return exit_usage;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "{}: there is not enough memory for this run\n", name);
+    say(fmt::format("{}: there is not enough memory for this run\n", name));
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: {}\n", name, error.what());
+    say(fmt::format("{}: {}\n", name, error.what()));
   }
   return exit_failed;
 }
+
+void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
 void catch_signals() {
   std::signal(SIGINT, on_signal);

@@ -1,6 +1,8 @@
 // What every experiment program does around its work: exit codes, messages, signals.
 #pragma once
 
+#include <string>
+
 #include <elk/base/error.hpp>
 
 namespace elk::lab {
@@ -20,6 +22,9 @@ enum ExitCode {
 
 /// Runs `body(argc, argv)` and turns what it throws into one line on stderr and an exit code.
 int run_program(int argc, char** argv, int (*body)(int, char**));
+
+/// Writes to standard error. A reader that went away is no reason to end a run.
+void say(const std::string& text);
 
 /// Makes SIGINT and SIGTERM ask for an orderly end; a second one ends the process at once.
 void catch_signals();

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <lab/program.hpp>
+
 namespace elk::lab {
 
 namespace {
@@ -25,7 +27,7 @@ Progress::Progress(bool quiet) : quiet_(quiet), terminal_(is_terminal()), last_(
 void Progress::message(const std::string& text) {
   if (quiet_) return;
   clear();
-  fmt::print(stderr, "{}\n", text);
+  say(text + "\n");
 }
 
 void Progress::update(const std::string& label, double done, double total, double loss) {
@@ -37,18 +39,18 @@ void Progress::update(const std::string& label, double done, double total, doubl
   if (terminal_) {
     constexpr int width = 30;
     const auto full = static_cast<std::size_t>(part * width);
-    fmt::print(stderr, "\r{} [{:<{}}] {:3.0f}%  loss {:.4f}\x1b[K", label, std::string(full, '='), width,
-               100 * part, loss);
+    say(fmt::format("\r{} [{:<{}}] {:3.0f}%  loss {:.4f}\x1b[K", label, std::string(full, '='), width,
+                    100 * part, loss));
     drawn_ = true;
   } else {
-    fmt::print(stderr, "{} {:3.0f}%  loss {:.4f}\n", label, 100 * part, loss);
+    say(fmt::format("{} {:3.0f}%  loss {:.4f}\n", label, 100 * part, loss));
   }
   std::fflush(stderr);
 }
 
 void Progress::clear() {
   if (!drawn_) return;
-  fmt::print(stderr, "\r\x1b[K");
+  say("\r\x1b[K");
   std::fflush(stderr);
   drawn_ = false;
 }

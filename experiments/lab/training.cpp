@@ -31,7 +31,7 @@ train::Loss make_loss(const std::string& name) {
       return mse(softmax(logits), one_hot(labels, logits.size(1), logits.dtype()));
     };
   if (name == "paper_mean") return paper::mean_loss;
-  return cross_entropy;
+  return [](const Tensor& logits, const Tensor& labels) { return cross_entropy(logits, labels); };
 }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& net) {
@@ -283,6 +283,12 @@ void Training::load_checkpoint(const std::string& path) {
         position[1] > batches)
       throw ValueError(
           fmt::format("it belongs to {} training examples, the data have {}", order.size(), train_.size()));
+    const std::vector<HistoryRow> history = parse_jsonl(text("history"), path);
+    // The row of an epoch that diverged before its end is there already.
+    const bool broken_off = !order.empty() && !history.empty() && history.back().diverged;
+    if (position[0] + broken_off != static_cast<std::int64_t>(history.size()))
+      throw ValueError(
+          fmt::format("it is in epoch {}, its history has {} epochs", position[0] + 1, history.size()));
     rng_.set_state(rng);
     net_.load_state(part_of(file.tensors, "model."));
     optimizer_->load_state(part_of(file.tensors, "optimizer."));
@@ -296,7 +302,7 @@ void Training::load_checkpoint(const std::string& path) {
     loss_sum_ = sums[0];
     epoch_seconds_ = sums[1];
     best_loss_ = sums[2];
-    history_ = parse_jsonl(text("history"), path);
+    history_ = history;
   } catch (const FileError&) {
     throw;
   } catch (const Error& error) {

@@ -1,5 +1,7 @@
 // train: trains a multilayer perceptron on a data set and prints its test accuracy.
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -25,7 +27,10 @@ constexpr std::uint32_t digits_seed =
     1;  // of the built-in data set, apart from the run's own: every run sees the same
 
 std::string cell(const std::optional<double>& value, int width, int decimals) {
-  return value ? fmt::format("{:>{}.{}f}", *value, width, decimals) : fmt::format("{:>{}}", "-", width);
+  if (!value) return fmt::format("{:>{}}", "-", width);
+  if (!std::isfinite(*value)) return fmt::format("{:>{}}", std::isnan(*value) ? "nan" : "inf", width);
+  if (*value >= 1e5) return fmt::format("{:>{}.3e}", *value, width);
+  return fmt::format("{:>{}.{}f}", *value, width, decimals);
 }
 
 // Losses of the paper protocol are compared digit by digit with the study's.
@@ -102,7 +107,7 @@ int run_train(int argc, char** argv) {
   }
 
   catch_signals();
-  set_threads(run.threads > 0 ? static_cast<int>(run.threads) : available_processors());
+  set_threads(run.threads > 0 ? static_cast<int>(run.threads) : std::min(available_processors(), 256));
   Progress progress(run.quiet);
   progress.message(config.dataset == "digits" ? "drawing the digits"
                                               : fmt::format("reading {}", config.dataset));
@@ -119,9 +124,14 @@ int run_train(int argc, char** argv) {
     write_file_atomically(folder + "/history.jsonl", to_jsonl(training.history()));
     training.save_checkpoint(checkpoint);
   };
-  if (run.resume) training.load_checkpoint(checkpoint);
-  write_file_atomically(folder + "/config.json", to_json(config));
+  if (run.resume) {
+    training.load_checkpoint(checkpoint);
+    if (const auto done = static_cast<std::int64_t>(training.history().size()); done > config.epochs)
+      throw UsageError(fmt::format("--epochs: the run has done {} already", done));
+  }
   save();
+  // Last: a folder with a config.json is a run that can be resumed.
+  write_file_atomically(folder + "/config.json", to_json(config));
 
   progress.message(
       fmt::format("{} examples to train on, {} held out, {} to test on; {} parameters; run in {}",
@@ -151,17 +161,17 @@ int run_train(int argc, char** argv) {
 
   if (result.status == Status::stopped) {
     save();
-    fmt::print(stderr,
-               "train: stopped in epoch {} after step {}; go on with: ./elk train --resume --out-dir {}\n",
-               training.history().size() + 1, training.steps(), folder);
+    say(fmt::format(
+        "train: stopped in epoch {} after step {}; go on with: ./elk train --resume --out-dir {}\n",
+        training.history().size() + 1, training.steps(), folder));
     return 128 + stop_signal();
   }
 
   models::save_model(folder + "/model.safetensors", training.net(), model_info(config, data.train));
   if (const std::string problem = draw_curves(config, training.history(), folder + "/curve");
       !problem.empty())
-    fmt::print(stderr, "train: no plot of the curves: {}\n", problem);
-  if (result.status == Status::diverged) fmt::print(stderr, "train: diverged at {}\n", result.problem);
+    say(fmt::format("train: no plot of the curves: {}\n", problem));
+  if (result.status == Status::diverged) say(fmt::format("train: diverged at {}\n", result.problem));
   if (run.json) {
     const nlohmann::ordered_json object{
         {"status", result.status == Status::diverged ? "diverged" : "done"},

@@ -1,0 +1,296 @@
+// The parts that experiments share: history lines, run folders, configurations, the study's operations.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include <elk/elk.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <lab/history.hpp>
+#include <lab/paper.hpp>
+#include <lab/program.hpp>
+#include <lab/run_folder.hpp>
+#include <lab/training.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support.hpp"
+
+namespace elk::lab {
+namespace {
+
+using elk::test::error_of;
+using elk::test::values;
+using testing::DoubleEq;
+using testing::DoubleNear;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pointwise;
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+TEST(History, Lines) {
+  const std::vector<HistoryRow> rows = {
+      {.epoch = 1,
+       .step = 180,
+       .train_loss = 0.5,
+       .val_loss = 0.25,
+       .val_accuracy = 0.75,
+       .lr = 0.001,
+       .flops = 12,
+       .seconds = 1.5},
+      {.epoch = 2,
+       .step = 360,
+       .train_loss = nan,
+       .test_loss = INFINITY,
+       .test_accuracy = 1,
+       .lr = 1e-300,
+       .flops = 18446744073709551615u,
+       .seconds = 0,
+       .diverged = true},
+  };
+  EXPECT_EQ(
+      to_jsonl(rows),
+      "{\"epoch\":1,\"step\":180,\"train_loss\":0.5,\"val_loss\":0.25,\"val_accuracy\":0.75,\"lr\":0.001,"
+      "\"flops\":12,\"seconds\":1.5}\n"
+      "{\"epoch\":2,\"step\":360,\"train_loss\":null,\"test_loss\":null,\"test_accuracy\":1.0,\"lr\":1e-300,"
+      "\"flops\":18446744073709551615,\"seconds\":0.0,\"status\":\"diverged\"}\n");
+  EXPECT_EQ(to_jsonl({}), "");
+}
+
+TEST(History, RoundTrip) {
+  HistoryRow row{
+      .epoch = 3, .step = 1LL << 40, .train_loss = 0.1, .lr = 1.0 / 3, .flops = 1ull << 63, .seconds = 2e-9};
+  for (const bool diverged : {false, true}) {
+    row.diverged = diverged;
+    const auto back = parse_jsonl(to_jsonl({row, row}), "file");
+    ASSERT_EQ(back.size(), 2u);
+    EXPECT_EQ(back[1].epoch, row.epoch);
+    EXPECT_EQ(back[1].step, row.step);
+    EXPECT_EQ(back[1].train_loss, row.train_loss);
+    EXPECT_EQ(back[1].val_loss, std::nullopt);
+    EXPECT_EQ(back[1].lr, row.lr);
+    EXPECT_EQ(back[1].flops, row.flops);
+    EXPECT_EQ(back[1].seconds, row.seconds);
+    EXPECT_EQ(back[1].diverged, diverged);
+  }
+  row.train_loss = -INFINITY;
+  EXPECT_TRUE(std::isnan(parse_jsonl(to_jsonl({row}), "file")[0].train_loss.value()));
+  EXPECT_TRUE(parse_jsonl("", "file").empty());
+}
+
+TEST(History, MalformedLines) {
+  const std::string good = to_jsonl({{.epoch = 1}});
+  for (const char* bad :
+       {"\n", "{", "{}", "[]", "7", "null", "{\"epoch\":1}", "\xff",
+        R"({"epoch":"1","step":1,"lr":1,"flops":1,"seconds":1})", R"({"epoch":1,"step":1,"lr":1,"flops":1})",
+        R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"val_loss":"low"})",
+        R"({"epoch":1,"step":1,"lr":NaN,"flops":1,"seconds":1})"})
+    EXPECT_THAT(error_of<FileError>([&] { parse_jsonl(good + bad, "a/history.jsonl"); }),
+                testing::StartsWith("[history] a/history.jsonl: line 2 is malformed: "))
+        << bad;
+}
+
+class RunFolders : public testing::Test {
+ protected:
+  RunFolders() : before_(std::filesystem::current_path()) { std::filesystem::current_path(folder_.path()); }
+  ~RunFolders() override { std::filesystem::current_path(before_); }
+
+  TemporaryFolder folder_;
+  std::filesystem::path before_;
+};
+
+TEST_F(RunFolders, CountUpFromTheHighest) {
+  EXPECT_EQ(error_of<UsageError>([] { latest_run_folder("train"); }),
+            "--resume: there is no runs/train-N here; give --out-dir");
+  EXPECT_EQ(new_run_folder("train"), "runs/train-1");
+  EXPECT_EQ(new_run_folder("train"), "runs/train-2");
+  EXPECT_EQ(new_run_folder("width"), "runs/width-1");
+  for (const char* other :
+       {"train-9", "train-10", "train-x", "train-11b", "train-", "train--3", "trainer-20"})
+    std::filesystem::create_directory(std::string("runs/") + other);
+  EXPECT_EQ(latest_run_folder("train"), "runs/train-10");
+  EXPECT_EQ(new_run_folder("train"), "runs/train-11");
+  EXPECT_TRUE(std::filesystem::is_directory("runs/train-11"));
+}
+
+TEST_F(RunFolders, AreDistinctWhenSeveralProgramsAskAtOnce) {
+  constexpr int programs = 4, each = 25;
+  std::vector<pid_t> children;
+  for (int i = 0; i < programs; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      try {
+        for (int k = 0; k < each; ++k) new_run_folder("train");
+      } catch (...) {
+        _exit(1);
+      }
+      _exit(0);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  // As many as were asked for: nobody got another's.
+  EXPECT_EQ(latest_run_folder("train"), "runs/train-100");
+  for (int n = 1; n <= programs * each; ++n)
+    EXPECT_TRUE(std::filesystem::exists("runs/train-" + std::to_string(n))) << n;
+}
+
+TEST_F(RunFolders, AreClaimedOnce) {
+  claim_run_folder("a/b");
+  claim_run_folder("a/b");  // nothing in it yet
+  write_file_atomically("a/b/config.json", "{}");
+  EXPECT_EQ(error_of<UsageError>([] { claim_run_folder("a/b"); }),
+            "--out-dir: a/b holds a run already; go on with it by --resume, or choose another folder");
+}
+
+// The study's operations, on numbers that one can check by hand.
+
+TEST(PaperOperations, SummedHasTheMeansValueAndTheSumsGradient) {
+  const Tensor x = from({1, 2, 6}, f64);
+  Tape tape;
+  tape.watch(x);
+  const Tensor loss = paper::summed(mean(square(x)), 3);
+  EXPECT_DOUBLE_EQ(loss.item(), 41.0 / 3);
+  EXPECT_THAT(values(tape.backward(loss)[x]), Pointwise(DoubleEq(), {2.0, 4.0, 12.0}));
+}
+
+TEST(PaperOperations, MeanLoss) {
+  // softmax of (0, ln 3) is (1/4, 3/4), of (ln 4, 0) (4/5, 1/5).
+  const Tensor logits = from({0, std::log(3.0), std::log(4.0), 0}, {2, 2}, f64);
+  const Tensor labels = from(std::vector<std::int64_t>{0, 0});
+  Tape tape;
+  tape.watch(logits);
+  const Tensor loss = paper::mean_loss(logits, labels);
+  EXPECT_NEAR(loss.item(), (2 * 0.75 * 0.75 + 2 * 0.2 * 0.2) / 4, 1e-15);
+  // 2 (p - y) / N, without the softmax's Jacobian and whatever the number of classes.
+  EXPECT_THAT(values(tape.backward(loss)[logits]), Pointwise(DoubleNear(1e-15), {-0.75, 0.75, -0.2, 0.2}));
+}
+
+TEST(PaperOperations, MeanLossIsCrossEntropyAtTwiceTheRate) {
+  Rng rng(1);
+  const Tensor logits = randn({5, 10}, rng, f64), labels = from(std::vector<std::int64_t>{3, 0, 9, 3, 1});
+  const auto gradient = [&](const train::Loss& loss) {
+    Tape tape;
+    tape.watch(logits);
+    return tape.backward(loss(logits, labels))[logits];
+  };
+  const Tensor twice = 2 * gradient([](const Tensor& z, const Tensor& y) { return cross_entropy(z, y); });
+  EXPECT_THAT(values(gradient(paper::mean_loss)), Pointwise(DoubleNear(1e-15), values(twice)));
+}
+
+TEST(PaperOperations, StraightThroughClip) {
+  const Tensor x = from({-9, -2, -0.5, 0, 2, 2.5}, f64);
+  Tape tape;
+  tape.watch(x);
+  const Tensor y = paper::straight_through_clip(2)(x);
+  EXPECT_THAT(values(y), ElementsAre(-2, -2, -0.5, 0, 2, 2));
+  const Tensor dy = from({1, 2, 3, 4, 5, 6}, f64);
+  EXPECT_THAT(values(tape.backward(y, dy)[x]), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_EQ(paper::straight_through_clip(500).describe(), "straight_through_clip(500)");
+}
+
+TEST(PaperOperations, LeakyReluHasItsOwnBackwardSlope) {
+  for (const double slope : {0.0, 0.2, 0.01}) {
+    const Tensor x = from({-10, -1, 0, 1, 10}, f64);
+    Tape tape;
+    tape.watch(x);
+    const Tensor y = paper::leaky_relu(slope)(x);
+    EXPECT_THAT(values(y), ElementsAre(-10 * slope, -slope, 0, 1, 10));
+    EXPECT_THAT(values(tape.backward(y, ones({5}, f64))[x]), ElementsAre(0.005, 0.005, 0.005, 1, 1));
+  }
+}
+
+// Configurations made by programs, not by the command line.
+
+TEST(TrainConfigs, AreCheckedHoweverTheyWereMade) {
+  TrainConfig config;
+  config.hidden = "64,,32";
+  EXPECT_THAT(error_of<UsageError>([&] { resolve(config); }), HasSubstr("--hidden: expected widths"));
+  config = paper_defaults();
+  resolve(config);
+  EXPECT_TRUE(config.paper());
+  EXPECT_EQ(config.hidden_widths(), (std::vector<Index>{128}));
+  EXPECT_EQ(config.make_schedule()(0.01, 2), 0.01 * 0.9 * 0.9);
+  config.hidden = "";
+  EXPECT_TRUE(config.hidden_widths().empty());
+}
+
+TrainTest few() {
+  const auto [train, test] = digits_train_test(3, 120, 40);
+  return {train, test};
+}
+
+TrainConfig tiny() {
+  TrainConfig config;
+  config.hidden = "8";
+  config.epochs = 3;
+  config.validation = 30;
+  config.dropout = 0.25;
+  config.batch_size = 20;
+  resolve(config);
+  return config;
+}
+
+TEST(TrainingRuns, StopAtAnyStepAndGoOnToTheSameBits) {
+  const TrainTest data = few();
+  Training whole(tiny(), data);
+  EXPECT_EQ(whole.run({}).status, Status::finished);
+  EXPECT_EQ(whole.steps(), 15);  // 90 examples: 4 whole batches and a short one an epoch
+
+  const TemporaryFolder folder;
+  for (int stop_at = 0; stop_at < 15; ++stop_at) {
+    Training first(tiny(), data);
+    const Result stopped = first.run({.should_stop = [&] { return first.steps() == stop_at; }});
+    EXPECT_EQ(stopped.status, Status::stopped);
+    EXPECT_EQ(first.steps(), stop_at);
+    first.save_checkpoint(folder / "c");
+    Training second(tiny(), data);
+    second.load_checkpoint(folder / "c");
+    EXPECT_EQ(second.run({}).status, Status::finished);
+    const State a = whole.net().state(), b = second.net().state();
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(values(a[i].value), values(b[i].value)) << stop_at;
+    ASSERT_EQ(second.history().size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(second.history()[i].train_loss, whole.history()[i].train_loss);
+      EXPECT_EQ(second.history()[i].flops, whole.history()[i].flops);
+    }
+  }
+}
+
+TEST(TrainingRuns, TheTestSetHasNoInfluence) {
+  const TrainTest data = few();
+  Training one(tiny(), data), other(tiny(), {data.train, data.train.take(0, 7)});
+  one.run({});
+  other.run({});
+  const State a = one.net().state(), b = other.net().state();
+  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(values(a[i].value), values(b[i].value));
+}
+
+TEST(TrainingRuns, CheckpointsOfOtherDataOrNetworksAreRefused) {
+  const TrainTest data = few();
+  const TemporaryFolder folder;
+  Training training(tiny(), data);
+  training.run({.should_stop = [&] { return training.steps() == 2; }});
+  training.save_checkpoint(folder / "c");
+
+  Training fewer(tiny(), {data.train.take(0, 100), data.test});
+  EXPECT_EQ(error_of<FileError>([&] { fewer.load_checkpoint(folder / "c"); }),
+            "[checkpoint] " + (folder / "c") + ": it belongs to 90 training examples, the data have 70");
+  TrainConfig wide = tiny();
+  wide.hidden = "9";
+  Training wider(wide, data);
+  EXPECT_EQ(error_of<FileError>([&] { wider.load_checkpoint(folder / "c"); }),
+            "[checkpoint] " + (folder / "c") +
+                ": [load_state] \"fc1.weight\" must be f32 (9, 784), got f32 (8, 784)");
+}
+
+}  // namespace
+}  // namespace elk::lab

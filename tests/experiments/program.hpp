@@ -1,0 +1,108 @@
+// Runs `train` as a user would: a process of its own, no shell, in a folder of its own.
+#pragma once
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <elk/io/atomic_file.hpp>
+
+extern char** environ;
+
+namespace elk::lab::test {
+
+using Arguments = std::vector<std::string>;
+
+inline Arguments operator+(Arguments a, const Arguments& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+/// What a program left: its exit code (128 + signal when one ended it) and all it wrote.
+struct Outcome {
+  int code;
+  std::string out, err;
+};
+
+/// The surroundings of a program. Without a PATH it finds no gnuplot, which would take most of a test's time.
+struct Surroundings {
+  std::string folder;  ///< where it runs
+  std::map<std::string, std::string> environment = {{"PATH", "/nowhere"}, {"ELK_DATA_DIR", ""}};
+  std::string out = "/dev/null", err = "/dev/null";  ///< where its output goes; see Child
+};
+
+/// A running program. Its output goes to files beside its folder's content, to be read at any time.
+class Child {
+ public:
+  Child(const Arguments& arguments, Surroundings around) : around_(std::move(around)) {
+    std::vector<std::string> texts{ELK_TRAIN_PROGRAM}, variables;
+    texts.insert(texts.end(), arguments.begin(), arguments.end());
+    for (char** at = environ; *at != nullptr; ++at)
+      if (const std::string name = std::string(*at).substr(0, std::strcspn(*at, "="));
+          around_.environment.count(name) == 0)
+        variables.emplace_back(*at);
+    for (const auto& [name, value] : around_.environment) variables.push_back(name + "=" + value);
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, around_.out.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0644);
+    posix_spawn_file_actions_addopen(&actions, 2, around_.err.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0644);
+    posix_spawn_file_actions_addchdir_np(&actions, around_.folder.c_str());
+    const int error = posix_spawn(&id_, ELK_TRAIN_PROGRAM, &actions, nullptr, pointers(texts).data(),
+                                  pointers(variables).data());
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) {
+      ADD_FAILURE() << "cannot run " << ELK_TRAIN_PROGRAM << ": " << std::strerror(error);
+      id_ = 0;
+    }
+  }
+  ~Child() {
+    if (id_ == 0) return;
+    kill(SIGKILL);
+    wait();
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  void kill(int signal) const { ::kill(id_, signal); }
+
+  /// Waits for its end.
+  Outcome wait() {
+    int status = 0;
+    while (id_ != 0 && waitpid(std::exchange(id_, 0), &status, 0) < 0 && errno == EINTR) continue;
+    return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), out(), err()};
+  }
+
+  /// What it has written so far.
+  std::string out() const { return text(around_.out); }
+  std::string err() const { return text(around_.err); }
+
+ private:
+  static std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> list;
+    for (std::string& text : texts) list.push_back(text.data());
+    list.push_back(nullptr);
+    return list;
+  }
+  static std::string text(const std::string& path) {
+    return path.starts_with("/dev/") ? "" : read_file(path);
+  }
+
+  Surroundings around_;
+  pid_t id_ = 0;
+};
+
+}  // namespace elk::lab::test

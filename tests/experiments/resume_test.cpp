@@ -1,0 +1,187 @@
+// Runs that are interrupted, and go on to the same bits.
+#include <chrono>
+#include <thread>
+
+#include "experiments/fixture.hpp"
+
+namespace elk::lab::test {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::StartsWith;
+
+class TrainResume : public TrainProgram {
+ protected:
+  // Everything that has a state takes part: Adam's moments, dropout's stream, the best weights so far.
+  Arguments options(const Arguments& others) {
+    return small(Arguments{"--hidden", "32,16", "--batch-size", "1", "--epochs", "20", "--dropout", "0.3",
+                           "--early-stop", "40", "--lr-decay", "0.9", "--quiet"} +
+                 others);
+  }
+
+  void expect_same_run(const std::string& a, const std::string& b) {
+    EXPECT_TRUE(file(a + "/model.safetensors") == file(b + "/model.safetensors"));
+    EXPECT_EQ(history(a), history(b));
+    EXPECT_EQ(file(a + "/config.json"), file(b + "/config.json"));
+  }
+
+  // Sends the signal once the run has an epoch more than before, `delay` later.
+  Outcome stop(const Arguments& arguments, int signal, std::chrono::milliseconds delay) {
+    Child child(arguments, around());
+    const auto rows = [&] {
+      const std::string text =
+          std::filesystem::exists(path("r/history.jsonl")) ? file("r/history.jsonl") : "";
+      return std::count(text.begin(), text.end(), '\n');
+    };
+    for (const auto before = rows(); rows() == before;)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(delay);
+    child.kill(signal);
+    return child.wait();
+  }
+};
+
+TEST_F(TrainResume, AfterSignals) {
+  ASSERT_EQ(run(options({"--out-dir", "whole"})).code, 0);
+  const Arguments go_on = {"--resume", "--out-dir", "r", "--quiet"};
+  int in_mid_epoch = 0;
+  for (int i = 0; i < 12 && in_mid_epoch < 3; ++i) {
+    const int signal = i % 2 == 0 ? SIGINT : SIGTERM;
+    const Outcome outcome =
+        stop(i == 0 ? options({"--out-dir", "r"}) : go_on, signal, std::chrono::milliseconds(5 + 7 * i % 20));
+    ASSERT_EQ(outcome.code, 128 + signal) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, MatchesRegex("train: stopped in epoch [0-9]+ after step [0-9]+; go on with: "
+                                          "\\./elk train --resume --out-dir r\n"));
+    if (std::stoi(outcome.err.substr(outcome.err.find("step ") + 5)) % 500 != 0) ++in_mid_epoch;
+    EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
+  }
+  EXPECT_GT(in_mid_epoch, 0);
+  ASSERT_EQ(run(go_on).code, 0);
+  expect_same_run("r", "whole");
+}
+
+TEST_F(TrainResume, AfterBeingKilledAtAnyMoment) {
+  ASSERT_EQ(run(options({"--out-dir", "whole"})).code, 0);
+  int kills = 0;
+  for (int i = 0;; ++i) {
+    // A folder without config.json was killed too early to be a run.
+    Arguments arguments{"--resume", "--out-dir", "r", "--quiet"};
+    if (!std::filesystem::exists(path("r/config.json"))) arguments = options({"--out-dir", "r"});
+    Child child(arguments, around());
+    if (i < 25) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 7919 % 97));
+      child.kill(SIGKILL);
+    }
+    const Outcome outcome = child.wait();
+    if (outcome.code == 0) break;
+    ASSERT_EQ(outcome.code, 128 + SIGKILL) << outcome.err;
+    ++kills;
+  }
+  EXPECT_GT(kills, 0);
+  expect_same_run("r", "whole");
+}
+
+TEST_F(TrainResume, LatestRunAndMoreEpochs) {
+  ASSERT_EQ(run(small()).code, 0);
+  ASSERT_EQ(run(small({"--seed", "5"})).code, 0);
+  const Outcome outcome = run({"--resume", "--epochs", "4"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("run in runs/train-2\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("\n    1  "));  // the table is whole
+  EXPECT_THAT(outcome.out, HasSubstr("\n    4  "));
+  ASSERT_EQ(run(small({"--seed", "5", "--epochs", "4", "--out-dir", "whole"})).code, 0);
+  expect_same_run("runs/train-2", "whole");
+}
+
+TEST_F(TrainResume, AFinishedRunStaysWhatItIs) {
+  const Outcome first = run(small({"--out-dir", "r"}));
+  const std::string model = file("r/model.safetensors"), all = file("r/history.jsonl");
+  const Outcome second = run({"--resume", "--out-dir", "r"});
+  EXPECT_EQ(second.code, 0);
+  EXPECT_EQ(second.out, first.out);
+  EXPECT_TRUE(file("r/model.safetensors") == model);
+  EXPECT_EQ(file("r/history.jsonl"), all);
+}
+
+TEST_F(TrainResume, OtherOptionsAreRefused) {
+  ASSERT_EQ(run(small({"--out-dir", "r"})).code, 0);
+  const std::string model = file("r/model.safetensors");
+  const auto refused = [&](const Arguments& options, const std::string& message) {
+    const Outcome outcome = run(Arguments{"--resume", "--out-dir", "r"} + options);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, EndsWith("train: " + message + "\nsee ./elk train --help\n"));
+  };
+  const std::string only = "; only --epochs may change";
+  refused({"--lr", "0.5"}, "--lr: the run to resume has 0.001, the command line asks for 0.5" + only);
+  refused({"--hidden", "9"}, "--hidden: the run to resume has \"8\", the command line asks for \"9\"" + only);
+  refused({"--seed", "7"}, "--seed: the run to resume has 100, the command line asks for 7" + only);
+  refused({"--protocol", "paper"},
+          "--protocol: the run to resume has \"sound\", the command line asks for \"paper\"" + only);
+  refused({"--lr-decay", "0.9"},
+          "--schedule: the run to resume has \"constant\", the command line asks for "
+          "\"exponential:0.9\"" +
+              only);
+  refused({"--epochs", "1"}, "--epochs: the run has done 2 already");
+  EXPECT_EQ(Json::parse(file("r/config.json"))["epochs"], 2);
+  EXPECT_EQ(run({"--resume", "--out-dir", "r", "--lr", "0.001", "--hidden", "8"}).code,
+            0);  // the same is fine
+  EXPECT_TRUE(file("r/model.safetensors") == model);
+}
+
+TEST_F(TrainResume, NothingToResume) {
+  Outcome outcome = run({"--resume"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, StartsWith("train: --resume: there is no runs/train-N here; give --out-dir\n"));
+  outcome = run({"--resume", "--out-dir", "r"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err,
+              StartsWith("train: --resume: r holds no run to go on with: [read] r/config.json: No such "
+                         "file or directory\n"));
+  std::filesystem::create_directory(path("r"));
+  write_file_atomically(path("r/config.json"), "{");
+  outcome = run({"--resume", "--out-dir", "r"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, StartsWith("train: r/config.json: not a JSON file of options: "));
+}
+
+TEST_F(TrainResume, DamagedCheckpoints) {
+  ASSERT_EQ(run(small({"--out-dir", "r"})).code, 0);
+  const std::string checkpoint = file("r/checkpoint.safetensors"), model = file("r/model.safetensors");
+  const auto damaged = [&](const std::string& bytes, const std::string& message) {
+    write_file_atomically(path("r/checkpoint.safetensors"), bytes);
+    const Outcome outcome = run({"--resume", "--out-dir", "r"});
+    EXPECT_EQ(outcome.code, 1) << message;
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+    EXPECT_THAT(outcome.err, testing::ContainsRegex("train: \\[[a-z]+\\] r/checkpoint\\.safetensors: "));
+  };
+  const auto edited = [&](const std::string& from, const std::string& to) {
+    std::string bytes = checkpoint;
+    const auto at = bytes.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return bytes.replace(at, from.size(), to);  // of the same length
+  };
+  damaged("", "r/checkpoint.safetensors: ");
+  damaged(checkpoint.substr(0, 100), "r/checkpoint.safetensors: ");
+  damaged(checkpoint.substr(0, checkpoint.size() - 1), "r/checkpoint.safetensors: ");
+  damaged(checkpoint + "x", "r/checkpoint.safetensors: ");
+  damaged(std::string(1000, '\0'), "r/checkpoint.safetensors: ");
+  damaged(model, "train: [checkpoint] r/checkpoint.safetensors: ");
+  damaged(edited("elkgrad-checkpoint/1", "elkgrad-checkpoint/9"),
+          "expected format \"elkgrad-checkpoint/1\", found \"elkgrad-checkpoint/9\"");
+  damaged(edited("\"history\"", "\"histori\""), "the metadata lacks \"history\"");
+  damaged(edited("rng.key", "rng.kex"), "\"rng.key\" is missing");
+  damaged(edited("model.fc1.weight", "model.fc9.weight"), "\"fc1.weight\" is missing");
+  damaged(edited("optimizer.fc2.bias.mean", "optimizer.fc2.bias.meen"), "the state lacks \"fc2.bias.mean\"");
+  damaged(edited("\\\"step\\\":20", "\\\"stop\\\":20"), "line 2 is malformed");
+  EXPECT_TRUE(file("r/model.safetensors") == model);
+  std::filesystem::remove(path("r/checkpoint.safetensors"));
+  const Outcome outcome = run({"--resume", "--out-dir", "r"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("r/checkpoint.safetensors: No such file or directory"));
+}
+
+}  // namespace
+}  // namespace elk::lab::test

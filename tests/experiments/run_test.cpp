@@ -1,0 +1,430 @@
+// What a run of `train` prints and leaves behind.
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include <elk/data/load.hpp>
+#include <elk/ops/loss.hpp>
+#include <elk/train/evaluate.hpp>
+#include <models/model_file.hpp>
+
+#include "experiments/fixture.hpp"
+
+namespace elk::lab::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+using testing::StartsWith;
+
+using TrainRun = TrainProgram;
+
+Tensor loss(const Tensor& logits, const Tensor& labels) { return cross_entropy(logits, labels); }
+
+std::string last_line(const std::string& text) {
+  const auto end = text.find_last_not_of('\n');
+  const auto start = text.find_last_of('\n', end);
+  return text.substr(start + 1, end - start);
+}
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::vector<std::string> keys(const Json& object) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : object.items()) names.push_back(name);
+  return names;
+}
+
+// The gnuplot that the user has, if any.
+bool has_gnuplot() {
+  std::istringstream folders(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "");
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (access((folder + "/gnuplot").c_str(), X_OK) == 0) return true;
+  return false;
+}
+
+TEST_F(TrainRun, OnTheBuiltInDigits) {
+  const Outcome outcome = run({"--hidden", "16", "--epochs", "2", "--out-dir", "r"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const auto lines = lines_of(outcome.out);
+  ASSERT_EQ(lines.size(), 4u) << outcome.out;
+  EXPECT_EQ(lines[0], "epoch  train loss    val loss   val accuracy        lr  seconds");
+  EXPECT_THAT(
+      lines[1],
+      MatchesRegex(" +1 +[0-9]\\.[0-9]{4} +[0-9]\\.[0-9]{4} +0\\.[0-9]{4} +0\\.001 +[0-9]+\\.[0-9]{2}"));
+  EXPECT_THAT(lines[2], StartsWith("    2  "));
+  EXPECT_THAT(lines[3], MatchesRegex("test accuracy 0\\.[0-9]{4}"));
+  EXPECT_GT(std::stod(lines[3].substr(14)), 0.8);
+  EXPECT_EQ(
+      outcome.err,
+      "drawing the digits\n"
+      "9000 examples to train on, 1000 held out, 2000 to test on; 12730 parameters; run in r\n"
+      "train: no plot of the curves: gnuplot is not installed (on Debian: apt-get install gnuplot-nox)\n");
+}
+
+TEST_F(TrainRun, LeavesItsFolder) {
+  Arguments options = small({"--activation", "leaky_relu", "--leaky-slope", "0.3", "--clip", "2"});
+  const Outcome outcome = run(options + Arguments{"--out-dir", "some where/r"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(path("some where/r")))
+    names.push_back(entry.path().filename());
+  EXPECT_THAT(names, testing::UnorderedElementsAre("checkpoint.safetensors", "config.json", "history.jsonl",
+                                                   "model.safetensors"));
+  EXPECT_EQ(file("some where/r/config.json"), run(options + Arguments{"--print-config"}).out);
+
+  const auto rows = lines_of(file("some where/r/history.jsonl"));
+  ASSERT_EQ(rows.size(), 2u);
+  std::int64_t epoch = 0;
+  std::uint64_t flops = 0;
+  for (const std::string& line : rows) {
+    const Json row = Json::parse(line);
+    EXPECT_THAT(keys(row), ElementsAre("epoch", "step", "train_loss", "val_loss", "val_accuracy", "lr",
+                                       "flops", "seconds"));
+    EXPECT_EQ(row["epoch"], ++epoch);
+    EXPECT_EQ(row["step"], 10 * epoch);
+    EXPECT_GT(row["flops"].get<std::uint64_t>(), flops);
+    flops = row["flops"];
+    EXPECT_GT(row["seconds"].get<double>(), 0);
+    EXPECT_LT(row["val_accuracy"].get<double>(), 1);
+  }
+
+  const models::Model model = models::load_model(path("some where/r/model.safetensors"));
+  const TrainTest data = load_dataset("mnist", path("data"));
+  const train::Evaluation test = train::evaluate(model.net, data.test, loss);
+  EXPECT_EQ(last_line(outcome.out), fmt::format("test accuracy {:.4f}", test.accuracy));
+  EXPECT_EQ(model.info.dataset, "mnist");
+  EXPECT_EQ(model.info.activation, "leaky_relu");
+  EXPECT_EQ(model.info.leaky_slope, 0.3);
+  EXPECT_EQ(model.info.clip, 2);
+  EXPECT_EQ(model.info.classes, data.train.classes);
+}
+
+// The model file knows nothing of the protocol: the study's activations have the usual forward pass.
+TEST_F(TrainRun, PaperProtocol) {
+  const Outcome outcome = run(small({"--protocol", "paper", "--activation", "leaky_relu", "--clip", "0.5",
+                                     "--validation", "0", "--out-dir", "r"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto lines = lines_of(outcome.out);
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines[0], "epoch     train loss   test loss  test accuracy        lr  seconds");
+  EXPECT_THAT(lines[1],
+              MatchesRegex(" +1 +[0-9]\\.[0-9]{10} +[0-9]\\.[0-9]{4} +0\\.[0-9]{4} +0\\.01 +[0-9.]+"));
+  EXPECT_THAT(lines[2], HasSubstr("    0.009 "));
+  for (const std::string& line : lines_of(file("r/history.jsonl")))
+    EXPECT_THAT(keys(Json::parse(line)), ElementsAre("epoch", "step", "train_loss", "test_loss",
+                                                     "test_accuracy", "lr", "flops", "seconds"));
+  const models::Model model = models::load_model(path("r/model.safetensors"));
+  EXPECT_EQ(model.info.dtype, f64);
+  const auto test = train::evaluate(model.net, load_dataset("mnist", path("data")).test, loss, f64);
+  EXPECT_EQ(lines[3], fmt::format("test accuracy {:.4f}", test.accuracy));
+}
+
+TEST_F(TrainRun, FloatingPointOperationsAreCountedExactly) {
+  ASSERT_EQ(run(small({"--hidden", "", "--optimizer", "sgd", "--epochs", "1", "--out-dir", "r"})).code, 0);
+  const Json row = Json::parse(file("r/history.jsonl"));
+  // 500 examples in 10 batches of 50; forward and the weights' gradient are a product each.
+  const std::uint64_t products = 10 * 2 * (2 * 50 * 784 * 10), flops = row["flops"];
+  EXPECT_GT(flops, products);
+  EXPECT_LT(flops, products + products / 20);
+}
+
+TEST_F(TrainRun, Quiet) {
+  const Outcome outcome = run(small({"--quiet", "--out-dir", "r"}));
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, MatchesRegex("test accuracy 0\\.[0-9]{4}\n"));
+  EXPECT_THAT(outcome.err, StartsWith("train: no plot of the curves: "));
+  EXPECT_EQ(lines_of(outcome.err).size(), 1u);
+}
+
+TEST_F(TrainRun, JsonIsOneObjectAndNothingElse) {
+  const Outcome outcome = run(small({"--json", "--out-dir", "r"}));
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(lines_of(outcome.out).size(), 1u);
+  const Json object = Json::parse(outcome.out);
+  EXPECT_THAT(keys(object), ElementsAre("status", "test_accuracy", "test_loss", "epochs", "seconds", "flops",
+                                        "parameters", "out_dir"));
+  EXPECT_EQ(object["status"], "done");
+  EXPECT_EQ(object["epochs"], 2);
+  EXPECT_EQ(object["parameters"], 784 * 8 + 8 + 8 * 10 + 10);
+  EXPECT_EQ(object["flops"], Json::parse(lines_of(file("r/history.jsonl")).back())["flops"]);
+  EXPECT_EQ(object["out_dir"], "r");
+  EXPECT_GT(object["test_loss"].get<double>(), 0);
+  const Outcome plain = run(small({"--out-dir", "p"}));
+  EXPECT_EQ(last_line(plain.out), fmt::format("test accuracy {:.4f}", object["test_accuracy"].get<double>()));
+}
+
+TEST_F(TrainRun, TheSameBitsForAnyNumberOfThreads) {
+  const Arguments options = small({"--hidden", "200,30", "--batch-size", "230", "--dropout", "0.2"});
+  for (const char* dtype : {"f32", "f64"}) {
+    std::string model, before;
+    for (const char* threads : {"1", "2", "3", "1"}) {
+      const std::string folder = std::string(dtype) + "-" + threads + (model.empty() ? "" : "-again");
+      ASSERT_EQ(run(options + Arguments{"--dtype", dtype, "--threads", threads, "--out-dir", folder}).code,
+                0);
+      if (model.empty()) {
+        model = file(folder + "/model.safetensors");
+        before = history(folder);
+      }
+      EXPECT_TRUE(file(folder + "/model.safetensors") == model) << folder;
+      EXPECT_EQ(history(folder), before) << folder;
+    }
+  }
+}
+
+TEST_F(TrainRun, AnotherSeedAnotherResult) {
+  ASSERT_EQ(run(small({"--out-dir", "a"})).code, 0);
+  ASSERT_EQ(run(small({"--out-dir", "b", "--seed", "101"})).code, 0);
+  EXPECT_FALSE(file("a/model.safetensors") == file("b/model.safetensors"));
+}
+
+TEST_F(TrainRun, RunFoldersAreNumbered) {
+  for (const char* name : {"runs/train-1", "runs/train-2"}) {
+    const Outcome outcome = run(small());
+    EXPECT_THAT(outcome.err, HasSubstr(std::string("run in ") + name + "\n"));
+    EXPECT_TRUE(std::filesystem::exists(path(name) + "/model.safetensors"));
+  }
+}
+
+TEST_F(TrainRun, AFolderThatHoldsARunIsLeftAlone) {
+  ASSERT_EQ(run(small({"--out-dir", "r"})).code, 0);
+  const std::string model = file("r/model.safetensors");
+  const Outcome outcome = run(small({"--out-dir", "r", "--seed", "1"}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("train: --out-dir: r holds a run already; go on with it by --resume, or choose "
+                        "another folder\n"));
+  EXPECT_TRUE(file("r/model.safetensors") == model);
+}
+
+TEST_F(TrainRun, FoldersThatCannotBeMade) {
+  write_file_atomically(path("file"), "");
+  Outcome outcome = run(small({"--out-dir", "file/r"}));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, EndsWith("train: [run] cannot make the folder file/r: Not a directory\n"));
+  outcome = run(small({"--out-dir", "file"}));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, EndsWith("train: [run] cannot make the folder file: Not a directory\n"));
+  write_file_atomically(path("runs"), "");
+  outcome = run(small());
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("train: [run] cannot make the folder runs"));
+}
+
+TEST_F(TrainRun, MissingData) {
+  const std::string advice =
+      "train: [mnist] not found; get it with `./elk data mnist`, or say where it is with --data-dir or "
+      "ELK_DATA_DIR. "
+      "Looked in:\n  ";
+  Outcome outcome = run({"--dataset", "mnist", "--data-dir", "nowhere"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, StartsWith("reading mnist\n" + advice + "nowhere/mnist\n"));
+  outcome = run({"--dataset", "mnist"});
+  EXPECT_THAT(outcome.err, HasSubstr(advice + "data/mnist\n"));
+  Surroundings other = around();
+  other.environment["ELK_DATA_DIR"] = "elsewhere";
+  outcome = Child({"--dataset", "mnist"}, other).wait();
+  EXPECT_THAT(outcome.err, HasSubstr(advice + "elsewhere/mnist\n"));
+  EXPECT_THAT(folder_.names(), testing::IsEmpty());
+}
+
+TEST_F(TrainRun, TooFewExamplesToHoldOut) {
+  const Outcome outcome = run(small({"--validation", "5000"}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("train: --validation: the training set has 600 examples, 5000 cannot be held "
+                        "out\n"));
+}
+
+TEST_F(TrainRun, DivergenceNamesOperationLayerAndStep) {
+  const Outcome outcome =
+      run(small({"--optimizer", "sgd", "--lr", "1e30", "--epochs", "3", "--out-dir", "r"}));
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("train: diverged at epoch 1, step 2: the first value that is not finite came "
+                        "from linear in fc2\n"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("train: no plot of the curves: there is nothing to draw: no finite value was "
+                        "measured\n"));
+  EXPECT_THAT(last_line(outcome.out), MatchesRegex("test accuracy 0\\.[0-9]{4}"));
+  EXPECT_THAT(lines_of(outcome.out)[1], MatchesRegex(" +1 +nan +- +- +1e\\+30 .*"));
+  const Json row = Json::parse(file("r/history.jsonl"));
+  EXPECT_TRUE(row["train_loss"].is_null());
+  EXPECT_EQ(row["status"], "diverged");
+  EXPECT_EQ(row["step"], 1);
+  EXPECT_THAT(file("r/history.jsonl"), Not(HasSubstr("nan")));
+
+  // Going on with it finds it as it was.
+  const Outcome again = run({"--resume", "--out-dir", "r", "--json"});
+  EXPECT_EQ(again.code, 3);
+  EXPECT_THAT(again.err, HasSubstr("train: diverged at epoch 1\n"));
+  EXPECT_EQ(Json::parse(again.out)["status"], "diverged");
+  EXPECT_TRUE(Json::parse(again.out)["test_loss"].is_null());
+}
+
+TEST_F(TrainRun, DivergenceThroughTheWeights) {
+  const Outcome outcome = run(small({"--protocol", "paper", "--lr", "1e200", "--out-dir", "r"}));
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("train: diverged at epoch 1, step 3: parameter fc1.weight is not finite: the "
+                        "update of step 2 made it so\n"));
+}
+
+TEST_F(TrainRun, DivergenceFoundAfterTheEpoch) {
+  const Outcome outcome =
+      run(small({"--optimizer", "sgd", "--batch-size", "500", "--lr", "1e20", "--out-dir", "r"}));
+  EXPECT_EQ(outcome.code, 3);
+  const auto rows = lines_of(file("r/history.jsonl"));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(keys(Json::parse(rows[0])).back(), "seconds");
+  EXPECT_EQ(Json::parse(rows[1])["status"], "diverged");
+  EXPECT_TRUE(Json::parse(rows[1])["val_loss"].is_null());
+  for (const std::string& line : lines_of(outcome.out)) EXPECT_LT(line.size(), 80u) << line;
+}
+
+TEST_F(TrainRun, EarlyStopKeepsTheBest) {
+  // With a high rate the held-out loss soon rises.
+  const Outcome outcome = run(
+      small({"--hidden", "64", "--lr", "0.03", "--epochs", "200", "--early-stop", "3", "--out-dir", "r"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto rows = lines_of(file("r/history.jsonl"));
+  std::size_t best = 0;
+  double best_loss = INFINITY, best_accuracy = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Json row = Json::parse(rows[i]);
+    if (row["val_loss"].get<double>() < best_loss) {
+      best = i;
+      best_loss = row["val_loss"];
+      best_accuracy = row["val_accuracy"];
+    }
+  }
+  EXPECT_LT(rows.size(), 200u);
+  EXPECT_EQ(rows.size(), best + 4);
+  const models::Model model = models::load_model(path("r/model.safetensors"));
+  Rng split_rng = Rng::keyed({100, 1});
+  const Dataset held_out = split(load_dataset("mnist", path("data")).train, 100, split_rng).second;
+  const train::Evaluation found = train::evaluate(model.net, held_out, loss);
+  EXPECT_EQ(found.loss, best_loss);
+  EXPECT_EQ(found.accuracy, best_accuracy);
+}
+
+TEST_F(TrainRun, Curves) {
+  if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  for (const std::string folder : {"r", "it's a \"run\"", "diverged"}) {
+    Surroundings normal = around();
+    normal.environment.erase("PATH");
+    Arguments options = small({"--out-dir", folder});
+    if (folder == "diverged")
+      options = options + Arguments{"--optimizer", "sgd", "--batch-size", "500", "--lr", "1e20"};
+    const Outcome outcome = Child(options, normal).wait();
+    EXPECT_EQ(outcome.code, folder == "diverged" ? 3 : 0);
+    EXPECT_THAT(outcome.err, Not(HasSubstr("no plot")));
+    const std::string svg = file(folder + "/curve.svg"), png = file(folder + "/curve.png");
+    EXPECT_TRUE(svg.starts_with("<?xml"));
+    EXPECT_NE(svg.find("<text>validation accuracy</text>"), std::string::npos);
+    EXPECT_NE(svg.find("</svg>"), std::string::npos);
+    EXPECT_TRUE(png.starts_with("\x89PNG\r\n\x1a\n"));
+    for (const auto& entry : std::filesystem::directory_iterator(path(folder)))
+      EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("tmp")));
+  }
+}
+
+TEST_F(TrainRun, AGnuplotThatFails) {
+  std::filesystem::create_directory(path("bin"));
+  write_file_atomically(path("bin/gnuplot"), "#!/bin/sh\necho 'no terminal svg' >&2\nexit 1\n");
+  std::filesystem::permissions(path("bin/gnuplot"), std::filesystem::perms::owner_all);
+  Surroundings broken = around();
+  broken.environment["PATH"] = path("bin");
+  const Outcome outcome = Child(small({"--out-dir", "r"}), broken).wait();
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("train: no plot of the curves: gnuplot failed: no terminal svg\n"));
+  EXPECT_THAT(last_line(outcome.out), StartsWith("test accuracy 0."));
+}
+
+TEST_F(TrainRun, OutputThatCannotBeWritten) {
+  Surroundings full = around();
+  full.out = "/dev/full";
+  const Outcome outcome = Child(small({"--out-dir", "r"}), full).wait();
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, EndsWith("train: cannot write to standard output: No space left on device\n"));
+
+  // Progress that nobody can read does not end a run.
+  Surroundings silent = around();
+  silent.err = "/dev/full";
+  EXPECT_EQ(Child(small({"--out-dir", "s"}), silent).wait().code, 0);
+  EXPECT_EQ(Child({"--lr", "x"}, silent).wait().code, 2);
+}
+
+// The bar is for terminals: a pseudo-terminal sees it, a file sees plain lines.
+class Terminal {
+ public:
+  Terminal() : master_(posix_openpt(O_RDWR | O_NOCTTY)) {
+    if (master_ < 0 || grantpt(master_) != 0 || unlockpt(master_) != 0) ADD_FAILURE() << "no pseudo-terminal";
+    name_ = ptsname(master_);
+    slave_ = open(name_.c_str(), O_RDWR | O_NOCTTY);  // kept open, so that reading ends only with ours
+    reader_ = std::thread([this] {
+      char buffer[4096];
+      for (ssize_t n; (n = read(master_, buffer, sizeof buffer)) > 0;)
+        text_.append(buffer, static_cast<std::size_t>(n));
+    });
+  }
+  ~Terminal() {
+    if (reader_.joinable()) text();
+  }
+  Terminal(const Terminal&) = delete;
+  Terminal& operator=(const Terminal&) = delete;
+
+  const std::string& name() const { return name_; }
+  /// All that was written to it, which ends here.
+  std::string text() {
+    close(slave_);
+    reader_.join();
+    close(master_);
+    return text_;
+  }
+
+ private:
+  int master_, slave_ = -1;
+  std::string name_, text_;
+  std::thread reader_;
+};
+
+TEST_F(TrainRun, TheBarIsForTerminals) {
+  const Arguments options = small({"--batch-size", "1", "--hidden", "256"});
+  for (const char* kind : {"xterm", "dumb"}) {
+    Terminal terminal;
+    Surroundings on_terminal = around();
+    on_terminal.err = terminal.name();
+    on_terminal.environment["TERM"] = kind;
+    EXPECT_EQ(Child(options + Arguments{"--out-dir", kind}, on_terminal).wait().code, 0);
+    const std::string shown = terminal.text();
+    if (kind == std::string("xterm")) {
+      EXPECT_THAT(shown,
+                  testing::ContainsRegex("\repoch [0-9]+/2 \\[=* *\\] +[0-9]+%  loss [0-9.]+\x1b\\[K"));
+      EXPECT_THAT(shown, HasSubstr("\r\x1b[K"));
+    } else {
+      EXPECT_THAT(shown, Not(HasSubstr("\x1b")));
+    }
+  }
+  const Outcome plain = run(options + Arguments{"--out-dir", "plain"});
+  for (const std::string& text : {plain.out, plain.err}) {
+    EXPECT_THAT(text, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(text, Not(HasSubstr("\r")));
+  }
+}
+
+}  // namespace
+}  // namespace elk::lab::test

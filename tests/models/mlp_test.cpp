@@ -1,0 +1,164 @@
+// The MLP against NumPy's draws and its own description.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <elk/elk.hpp>
+#include <models/mlp.hpp>
+
+#include "support.hpp"
+
+namespace elk::models {
+namespace {
+
+using test::error_of;
+using test::values;
+using testing::ElementsAre;
+
+MLPOptions options(std::vector<Index> sizes) {
+  return {.sizes = std::move(sizes), .activation = activation("relu"), .dtype = f64};
+}
+
+std::vector<std::string> parts(const MLP& net) {
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < net.size(); ++i) list.push_back(net[i].describe());
+  return list;
+}
+
+TEST(Mlp, LayersNamesAndParameters) {
+  Rng rng(100);
+  const MLP net(options({784, 128, 64, 10}), rng);
+  EXPECT_THAT(parts(net),
+              ElementsAre("Linear(784, 128)", "relu", "Linear(128, 64)", "relu", "Linear(64, 10)"));
+  std::vector<std::string> names;
+  for (const NamedTensor& item : net.state())
+    names.push_back(item.name + " " + to_string(item.value.shape()));
+  EXPECT_THAT(names, ElementsAre("fc1.weight (128, 784)", "fc1.bias (128)", "fc2.weight (64, 128)",
+                                 "fc2.bias (64)", "fc3.weight (10, 64)", "fc3.bias (10)"));
+  EXPECT_EQ(net.parameter_count(), 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10);
+}
+
+TEST(Mlp, SoftmaxRegressionIsTheSmallest) {
+  Rng rng(1);
+  EXPECT_THAT(parts(MLP(options({784, 10}), rng)), ElementsAre("Linear(784, 10)"));
+  for (const std::vector<Index>& sizes : {std::vector<Index>{}, {784}})
+    EXPECT_EQ(error_of<ValueError>([&] { MLP(options(sizes), rng); }),
+              "[mlp] expected at least two sizes, inputs and classes, got " + std::to_string(sizes.size()));
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              MLP(options({784, 0, 10}), rng);
+            }),
+            "[init] expected sizes of at least 1, got 784 inputs and 0 outputs");
+}
+
+// RandomState(100).randn(784, 64) * sqrt(2 / 784), then .randn(64, 10) * sqrt(2 / 64); the first numbers are
+// those of the study's notes.
+TEST(Mlp, DrawsLayerByLayerInTheStudysOrder) {
+  struct Case {
+    nn::Init init;
+    double std1, std2;
+  };
+  for (const Case& c :
+       {Case{nn::Init::he, std::sqrt(2.0 / 784), std::sqrt(2.0 / 64)},
+        Case{nn::Init::xavier, 1 / std::sqrt(784.0), 1 / std::sqrt(64.0)}, Case{nn::Init::normal, 1, 1}}) {
+    Rng rng(100), draws(100);
+    MLPOptions o = options({784, 64, 10});
+    o.init = c.init;
+    const State state = MLP(o, rng).state();
+    for (const auto& [weight, bias, in, out, std] :
+         {std::tuple{state[0].value, state[1].value, Index{784}, Index{64}, c.std1},
+          std::tuple{state[2].value, state[3].value, Index{64}, Index{10}, c.std2}}) {
+      const auto w = weight.data<double>();
+      for (Index i = 0; i < in; ++i)
+        for (Index j = 0; j < out; ++j)
+          ASSERT_EQ(w[static_cast<std::size_t>(j * in + i)], draws.normal() * std) << i << " " << j;
+      EXPECT_THAT(values(bias), testing::Each(0));
+    }
+    EXPECT_EQ(rng.uniform(), draws.uniform());  // nothing more was drawn
+  }
+  Rng rng(100);
+  MLPOptions o = options({784, 64, 10});
+  o.init = nn::Init::normal;
+  const Tensor w = MLP(o, rng).state()[0].value;
+  const double first[] = {-1.74976547, 0.3426804, 1.1530358, -0.25243604};
+  for (Index j = 0; j < 4; ++j) EXPECT_NEAR(w.at(j * 784), first[j], 5e-9);
+}
+
+TEST(Mlp, ClipComesBeforeTheActivationAndAfterTheLastLayerToo) {
+  Rng rng(3);
+  MLPOptions o = options({2, 3, 2});
+  o.activation = activation("tanh");
+  o.clip = clip(0.5);
+  o.dropout = 0.25;
+  const MLP net(o, rng);
+  EXPECT_THAT(parts(net),
+              ElementsAre("Linear(2, 3)", "clip(0.5)", "tanh", "Dropout(0.25)", "Linear(3, 2)", "clip(0.5)"));
+  const Tensor y = net(from({100, -100}, {1, 2}, f64));
+  for (const double v : values(y)) EXPECT_LE(std::abs(v), 0.5);
+  EXPECT_EQ(error_of<ValueError>([] { clip(0); }), "[clip] expected a limit above 0, got 0");
+  EXPECT_EQ(error_of<ValueError>([] { clip(std::nan("")); }), "[clip] expected a limit above 0, got nan");
+}
+
+TEST(Mlp, ForwardByHand) {
+  Rng rng(3);
+  MLP net(options({2, 2, 2}), rng);
+  net.load_state({{"fc1.weight", from({1, -1, 2, 0}, {2, 2}, f64)},
+                  {"fc1.bias", from({0.5, -3}, f64)},
+                  {"fc2.weight", from({1, 1, -1, 2}, {2, 2}, f64)},
+                  {"fc2.bias", from({0, 10}, f64)}});
+  // (3, 1): fc1 gives (2.5, 3), both pass; fc2 gives (5.5, 13.5). (1, 3): (-1.5, -1), none passes.
+  const Tensor x = from({3, 1, 1, 3}, {2, 2}, f64);
+  EXPECT_THAT(values(net(x)), ElementsAre(5.5, 13.5, 0, 10));
+  const double p = 1 / (1 + std::exp(8.0)), q = 1 / (1 + std::exp(10.0));
+  EXPECT_THAT(values(net.predict(x)), testing::Pointwise(testing::DoubleNear(1e-15), {p, 1 - p, q, 1 - q}));
+}
+
+TEST(Mlp, DropoutActsInTrainingOnly) {
+  Rng rng(3);
+  MLPOptions o = options({4, 50, 3});
+  o.dropout = 0.5;
+  const MLP net(o, rng);
+  const Tensor x = ones({1, 4}, f64);
+  EXPECT_EQ(values(net(x)), values(net(x)));
+  Rng draws(1);
+  Tape tape(draws);
+  const std::vector<double> first = values(net(x)), second = values(net(x));
+  EXPECT_NE(first, second);
+}
+
+TEST(Mlp, ProbabilitiesSumToOne) {
+  Rng rng(3);
+  MLPOptions o = options({20, 30, 10});
+  o.dtype = f32;
+  const MLP net(o, rng);
+  const Tensor p = net.predict(1000 * randn({50, 20}, rng));
+  EXPECT_EQ(p.shape(), (Shape{50, 10}));
+  for (const double v : values(p)) EXPECT_TRUE(v >= 0 && v <= 1) << v;
+  for (const double total : values(sum(p, 1))) EXPECT_NEAR(total, 1, 1e-6);
+}
+
+TEST(Mlp, WrongInputs) {
+  Rng rng(3);
+  const MLP net(options({4, 3}), rng);
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              net(ones({2, 5}, f64));
+            }),
+            "[Linear(4, 3)] expected x (..., 4), got (2, 5)");
+}
+
+TEST(Activations, ByName) {
+  EXPECT_THAT(activation_names(), testing::IsSupersetOf({"relu", "leaky_relu", "sigmoid", "tanh"}));
+  const Tensor x = from({-2, 0, 3}, f64);
+  EXPECT_THAT(values(activation("relu")(x)), ElementsAre(0, 0, 3));
+  EXPECT_THAT(values(activation("leaky_relu")(x)), ElementsAre(-0.02, 0, 3));
+  EXPECT_THAT(values(activation("leaky_relu", 0.5)(x)), ElementsAre(-1, 0, 3));
+  EXPECT_EQ(values(activation("sigmoid")(x)), values(sigmoid(x)));
+  EXPECT_EQ(values(activation("tanh")(x)), values(tanh(x)));
+  for (const std::string& name : activation_names()) EXPECT_EQ(activation(name).describe(), name);
+  EXPECT_THAT(
+      error_of<ValueError>([] { activation("swoosh"); }),
+      testing::MatchesRegex("\\[activation\\] expected relu, leaky_relu, sigmoid, tanh.*, got \"swoosh\""));
+}
+
+}  // namespace
+}  // namespace elk::models

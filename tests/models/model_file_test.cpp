@@ -1,0 +1,231 @@
+// Model files: what is saved comes back, and what is broken is told.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <limits>
+
+#include <elk/elk.hpp>
+#include <elk/io/safetensors.hpp>
+#include <models/model_file.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support.hpp"
+
+namespace elk::models {
+namespace {
+
+using test::error_of;
+using test::values;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class ModelFile : public testing::Test {
+ protected:
+  ModelInfo info(DType dtype = f32) const {
+    return {.sizes = {6, 5, 3},
+            .activation = "leaky_relu",
+            .leaky_slope = 0.3,
+            .clip = 2.5,
+            .dtype = dtype,
+            .dataset = "shapes",
+            .classes = {"circle", "\"square\"", "Dreieck ▲"},
+            .input_shape = {2, 3}};
+  }
+
+  MLP net(const ModelInfo& of) const {
+    Rng rng(7);
+    return {{.sizes = of.sizes,
+             .activation = activation(of.activation, of.leaky_slope),
+             .clip = clip(of.clip),
+             .dropout = 0.5,
+             .dtype = of.dtype},
+            rng};
+  }
+
+  /// Saves a model, edits the file, and returns why it is refused.
+  std::string refused(const std::function<void(SafetensorsFile&)>& edit) {
+    save_model(path_, net(info()), info());
+    SafetensorsFile file = load_safetensors(path_);
+    edit(file);
+    save_safetensors(path_, file.tensors, file.metadata);
+    const std::string message = error_of<FileError>([&] { load_model(path_); }),
+                      start = "[model] " + path_ + ": ";
+    EXPECT_TRUE(message.starts_with(start)) << message;
+    return message.substr(std::min(start.size(), message.size()));
+  }
+  std::string refused(const std::string& key, const std::string& value) {
+    return refused([&](SafetensorsFile& file) { file.metadata[key] = value; });
+  }
+
+  TemporaryFolder folder_;
+  std::string path_ = folder_ / "model.safetensors";
+};
+
+TEST_F(ModelFile, RoundTrip) {
+  for (const DType dtype : {f32, f64}) {
+    const ModelInfo saved = info(dtype);
+    const MLP original = net(saved);
+    save_model(path_, original, saved);
+    const Model model = load_model(path_);
+    EXPECT_EQ(model.info.sizes, saved.sizes);
+    EXPECT_EQ(model.info.activation, saved.activation);
+    EXPECT_EQ(model.info.leaky_slope, saved.leaky_slope);
+    EXPECT_EQ(model.info.clip, saved.clip);
+    EXPECT_EQ(model.info.dtype, dtype);
+    EXPECT_EQ(model.info.dataset, saved.dataset);
+    EXPECT_EQ(model.info.classes, saved.classes);
+    EXPECT_EQ(model.info.input_shape, saved.input_shape);
+    Rng rng(1);
+    const Tensor x = 5 * randn({20, 6}, rng, dtype);
+    EXPECT_EQ(values(model.net(x)), values(original(x)));
+    EXPECT_EQ(values(model.net.predict(x)), values(original.predict(x)));
+  }
+  EXPECT_THAT(folder_.names(), ElementsAre("model.safetensors"));
+}
+
+TEST_F(ModelFile, EveryActivationWithAndWithoutClip) {
+  for (const std::string& name : activation_names())
+    for (const double limit : {0.0, 0.125}) {
+      ModelInfo saved = info();
+      saved.activation = name;
+      saved.clip = limit;
+      Rng rng(7);
+      MLPOptions options{.sizes = saved.sizes, .activation = activation(name, saved.leaky_slope)};
+      if (limit > 0) options.clip = clip(limit);
+      const MLP original(options, rng);
+      save_model(path_, original, saved);
+      const Tensor x = randn({4, 6}, rng);
+      EXPECT_EQ(values(load_model(path_).net(x)), values(original(x))) << name;
+    }
+}
+
+TEST_F(ModelFile, OtherToolsFindWhatTheyExpect) {
+  save_model(path_, net(info()), info());
+  const SafetensorsFile file = load_safetensors(path_);
+  std::vector<std::string> names, keys;
+  for (const NamedTensor& item : file.tensors)
+    names.push_back(item.name + " " + to_string(item.value.shape()));
+  EXPECT_THAT(names, ElementsAre("fc1.weight (5, 6)", "fc1.bias (5)", "fc2.weight (3, 5)", "fc2.bias (3)"));
+  for (const auto& [key, value] : file.metadata) keys.push_back(key);
+  EXPECT_THAT(keys, ElementsAre("architecture", "classes", "dataset", "format", "input_scaling",
+                                "input_shape", "probe_input", "probe_output", "probe_tolerance"));
+  EXPECT_EQ(file.metadata.at("format"), "elkgrad/1");
+  EXPECT_EQ(file.metadata.at("architecture"),
+            R"({"activation":"leaky_relu","clip":2.5,"dtype":"f32","leaky_slope":0.3,"sizes":[6,5,3]})");
+  EXPECT_EQ(file.metadata.at("classes"), R"(["circle","\"square\"","Dreieck ▲"])");
+  EXPECT_EQ(file.metadata.at("input_shape"), "[2,3]");
+  EXPECT_EQ(file.metadata.at("input_scaling"), "pixel / 255");
+}
+
+TEST_F(ModelFile, NoSuchFile) {
+  EXPECT_THAT(error_of<FileError>([&] { load_model(path_); }), HasSubstr("No such file"));
+}
+
+TEST_F(ModelFile, MissingMetadata) {
+  for (const char* key : {"format", "architecture", "dataset", "classes", "input_shape", "probe_input",
+                          "probe_output", "probe_tolerance"})
+    EXPECT_EQ(refused([&](SafetensorsFile& file) { file.metadata.erase(key); }),
+              std::string("the metadata lacks \"") + key + "\"");
+  EXPECT_EQ(refused([](SafetensorsFile& file) { file.metadata.clear(); }), "the metadata lacks \"format\"");
+}
+
+TEST_F(ModelFile, AnotherFormat) {
+  EXPECT_EQ(refused("format", "elkgrad/2"), "expected format \"elkgrad/1\", found \"elkgrad/2\"");
+  EXPECT_EQ(refused("format", "pt"), "expected format \"elkgrad/1\", found \"pt\"");
+}
+
+TEST_F(ModelFile, MalformedMetadata) {
+  const std::string malformed = "the metadata is malformed: ";
+  EXPECT_THAT(refused("architecture", "{"), HasSubstr(malformed));
+  EXPECT_THAT(refused("architecture", "7"), HasSubstr(malformed));
+  EXPECT_THAT(refused("architecture", "{}"), HasSubstr(malformed));
+  EXPECT_THAT(refused("architecture",
+                      R"({"sizes":"6,5,3","activation":"relu","leaky_slope":0,"clip":0,"dtype":"f32"})"),
+              HasSubstr(malformed));
+  EXPECT_THAT(refused("classes", "circle"), HasSubstr(malformed));
+  EXPECT_THAT(refused("classes", "[1, 2, 3]"), HasSubstr(malformed));
+  EXPECT_THAT(refused("input_shape", "{\"a\": 1}"), HasSubstr(malformed));
+  EXPECT_THAT(refused("probe_input", "[null]"), HasSubstr(malformed));
+  EXPECT_THAT(refused("probe_output", "true"), HasSubstr(malformed));
+  EXPECT_THAT(refused("probe_tolerance", "small"), HasSubstr(malformed));
+}
+
+TEST_F(ModelFile, ArchitecturesThatCannotBe) {
+  const auto architecture = [&](const std::string& sizes,
+                                const std::string& rest =
+                                    R"("activation":"relu","leaky_slope":0,"clip":0,"dtype":"f32")") {
+    return refused("architecture", "{\"sizes\":[" + sizes + "]," + rest + "}");
+  };
+  const std::string impossible = "the layer sizes make no network";
+  EXPECT_EQ(architecture("6,0,3"), impossible);
+  EXPECT_EQ(architecture("6,-5,3"), impossible);
+  EXPECT_EQ(architecture("4611686018427387904,4611686018427387904,3"), impossible);
+  EXPECT_EQ(architecture("9223372036854775807,1"), impossible);
+  EXPECT_EQ(architecture("1,9223372036854775807"), impossible);
+  EXPECT_EQ(architecture("18446744073709551615,3"), impossible);
+  EXPECT_EQ(architecture("6,1000000000,3"), "the sizes stand for 10000000003 weights, the file holds 53");
+  EXPECT_EQ(architecture("6,5,4"), "the sizes stand for 59 weights, the file holds 53");
+  EXPECT_EQ(architecture(""), "the sizes stand for 0 weights, the file holds 53");
+  EXPECT_EQ(architecture("6"), "the sizes stand for 0 weights, the file holds 53");
+  const std::string no_fit = "inputs (2, 3) and 3 classes do not fit layers of ";
+  EXPECT_EQ(architecture("52,1"), no_fit + "52, 1");
+  EXPECT_THAT(architecture("6,5,3", R"("activation":"swoosh","leaky_slope":0,"clip":0,"dtype":"f32")"),
+              testing::MatchesRegex("\\[activation\\] expected relu, .*, got \"swoosh\""));
+  EXPECT_EQ(architecture("6,5,3", R"("activation":"relu","leaky_slope":0,"clip":0,"dtype":"f16")"),
+            "dtype \"f16\" is not f32 or f64");
+  EXPECT_EQ(architecture("6,5,3", R"("activation":"relu","leaky_slope":0,"clip":0,"dtype":"f64")"),
+            "[load_state] \"fc1.weight\" must be f64 (5, 6), got f32 (5, 6)");
+}
+
+TEST_F(ModelFile, ClassesAndInputsMustFit) {
+  EXPECT_EQ(refused("classes", R"(["circle","square"])"),
+            "inputs (2, 3) and 2 classes do not fit layers of 6, 5, 3");
+  EXPECT_EQ(refused("input_shape", "[7]"), "inputs (7) and 3 classes do not fit layers of 6, 5, 3");
+  EXPECT_EQ(refused("input_shape", "[-2,-3]"), "inputs (-2, -3) and 3 classes do not fit layers of 6, 5, 3");
+  EXPECT_THAT(refused("input_shape", "[1,1,1,1,1,1,1,1,6]"), HasSubstr("8"));
+}
+
+TEST_F(ModelFile, WrongTensors) {
+  EXPECT_EQ(refused([](SafetensorsFile& file) { file.tensors[0].name = "fc1.weights"; }),
+            "[load_state] \"fc1.weight\" is missing");
+  EXPECT_EQ(refused([](SafetensorsFile& file) { file.tensors[0].value = transpose(file.tensors[0].value); }),
+            "[load_state] \"fc1.weight\" must be f32 (5, 6), got f32 (6, 5)");
+  EXPECT_EQ(refused([](SafetensorsFile& file) { file.tensors.pop_back(); }),
+            "the sizes stand for 53 weights, the file holds 50");
+  EXPECT_EQ(refused([](SafetensorsFile& file) {
+              file.tensors.push_back({"extra", zeros({0})});
+            }),
+            "[load_state] \"extra\" is not part of this module");
+  EXPECT_EQ(refused([](SafetensorsFile& file) { file.tensors[1].value = cast(file.tensors[1].value, i64); }),
+            "[load_state] \"fc1.bias\" must be f32 (5), got i64 (5)");
+}
+
+TEST_F(ModelFile, TheProbeFindsAnotherNetwork) {
+  const auto changed = "expected .*: this is not the network that was saved";
+  // A single weight that is off, another activation, another clip: the shapes all fit.
+  EXPECT_THAT(refused([](SafetensorsFile& file) {
+                std::vector<double> w = values(file.tensors[0].value);
+                w[3] += 0.25;
+                file.tensors[0].value = cast(from(w, {5, 6}), f32);
+              }),
+              testing::ContainsRegex(changed));
+  EXPECT_THAT(refused("architecture",
+                      R"({"activation":"tanh","clip":2.5,"dtype":"f32","leaky_slope":0.3,"sizes":[6,5,3]})"),
+              testing::ContainsRegex(changed));
+  EXPECT_THAT(
+      refused("architecture",
+              R"({"activation":"leaky_relu","clip":0.1,"dtype":"f32","leaky_slope":0.3,"sizes":[6,5,3]})"),
+      testing::ContainsRegex(changed));
+  EXPECT_THAT(refused([](SafetensorsFile& file) {
+                file.tensors[3].value = full({3}, std::numeric_limits<double>::quiet_NaN());
+              }),
+              testing::MatchesRegex("the probe's output 0 is -?nan, expected .*"));
+  EXPECT_EQ(refused("probe_output", "[1, 2]"), "the probe has 2 outputs, the network 3");
+  EXPECT_EQ(refused("probe_output", "[]"), "the probe has 0 outputs, the network 3");
+  EXPECT_THAT(refused("probe_output", "[1e9, 2, 3]"), HasSubstr("expected 1000000000: this is not"));
+  EXPECT_THAT(refused("probe_input", "[1, 2]"), HasSubstr("(1, 6)"));
+}
+
+}  // namespace
+}  // namespace elk::models
