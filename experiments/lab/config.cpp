@@ -63,14 +63,14 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   auto add = options.add_options();
   add("dataset", text(c.dataset)->value_name("NAME"), "digits (built in), mnist, fashion-mnist or cifar-10");
   add("hidden", text(c.hidden)->value_name("W,W,..."), "widths of the hidden layers; \"\" for none");
-  add("activation", text(c.activation)->value_name("NAME"), "relu, leaky_relu, sigmoid or tanh");
+  add("activation", text(c.activation)->value_name("NAME"), "relu, leaky_relu, sigmoid, tanh or gelu");
   add("leaky-slope", number(c.leaky_slope)->value_name("A"), "slope of leaky_relu below 0");
   add("init", text(c.init)->value_name("NAME"), "initial weights: he, xavier or normal");
   add("clip", number(c.clip)->value_name("C"), "limit pre-activations to -C ... C; 0 = off");
   add("dropout", number(c.dropout)->value_name("P"), "share of hidden activations dropped in training");
   add("loss", text(c.loss)->value_name("NAME"),
       "cross_entropy, mse (true squared error of the probabilities) or paper_mean (the study's rule)");
-  add("optimizer", text(c.optimizer)->value_name("NAME"), "sgd or adam");
+  add("optimizer", text(c.optimizer)->value_name("NAME"), "sgd, adam or adamw");
   add("momentum", number(c.momentum)->value_name("M"), "of sgd");
   add("nesterov", po::bool_switch(&c.nesterov)->default_value(c.nesterov), "Nesterov's form of the momentum");
   add("lr", open(c.lr)->value_name("RATE"),
@@ -78,9 +78,12 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
       "0.001 for "
       "adam");
   add("schedule", text(c.schedule)->value_name("S"),
-      "learning rate by epoch: constant, or exponential:F (times F after every epoch)");
+      "learning rate: constant; exponential:F (times F after every epoch); step:N:F (times F after every N "
+      "epochs); cosine "
+      "(down to 0); one_cycle (up, then down to 0)");
   add("lr-decay", po::value(&lr_decay)->value_name("F"), "short for --schedule exponential:F");
-  add("weight-decay", number(c.weight_decay)->value_name("D"), "D times the weight is added to its gradient");
+  add("weight-decay", number(c.weight_decay)->value_name("D"),
+      "D times the weight is added to its gradient (adamw: decays the weight apart)");
   add("batch-size", number(c.batch_size)->value_name("N"),
       "examples a step; the last batch of an epoch may be short");
   add("epochs", number(c.epochs)->value_name("N"), "passes over the training examples");
@@ -160,6 +163,9 @@ void check_same(const TrainConfig& now, const TrainConfig& before) {
     if (name != "epochs" && b[name] != value)
       usage("--{}: the run to resume has {}, the command line asks for {}; only --epochs may change", name,
             value.dump(), b[name].dump());
+  if (now.epochs != before.epochs && (now.schedule == "cosine" || now.schedule == "one_cycle"))
+    usage("--epochs: the {} schedule of the run to resume was made for {} epochs", now.schedule,
+          before.epochs);
 }
 
 }  // namespace
@@ -194,15 +200,33 @@ std::vector<Index> TrainConfig::hidden_widths() const {
 }
 
 optim::Schedule TrainConfig::make_schedule() const {
+  const auto total = static_cast<double>(epochs);
   if (schedule == "constant") return optim::constant();
-  const std::string prefix = "exponential:";
-  if (schedule.starts_with(prefix)) {
-    double factor = 0;
-    const char* const end = schedule.data() + schedule.size();
-    const auto [next, error] = std::from_chars(schedule.data() + prefix.size(), end, factor);
-    if (error == std::errc() && next == end && factor > 0 && factor <= 1) return optim::exponential(factor);
+  if (schedule == "cosine") return optim::cosine(total);
+  if (schedule == "one_cycle") return optim::one_cycle(total);
+  // exponential:F, or step:N:F
+  const bool step = schedule.starts_with("step:");
+  const char* at = schedule.data() + schedule.find(':') + 1;
+  const char* const end = schedule.data() + schedule.size();
+  int every = 1;
+  double factor = 0;
+  bool good = step || schedule.starts_with("exponential:");
+  if (step) {
+    const auto [next, error] = std::from_chars(at, end, every);
+    good = error == std::errc() && every >= 1 && next != end && *next == ':';
+    at = good ? next + 1 : end;
   }
-  usage("--schedule: expected constant, or exponential:F with F above 0 and at most 1, got \"{}\"", schedule);
+  if (good) {
+    const auto [next, error] = std::from_chars(at, end, factor);
+    good = error == std::errc() && next == end && factor > 0 && factor <= 1;
+  }
+  if (!good)
+    usage(
+        "--schedule: expected constant, exponential:F, step:N:F, cosine or one_cycle, with F above 0 and at "
+        "most 1, got "
+        "\"{}\"",
+        schedule);
+  return optim::step(every, factor);
 }
 
 void resolve(TrainConfig& c) {
@@ -211,7 +235,7 @@ void resolve(TrainConfig& c) {
   one_of("activation", c.activation, models::activation_names());
   one_of("init", c.init, {"he", "xavier", "normal"});
   one_of("loss", c.loss, {"cross_entropy", "mse", "paper_mean"});
-  one_of("optimizer", c.optimizer, {"sgd", "adam"});
+  one_of("optimizer", c.optimizer, {"sgd", "adam", "adamw"});
   one_of("dtype", c.dtype, {"f32", "f64"});
   (void)c.hidden_widths();
   (void)c.make_schedule();

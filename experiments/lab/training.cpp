@@ -31,10 +31,13 @@ train::Loss make_loss(const std::string& name) {
       return mse(softmax(logits), one_hot(labels, logits.size(1), logits.dtype()));
     };
   if (name == "paper_mean") return paper::mean_loss;
-  return [](const Tensor& logits, const Tensor& labels) { return cross_entropy(logits, labels); };
+  return cross_entropy;
 }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& net) {
+  if (c.optimizer == "adamw")
+    return std::make_unique<optim::AdamW>(net,
+                                          optim::AdamW::Options{.lr = *c.lr, .weight_decay = c.weight_decay});
   if (c.optimizer == "adam")
     return std::make_unique<optim::Adam>(net,
                                          optim::Adam::Options{.lr = *c.lr, .weight_decay = c.weight_decay});
@@ -129,7 +132,6 @@ bool Training::train_epoch(const Hooks& hooks, std::string& problem) {
     batch_ = 0;
     loss_sum_ = epoch_seconds_ = 0;
   }
-  optimizer_->set_lr(schedule_(*config_.lr, static_cast<int>(epoch_)));
   const Batches batches(train_, config_.batch_size, order_, config_.float_type(), batch_);
   for (auto it = batches.begin(); it != batches.end(); ++it) {
     if (hooks.should_stop()) return false;
@@ -138,6 +140,9 @@ bool Training::train_epoch(const Hooks& hooks, std::string& problem) {
     const auto [x, labels] = *it;
     const Rng before = rng_;
     double loss;
+    optimizer_->set_lr(schedule_(
+        *config_.lr,
+        static_cast<double>(epoch_) + static_cast<double>(batch_) / static_cast<double>(batches.count())));
     {
       Tape tape(rng_);
       const Tensor y = objective(x, labels);

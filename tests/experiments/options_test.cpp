@@ -92,6 +92,11 @@ TEST_F(TrainOptions, GoodValues) {
       {"lr", "1e-5", 1e-5},
       {"schedule", "exponential:0.5", "exponential:0.5"},
       {"schedule", "exponential:1", "exponential:1"},
+      {"schedule", "step:3:0.5", "step:3:0.5"},
+      {"schedule", "cosine", "cosine"},
+      {"schedule", "one_cycle", "one_cycle"},
+      {"optimizer", "adamw", "adamw"},
+      {"activation", "gelu", "gelu"},
       {"weight-decay", "0.25", 0.25},
       {"batch-size", "1000000000", 1000000000},
       {"epochs", "1", 1},
@@ -130,10 +135,11 @@ TEST_F(TrainOptions, BadValues) {
     return Row{{"--" + option, value}, "--" + option + ": expected " + choices + ", got \"" + value + "\""};
   };
   const std::string activations = fmt::format("{}", fmt::join(models::activation_names(), ", "));
-  const std::string widths = "widths from 1 to 1000000 such as 128,64",
-                    below_1 = "a number from 0 to below 1",
-                    schedules = "constant, or exponential:F with F above 0 and at most 1",
-                    up_to_most = "a number from 1 to 1000000000";
+  const std::string
+      widths = "widths from 1 to 1000000 such as 128,64",
+      below_1 = "a number from 0 to below 1",
+      schedules = "constant, exponential:F, step:N:F, cosine or one_cycle, with F above 0 and at most 1",
+      up_to_most = "a number from 1 to 1000000000";
   const std::vector<Row> rows = {
       choice("dataset", "mnits", "digits, mnist, fashion-mnist, cifar-10"),
       choice("dataset", "", "digits, mnist, fashion-mnist, cifar-10"),
@@ -157,7 +163,7 @@ TEST_F(TrainOptions, BadValues) {
       outside("dropout", "-0.1", below_1),
       outside("dropout", "nan", below_1),
       choice("loss", "mean", "cross_entropy, mse, paper_mean"),
-      choice("optimizer", "rmsprop", "sgd, adam"),
+      choice("optimizer", "rmsprop", "sgd, adam, adamw"),
       outside("momentum", "1", below_1),
       outside("lr", "0", "a finite number above 0"),
       outside("lr", "-0.1", "a finite number above 0"),
@@ -170,6 +176,11 @@ TEST_F(TrainOptions, BadValues) {
       choice("schedule", "exponential:0", schedules),
       choice("schedule", "exponential:1.01", schedules),
       choice("schedule", "exponential:nan", schedules),
+      choice("schedule", "step", schedules),
+      choice("schedule", "step:3", schedules),
+      choice("schedule", "step:0:0.5", schedules),
+      choice("schedule", "step:3:2", schedules),
+      choice("schedule", "cosine:3", schedules),
       choice("schedule", "exponential:0.9 ", schedules),
       {{"--lr-decay", "much"}, "--schedule: expected " + schedules + ", got \"exponential:much\""},
       {{"--lr-decay", "0.9", "--schedule", "constant"},

@@ -131,6 +131,15 @@ TEST_F(TrainResume, OtherOptionsAreRefused) {
   EXPECT_TRUE(file("r/model.safetensors") == model);
 }
 
+TEST_F(TrainResume, AScheduleOverAllEpochsCannotGoOnForMore) {
+  ASSERT_EQ(run(small({"--out-dir", "r", "--schedule", "cosine"})).code, 0);
+  const Outcome outcome = run({"--resume", "--out-dir", "r", "--epochs", "5"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err,
+              EndsWith("train: --epochs: the cosine schedule of the run to resume was made for 2 epochs\n"
+                       "see ./elk train --help\n"));
+}
+
 TEST_F(TrainResume, NothingToResume) {
   Outcome outcome = run({"--resume"});
   EXPECT_EQ(outcome.code, 2);

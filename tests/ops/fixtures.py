@@ -334,7 +334,7 @@ case("layer_norm/rank3", layer_norm, draw(2, 3, 4), draw(4), draw(4))
 case("layer_norm/vector", layer_norm, draw(4), draw(4), draw(4))
 
 log_softmax = lambda z: z - np.log(np.exp(z).sum(1, keepdims=True))
-case("cross_entropy_smooth/matrix", lambda z, r: -np.mean(
+case("smooth_cross_entropy/matrix", lambda z, r: -np.mean(
     ((np.longdouble("0.9") * (r[:, None] == np.arange(3)) + np.longdouble("0.1") / 3) * log_softmax(z)).sum(1)), draw(4, 3),
      np.array([2, 0, 1, 1]))
 case("soft_cross_entropy/matrix", lambda z, t: -np.mean((t * log_softmax(z)).sum(1)), draw(4, 3), draw(4, 3, low=0, high=1))

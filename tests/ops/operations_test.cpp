@@ -363,7 +363,7 @@ const std::vector<Row>& table() {
       {"layer_norm", [](const In& x) { return layer_norm(x[0], x[1], x[2]); }, differentiable,
        {{[] { return In{z({2, 3}), z({2}), z({2})}; },
          "[layer_norm] x (2, 3) needs a weight and a bias of its last axis, got (2) and (2)"}}},
-      {"cross_entropy_smooth", [](const In& x) { return cross_entropy(x[0], x[1], 0.1); }},
+      {"smooth_cross_entropy", [](const In& x) { return smooth_cross_entropy(x[0], x[1], 0.1); }},
       {"soft_cross_entropy", [](const In& x) { return soft_cross_entropy(x[0], x[1]); }, differentiable,
        {{[] { return In{z({2, 3}), z({3, 2})}; }, "[soft_cross_entropy] shapes differ: (2, 3) and (3, 2)"},
         {[] { return In{z({2}), z({2})}; }, "[soft_cross_entropy] expected logits (N, classes), got (2)"}}},

@@ -27,9 +27,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
                 }));
 }
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing) {
+Tensor smooth_cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing) {
   if (!(label_smoothing >= 0 && label_smoothing <= 1))
-    fail<ValueError>("[cross_entropy] label smoothing must be from 0 to 1, got {}", label_smoothing);
+    fail<ValueError>("[smooth_cross_entropy] label smoothing must be from 0 to 1, got {}", label_smoothing);
   const Tensor hard = cross_entropy(logits, labels);
   if (label_smoothing == 0) return hard;
   return (1 - label_smoothing) * hard - label_smoothing * mean(log_softmax(logits));

@@ -9,9 +9,9 @@ namespace elk {
 /// - 1. Its gradient is (softmax(logits) - one_hot(labels)) / N.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 
-/// The same with smoothed labels: a share `label_smoothing`, from 0 to 1, of each target is spread over all
-/// classes. (C. Szegedy et al., "Rethinking the Inception architecture", 2016.)
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing);
+/// Cross-entropy with smoothed labels: a share `label_smoothing`, from 0 to 1, of each target is spread over
+/// all classes. (C. Szegedy et al., "Rethinking the Inception architecture", 2016.)
+Tensor smooth_cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing);
 
 /// Mean over the batch of -sum(targets * log softmax(logits)): soft targets (N, classes) of the logits'
 /// dtype, each row a distribution.
