@@ -30,14 +30,10 @@ std::string bytes_of(const Tensor& x) {
     return std::string(reinterpret_cast<const char*>(elements.data()), elements.size_bytes());
   };
   switch (x.dtype()) {
-    case DType::f32:
-      return raw(x.data<float>());
-    case DType::f64:
-      return raw(x.data<double>());
-    case DType::i64:
-      return raw(x.data<std::int64_t>());
-    case DType::u8:
-      return raw(x.data<std::uint8_t>());
+    case DType::f32: return raw(x.data<float>());
+    case DType::f64: return raw(x.data<double>());
+    case DType::i64: return raw(x.data<std::int64_t>());
+    case DType::u8: return raw(x.data<std::uint8_t>());
   }
   return "?";
 }
@@ -393,21 +389,11 @@ TEST(Safetensors, DamagedFilesLoadOrAreRefused) {
     for (std::size_t changes = 1 + below(3); changes > 0; --changes) {
       const std::size_t at = below(rng.uniform() < 0.9 ? std::min(header, damaged.size()) : damaged.size());
       switch (rng.integer(0, 6)) {
-        case 0:
-          damaged[at] = static_cast<char>(damaged[at] ^ (1 << below(8)));
-          break;
-        case 1:
-          damaged[at] = static_cast<char>(rng.integer(0, 256));
-          break;
-        case 2:
-          damaged[at] = telling[below(telling.size())];
-          break;
-        case 3:
-          damaged.erase(at, 1 + below(9));
-          break;
-        case 4:
-          damaged.insert(at, 1, telling[below(telling.size())]);
-          break;
+        case 0: damaged[at] = static_cast<char>(damaged[at] ^ (1 << below(8))); break;
+        case 1: damaged[at] = static_cast<char>(rng.integer(0, 256)); break;
+        case 2: damaged[at] = telling[below(telling.size())]; break;
+        case 3: damaged.erase(at, 1 + below(9)); break;
+        case 4: damaged.insert(at, 1, telling[below(telling.size())]); break;
         case 5: {  // a piece from elsewhere: repeats names and fields
           const std::string piece = bytes.substr(8 + below(bytes.size() - 8), 1 + below(60));
           damaged.replace(at, piece.size(), piece);

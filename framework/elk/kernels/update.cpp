@@ -23,28 +23,27 @@ void check_update(const char* operation, const Tensor& x, const Tensor& y) {
 
 }  // namespace
 
-void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr_, double momentum_,
+void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr, double momentum,
                 bool nesterov, double weight_decay) {
   check_update("sgd", weight, gradient);
   for_float("sgd", weight.dtype(), [&]<class T>() {
     const Index n = weight.size();
-    const T lr = static_cast<T>(lr_), momentum = static_cast<T>(momentum_),
-            decay = static_cast<T>(weight_decay);
+    const T rate = static_cast<T>(lr), mu = static_cast<T>(momentum), decay = static_cast<T>(weight_decay);
     const T* g = readable<T>(gradient);
     T* w = writable<T>(weight);
     if (momentum == 0 && decay == 0) {
-      for (Index i = 0; i < n; ++i) w[i] -= lr * g[i];
+      for (Index i = 0; i < n; ++i) w[i] -= rate * g[i];
       count_flops(2 * n);
     } else if (momentum == 0) {
-      for (Index i = 0; i < n; ++i) w[i] -= lr * (g[i] + decay * w[i]);
+      for (Index i = 0; i < n; ++i) w[i] -= rate * (g[i] + decay * w[i]);
       count_flops(4 * n);
     } else {
       check_update("sgd", weight, velocity);
       T* v = writable<T>(velocity);
       for (Index i = 0; i < n; ++i) {
         const T d = g[i] + decay * w[i];
-        v[i] = without_subnormal(momentum * v[i] + d);
-        w[i] -= lr * (nesterov ? d + momentum * v[i] : v[i]);
+        v[i] = without_subnormal(mu * v[i] + d);
+        w[i] -= rate * (nesterov ? d + mu * v[i] : v[i]);
       }
       count_flops((nesterov ? 8 : 6) * n);
     }
@@ -52,7 +51,7 @@ void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double
 }
 
 void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
-                 double beta1, double beta2, double epsilon_, double weight_decay, bool decoupled,
+                 double beta1, double beta2, double epsilon, double weight_decay, bool decoupled,
                  std::int64_t step) {
   check_update("adam", weight, gradient);
   check_update("adam", weight, mean);
@@ -63,7 +62,7 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
     // The bias corrections of both moments, folded into the rate and the root.
     const T rate = static_cast<T>(lr / (1 - std::pow(beta1, t)));
     const T root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t)));
-    const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2), epsilon = static_cast<T>(epsilon_);
+    const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2), tiny = static_cast<T>(epsilon);
     const T c1 = static_cast<T>(1 - beta1), c2 = static_cast<T>(1 - beta2),
             decay = static_cast<T>(decoupled ? 0 : weight_decay),
             keep = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
@@ -73,7 +72,7 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
       const T d = g[i] + decay * w[i];
       m[i] = without_subnormal(b1 * m[i] + c1 * d);
       v[i] = without_subnormal(b2 * v[i] + c2 * d * d);
-      w[i] = keep * w[i] - rate * m[i] / (std::sqrt(v[i]) * root + epsilon);
+      w[i] = keep * w[i] - rate * m[i] / (std::sqrt(v[i]) * root + tiny);
     }
     count_flops(15 * n);
   });

@@ -1,0 +1,246 @@
+#!/bin/sh
+# Tests of ./elk, on a copy of it in a small project of its own: elk_test.sh <repository>
+#
+# CMake, Ninja and the compiler are the real ones; what looks at packages or installs them is faked.
+set -eu
+
+repository=$1
+sandbox=$(mktemp -d)
+trap 'rm -rf "$sandbox"' EXIT
+failures=0
+
+fakes=$sandbox/fakes
+mkdir "$fakes"
+fake() { # name, body
+  printf '#!/bin/sh\n%s\n' "$2" >"$fakes/$1"
+  chmod +x "$fakes/$1"
+}
+# Says that every package is installed, but for those in the file `lacking`.
+fake dpkg-query "for word; do case \$word in
+  -*|*:*) ;;
+  *) grep -qsx \"\$word\" '$sandbox/lacking' || printf '%s:installed ' \"\$word\" ;;
+esac; done"
+fake gnuplot :
+fake apt-get "echo \"apt-get \$*\" >>'$sandbox/calls'; [ \"\$1\" != install ] || rm '$sandbox/lacking'"
+fake sudo "echo \"sudo \$*\" >>'$sandbox/calls'; exec \"\$@\""
+fake id 'echo 0'
+PATH=$fakes:$PATH
+unset ELK_DATA_DIR ELK_NO_INSTALL
+
+project="$sandbox/a project"
+mkdir -p "$project/experiments/hello" "$project/experiments/sleeper"
+cp "$repository/elk" "$repository/CMakePresets.json" "$project"
+cat >"$project/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(sandbox LANGUAGES CXX)
+option(ELK_BUILD_TESTS "" ON)
+set(ELK_GREETING hello CACHE STRING "")
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+add_executable(hello experiments/hello/main.cpp)
+target_compile_definitions(hello PRIVATE GREETING="${ELK_GREETING}")
+add_executable(sleeper experiments/sleeper/main.cpp)
+if(ELK_BUILD_TESTS)
+  enable_testing()
+  add_test(NAME greets COMMAND hello 0)
+  add_test(NAME fails COMMAND hello 1)
+endif()
+END
+cat >"$project/experiments/hello/main.cpp" <<'END'
+// hello: says hello.
+#include <unistd.h>
+#include <cstdio>
+#include <cstdlib>
+int main(int argc, char** argv) {
+  char folder[4096], line[100];
+  std::printf("%s from %s\n", GREETING, getcwd(folder, sizeof folder));
+  for (int i = 1; i < argc; ++i) std::printf("[%s]\n", argv[i]);
+  if (std::fgets(line, sizeof line, stdin)) std::printf("read %s", line);
+  return argc > 1 ? std::atoi(argv[1]) : 0;
+}
+END
+cat >"$project/experiments/sleeper/main.cpp" <<'END'
+// Sleeps.
+#include <unistd.h>
+int main() { sleep(60); }
+END
+mkdir "$sandbox/elsewhere"
+cd "$sandbox/elsewhere"
+ln -s "$project/elk" "$sandbox/elk-link"
+elk="$project/elk"
+
+run() { # the command; leaves its exit code in `code`, its output in the files out and err
+  code=0
+  "$@" >"$sandbox/out" 2>"$sandbox/err" </dev/null || code=$?
+}
+check() { # what is checked, then a command that must succeed
+  what=$1
+  shift
+  if ! "$@"; then
+    failures=$((failures + 1))
+    printf 'FAILED: %s (exit code %s)\n--- stdout\n%s\n--- stderr\n%s\n' "$what" "$code" \
+      "$(cat "$sandbox/out")" "$(cat "$sandbox/err")"
+  fi
+}
+exits() { [ "$code" -eq "$1" ]; }
+is_silent() { [ ! -s "$sandbox/$1" ]; }
+has() { grep -q -e "$2" "$sandbox/$1"; }
+has_not() { ! has "$@"; }
+
+# Words of the launcher's own
+run "$elk"
+check "no word is wrong usage" exits 2
+check "which is told on stderr" has err '^Usage: ./elk <program>'
+check "and not on stdout" is_silent out
+run "$elk" --help
+check "--help succeeds" exits 0
+check "--help tells the usage" has out '^Usage: ./elk <program>'
+check "--help tells the programs" has out '^  hello  *says hello\.$'
+run "$elk" list
+check "list tells what programs do" has out '^  hello  *says hello\.$'
+check "also without a name before it" has out '^  sleeper  *Sleeps\.$'
+for word in nothing ../hello hello/ ''; do
+  run "$elk" "$word"
+  check "'$word' is no program" exits 2
+  check "the programs are told for '$word'" has err 'says hello'
+  check "'$word' prints nothing on stdout" is_silent out
+done
+run "$elk" data mnist
+check "data fails as it cannot download" exits 1
+check "data tells the folder" has err "$PWD/data/mnist:"
+check "data tells the files" has err t10k-labels-idx1-ubyte
+check "data prints nothing on stdout" is_silent out
+run "$elk" data digits
+check "digits are there" exits 0
+for words in 'data nothing' data bench docs; do
+  # shellcheck disable=SC2086  # two words
+  run "$elk" $words
+  check "'$words' is wrong usage" exits 2
+done
+check "nothing was built for any of this" test ! -e "$project/build"
+
+# Running a program
+run "$elk" hello 7 'two words' ''
+check "the exit code is the program's" exits 7
+check "it runs in the caller's folder" has out "^hello from $PWD\$"
+check "arguments stay whole" has out '^\[two words\]$'
+check "empty ones too" has out '^\[\]$'
+check "building is told" has err '^elk: building\.\.\.'
+check "in one line" test "$(wc -l <"$sandbox/err")" -eq 1
+check "only that program is built" test ! -e "$project/build/release/bin/sleeper"
+check "and no tests" grep -q ELK_BUILD_TESTS:BOOL=OFF "$project/build/release/CMakeCache.txt"
+run "$sandbox/elk-link" hello
+check "it runs through a link" exits 0
+check "with nothing to build, nothing is said" is_silent err
+code=0
+printf 'input\n' | "$elk" hello >"$sandbox/out" 2>"$sandbox/err"
+check "standard input is the program's" has out '^read input$'
+"$elk" sleeper >"$sandbox/out" 2>"$sandbox/err" &
+pid=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  case $(tr "\0" " " 2>/dev/null <"/proc/$pid/cmdline") in */bin/sleeper*) break ;; esac
+  sleep 0.5
+done
+kill -TERM $pid
+code=0
+wait $pid || code=$?
+check "signals reach the program" exits 143
+
+# Two at once
+rm -rf "$project/build"
+"$elk" hello >"$sandbox/out-1" 2>"$sandbox/err-1" &
+pid=$!
+run "$elk" hello
+check "one of two at once succeeds" exits 0
+code=0
+wait $pid || code=$?
+cat "$sandbox/out-1" "$sandbox/err-1" >"$sandbox/out"
+check "and so does the other" exits 0
+
+# Changes
+run "$elk" build -DELK_GREETING=moin
+check "build succeeds" exits 0
+check "build prints nothing on stdout" is_silent out
+check "build builds all" test -x "$project/build/release/bin/sleeper"
+run "$elk" hello
+check "build hands options to CMake" has out '^moin from'
+sed -i 's/return argc/retrun argc/' "$project/experiments/hello/main.cpp"
+run "$elk" hello
+check "an error in the source fails" exits 1
+check "with the compiler's message" has err "retrun"
+check "and nothing on stdout" is_silent out
+sed -i 's/retrun argc/return argc/' "$project/experiments/hello/main.cpp"
+run "$elk" hello
+check "the mended source runs" exits 0
+check "after one line" has err '^elk: building\.\.\.$'
+mv "$project" "$sandbox/moved"
+project=$sandbox/moved
+elk=$project/elk
+run "$elk" hello
+check "a moved folder is built anew" exits 0
+
+# Tests
+run "$elk" test
+check "the exit code is CTest's" exits 8
+check "CTest's summary comes last" test "$(tail -n 1 "$sandbox/err")" = "Errors while running CTest"
+check "and tells the failure" has out 'fails (Failed)'
+check "skipped tests are told" has err 'SKIPPED: .*ELK_DATA_DIR is not set'
+run "$elk" test -R greets
+check "options go to CTest" exits 0
+mkdir -p data/mnist
+export ELK_DATA_DIR=data
+run "$elk" test -R greets
+check "data sets that are there are not told" has_not err 'SKIPPED: .* mnist'
+check "those that are not are" has err "SKIPPED: .*$PWD/data/cifar-10"
+unset ELK_DATA_DIR
+
+# Packages
+lack() {
+  printf 'libfmt-dev\nlibopenblas-dev\n' >"$sandbox/lacking"
+  : >"$sandbox/calls"
+}
+lack
+run "$elk" hello
+check "packages are installed" exits 0
+check "which is told" has err 'installing with apt-get .*: libopenblas-dev libfmt-dev$'
+check "after an update" test "$(head -n 1 "$sandbox/calls")" = "apt-get update"
+check "those that were lacking" grep -q '^apt-get install -y .* libopenblas-dev libfmt-dev$' "$sandbox/calls"
+check "without sudo as root" sh -c "! grep -q sudo '$sandbox/calls'"
+: >"$sandbox/calls"
+run "$elk" hello
+check "packages are installed once" test ! -s "$sandbox/calls"
+lack
+fake id 'echo 1000'
+run "$elk" hello
+check "others than root install by sudo" grep -q '^sudo env DEBIAN_FRONTEND=noninteractive apt-get install' "$sandbox/calls"
+check "and succeed" exits 0
+lack
+export ELK_NO_INSTALL=1
+run "$elk" hello
+check "ELK_NO_INSTALL leaves packages alone" test ! -s "$sandbox/calls"
+check "and says what is lacking" has err 'libopenblas-dev libfmt-dev'
+check "and goes on" exits 0
+unset ELK_NO_INSTALL
+fake apt-get 'echo "E: the disk is full" >&2; exit 100'
+run "$elk" hello
+check "a failed installation fails" exits 1
+check "with apt's message" has err 'E: the disk is full'
+check "and nothing on stdout" is_silent out
+rm "$sandbox/lacking"
+
+# Places and tools that do not do
+rm -rf "$project/build"
+echo >"$project/build"
+run "$elk" hello
+check "a folder that cannot be written fails" exits 1
+check "and says what to do" has err 'Copy the repository'
+rm "$project/build"
+fake cmake 'echo "cmake version 3.18.4"'
+run "$elk" hello
+check "an old CMake fails" exits 1
+check "and says what is needed" has err 'CMake 3.25 or newer is needed; .* is 3.18.4'
+rm "$fakes/cmake"
+
+[ $failures -eq 0 ] || {
+  printf '%s checks failed\n' "$failures"
+  exit 1
+}
