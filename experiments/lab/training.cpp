@@ -113,12 +113,14 @@ Tensor Training::objective(const Tensor& x, const Tensor& labels) const {
   return config_.paper() ? paper::summed(loss, labels.size()) : loss;
 }
 
-std::string Training::where(const Tensor& x, const Tensor& labels, const Rng& before) const {
+// What first was not finite, in a computation on x that came `at` some point of the run.
+std::string Training::where(const std::string& at, const Tensor& x, const Tensor& labels,
+                            const Rng& before) const {
   const std::string first =
       first_non_finite(net_, x, before, [&](const Tensor& input) { return objective(input, labels); });
-  const std::string at = fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1);
   if (first.starts_with("parameter "))
-    return fmt::format("{}: {} is not finite: the update of step {} made it so", at, first, step_);
+    return fmt::format("epoch {}, step {}: the update made {} not finite", batch_ == 0 ? epoch_ : epoch_ + 1,
+                       step_, first);
   return fmt::format("{}: the first value that is not finite came from {}", at,
                      first.empty() ? "the loss" : first);
 }
@@ -150,7 +152,7 @@ bool Training::train_epoch(const Hooks& hooks, std::string& problem) {
       if (std::isfinite(loss)) optimizer_->step(tape.backward(y));
     }
     if (!std::isfinite(loss)) {
-      problem = where(x, labels, before);
+      problem = where(fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1), x, labels, before);
       return false;
     }
     ++batch_;
@@ -213,9 +215,7 @@ Result Training::run(const Hooks& hooks) {
       row = finish_epoch();
       if (row.diverged) {
         const auto [x, labels] = gather(train_, std::vector<Index>{0}, config_.float_type());
-        --epoch_;  // the epoch in which it happened
-        result.problem = where(x, labels, rng_);
-        ++epoch_;
+        result.problem = where(fmt::format("the end of epoch {}", epoch_), x, labels, rng_);
       }
     } else if (result.problem.empty()) {
       result.status = Status::stopped;

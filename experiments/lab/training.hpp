@@ -64,7 +64,7 @@ class Training {
   HistoryRow finish_epoch();
   void keep_best(double val_loss);
   bool should_end() const;
-  std::string where(const Tensor& x, const Tensor& labels, const Rng& before) const;
+  std::string where(const std::string& at, const Tensor& x, const Tensor& labels, const Rng& before) const;
 
   TrainConfig config_;
   Dataset train_, validation_, test_;

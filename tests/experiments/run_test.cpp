@@ -278,9 +278,9 @@ TEST_F(TrainRun, DivergenceNamesOperationLayerAndStep) {
 TEST_F(TrainRun, DivergenceThroughTheWeights) {
   const Outcome outcome = run(small({"--protocol", "paper", "--lr", "1e200", "--out-dir", "r"}));
   EXPECT_EQ(outcome.code, 3);
-  EXPECT_THAT(outcome.err,
-              HasSubstr("train: diverged at epoch 1, step 3: parameter fc1.weight is not finite: the "
-                        "update of step 2 made it so\n"));
+  EXPECT_THAT(
+      outcome.err,
+      HasSubstr("train: diverged at epoch 1, step 2: the update made parameter fc1.weight not finite\n"));
 }
 
 TEST_F(TrainRun, DivergenceFoundAfterTheEpoch) {
@@ -292,7 +292,17 @@ TEST_F(TrainRun, DivergenceFoundAfterTheEpoch) {
   EXPECT_EQ(keys(Json::parse(rows[0])).back(), "seconds");
   EXPECT_EQ(Json::parse(rows[1])["status"], "diverged");
   EXPECT_TRUE(Json::parse(rows[1])["val_loss"].is_null());
+  EXPECT_THAT(
+      outcome.err,
+      HasSubstr("train: diverged at epoch 2, step 2: the update made parameter fc2.weight not finite\n"));
   for (const std::string& line : lines_of(outcome.out)) EXPECT_LT(line.size(), 80u) << line;
+
+  // Finite weights whose products are not.
+  EXPECT_THAT(run(small({"--optimizer", "sgd", "--batch-size", "500", "--lr", "1e14", "--activation",
+                         "leaky_relu", "--out-dir", "q"}))
+                  .err,
+              HasSubstr("train: diverged at the end of epoch 2: the first value that is not finite came "
+                        "from linear in fc2\n"));
 }
 
 TEST_F(TrainRun, EarlyStopKeepsTheBest) {
