@@ -93,7 +93,7 @@ TEST(DigitsLog, AsTrainPrintsIt) {
   EXPECT_EQ(line, "test accuracy " + accuracy);
 }
 
-// The logs of the study, re-run by NumPy on the same data: sections 3.1 and 3.8 of PAPER.md.
+// The published logs of the study, re-run by NumPy on the same data.
 class RealLog : public testing::Test {
  protected:
   void SetUp() override {

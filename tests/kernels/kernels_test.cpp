@@ -250,7 +250,7 @@ TEST(Integers, Argmax) {
   EXPECT_EQ(argmax(big, 0).item(), 1);
 }
 
-TEST(Flops, AreCountedByTheRuleOfCONTRACTS) {
+TEST(Flops, AreCountedFromWhatRan) {
   const auto counted = [](const std::function<void()>& f) {
     const std::uint64_t before = flops();
     f();
