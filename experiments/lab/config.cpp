@@ -199,6 +199,13 @@ std::vector<Index> TrainConfig::hidden_widths() const {
   return widths;
 }
 
+std::vector<Index> TrainConfig::layer_sizes(const Dataset& data) const {
+  std::vector<Index> sizes = hidden_widths();
+  sizes.insert(sizes.begin(), data.features());
+  sizes.push_back(static_cast<Index>(data.classes.size()));
+  return sizes;
+}
+
 optim::Schedule TrainConfig::make_schedule() const {
   const auto total = static_cast<double>(epochs);
   if (schedule == "constant") return optim::constant();
@@ -286,7 +293,8 @@ std::string to_json(const TrainConfig& c) {
 
 CommandLine parse_train(int argc, char** argv) {
   // First with the sound defaults, to see which protocol is asked for; then with that protocol's own.
-  const auto parse = [&](const TrainConfig& defaults, const std::string& beneath,
+  using Arguments = std::vector<std::string>;
+  const auto parse = [&](const Arguments& arguments, const TrainConfig& defaults, const std::string& beneath,
                          const std::string& beneath_name) {
     CommandLine line;
     line.config = defaults;
@@ -297,7 +305,7 @@ CommandLine parse_train(int argc, char** argv) {
     po::variables_map values;
     try {
       using namespace po::command_line_style;
-      const po::parsed_options parsed = po::command_line_parser(argc, argv)
+      const po::parsed_options parsed = po::command_line_parser(arguments)
                                             .options(all)
                                             .style(allow_long | long_allow_adjacent | long_allow_next)
                                             .run();
@@ -349,13 +357,15 @@ CommandLine parse_train(int argc, char** argv) {
     return line;
   };
 
-  const auto parse_protocol = [&](const std::string& beneath, const std::string& beneath_name) {
-    CommandLine line = parse(TrainConfig(), beneath, beneath_name);
-    if (line.config.paper()) line = parse(paper_defaults(), beneath, beneath_name);
+  const auto parse_protocol = [&](const Arguments& arguments, const std::string& beneath,
+                                  const std::string& beneath_name) {
+    CommandLine line = parse(arguments, TrainConfig(), beneath, beneath_name);
+    if (line.config.paper()) line = parse(arguments, paper_defaults(), beneath, beneath_name);
     return line;
   };
 
-  CommandLine line = parse_protocol("", "");
+  const Arguments arguments(argv + std::min(argc, 1), argv + argc);
+  CommandLine line = parse_protocol(arguments, "", "");
   if (!line.help.empty()) return line;
   if (line.run.data_dir.empty()) {
     const char* from_environment = std::getenv("ELK_DATA_DIR");
@@ -371,17 +381,9 @@ CommandLine parse_train(int argc, char** argv) {
     } catch (const FileError& error) {
       usage("--resume: {} holds no run to go on with: {}", folder, error.what());
     }
-    CommandLine before = parse_protocol(kept, file);
-    line.config = before.config;
+    line.config = parse_protocol(arguments, kept, file).config;
     resolve(line.config);
-    TrainConfig stored;
-    {
-      std::string unused;
-      po::options_description only = config_options(stored, unused);
-      po::variables_map values;
-      store_config(json_options(kept, file, only), file, values);
-      po::notify(values);
-    }
+    TrainConfig stored = parse_protocol({}, kept, file).config;
     resolve(stored);
     check_same(line.config, stored);
     line.run.out_dir = folder;

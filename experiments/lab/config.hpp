@@ -8,6 +8,7 @@
 
 #include <elk/base/dtype.hpp>
 #include <elk/base/shape.hpp>
+#include <elk/data/dataset.hpp>
 #include <elk/optim/schedule.hpp>
 
 namespace elk::lab {
@@ -39,6 +40,8 @@ struct TrainConfig {
   bool paper() const { return protocol == "paper"; }
   DType float_type() const { return dtype == "f64" ? f64 : f32; }
   std::vector<Index> hidden_widths() const;
+  /// Inputs, hidden widths and classes.
+  std::vector<Index> layer_sizes(const Dataset& data) const;
   optim::Schedule make_schedule() const;
 };
 

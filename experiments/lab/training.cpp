@@ -94,15 +94,13 @@ Training::Training(const TrainConfig& config, const TrainTest& data)
 }
 
 models::MLP Training::make_net() {
-  models::MLPOptions options{.activation = config_.paper() && config_.activation == "leaky_relu"
+  models::MLPOptions options{.sizes = config_.layer_sizes(train_),
+                             .activation = config_.paper() && config_.activation == "leaky_relu"
                                                ? paper::leaky_relu(config_.leaky_slope)
                                                : models::activation(config_.activation, config_.leaky_slope),
                              .init = nn::init_from(config_.init),
                              .dropout = config_.dropout,
                              .dtype = config_.float_type()};
-  options.sizes = {train_.features()};
-  for (const Index width : config_.hidden_widths()) options.sizes.push_back(width);
-  options.sizes.push_back(static_cast<Index>(train_.classes.size()));
   if (config_.clip > 0)
     options.clip = config_.paper() ? paper::straight_through_clip(config_.clip) : models::clip(config_.clip);
   return {options, rng_};

@@ -80,17 +80,14 @@ std::string draw_curves(const TrainConfig& config, const std::vector<HistoryRow>
 }
 
 models::ModelInfo model_info(const TrainConfig& config, const Dataset& data) {
-  models::ModelInfo info{.sizes = {data.features()},
-                         .activation = config.activation,
-                         .leaky_slope = config.leaky_slope,
-                         .clip = config.clip,
-                         .dtype = config.float_type(),
-                         .dataset = config.dataset,
-                         .classes = data.classes,
-                         .input_shape = data.sample_shape()};
-  for (const Index width : config.hidden_widths()) info.sizes.push_back(width);
-  info.sizes.push_back(static_cast<Index>(data.classes.size()));
-  return info;
+  return {.sizes = config.layer_sizes(data),
+          .activation = config.activation,
+          .leaky_slope = config.leaky_slope,
+          .clip = config.clip,
+          .dtype = config.float_type(),
+          .dataset = config.dataset,
+          .classes = data.classes,
+          .input_shape = data.sample_shape()};
 }
 
 int run_train(int argc, char** argv) {

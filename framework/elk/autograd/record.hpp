@@ -3,7 +3,6 @@
 //   return record("square", y, wrt(x, [x](const Tensor& dy) { return 2 * x * dy; }));
 #pragma once
 
-#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -30,6 +29,7 @@ namespace detail {
 struct Input {
   Tensor x;
   Rule rule;
+  std::uint32_t node = 0;  // its place on the tape at hand
 };
 
 extern thread_local Tape* innermost_tape;
@@ -46,7 +46,7 @@ Tensor add_gradients(const Tensor& a, const Tensor& b);  // of one shape; record
 template <class... F>
 Tensor record(const char* operation, const Tensor& y, Wrt<F>... inputs) {
   if (detail::innermost_tape != nullptr) {
-    detail::Input list[] = {detail::Input{std::move(inputs.x), Rule(std::move(inputs.rule))}...};
+    detail::Input list[] = {detail::Input{std::move(inputs.x), Rule(std::move(inputs.rule)), 0}...};
     detail::record(operation, y, list, sizeof...(F));
   }
   return y;
@@ -56,7 +56,7 @@ Tensor record(const char* operation, const Tensor& y, Wrt<F>... inputs) {
 inline Tensor record(const char* operation, const Tensor& y, std::vector<Wrt<Rule>> inputs) {
   if (detail::innermost_tape != nullptr) {
     std::vector<detail::Input> list;
-    for (auto& input : inputs) list.push_back({std::move(input.x), std::move(input.rule)});
+    for (auto& input : inputs) list.push_back({std::move(input.x), std::move(input.rule), 0});
     detail::record(operation, y, list.data(), list.size());
   }
   return y;

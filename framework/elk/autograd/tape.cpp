@@ -38,9 +38,13 @@ Tape::~Tape() {
   }
 }
 
-Rng* Tape::training_rng() {
-  const Tape* tape = detail::innermost_tape;
+Tape* Tape::next_recording(Tape* tape) {
   while (tape != nullptr && tape->used_up_) tape = tape->outer_;
+  return tape;
+}
+
+Rng* Tape::training_rng() {
+  const Tape* tape = next_recording(detail::innermost_tape);
   return tape != nullptr ? tape->rng_ : nullptr;
 }
 
@@ -89,17 +93,11 @@ struct Pause {
 struct Recorder {
   static void record(Tape& tape, const char* operation, const Tensor& y, detail::Input* inputs,
                      std::size_t count, bool last_tape) {
-    constexpr std::size_t most = 16;
-    std::uint32_t few[most];
-    std::vector<std::uint32_t> many;
-    std::uint32_t* to = few;
-    if (count > most) {
-      many.resize(count);
-      to = many.data();
-    }
     std::uint32_t tracked = 0;
-    for (std::size_t i = 0; i < count; ++i)
-      tracked += (to[i] = tape.find_or_add_parameter(inputs[i].x)) != Tape::absent;
+    for (std::size_t i = 0; i < count; ++i) {
+      inputs[i].node = tape.find_or_add_parameter(inputs[i].x);
+      tracked += inputs[i].node != Tape::absent;
+    }
     if (tracked == 0) return;
     if (!is_float(y.dtype()))
       fail<DTypeError>("[{}] only f32 and f64 have gradients, the result is {}", operation, y.dtype());
@@ -108,24 +106,19 @@ struct Recorder {
     const std::uint32_t node = tape.add_node(operation, y, false);
     tape.nodes_[node].links = tracked;
     for (std::size_t i = 0; i < count; ++i)
-      if (to[i] != Tape::absent)
-        tape.links_.push_back(
-            {to[i], static_cast<std::uint32_t>(i), last_tape ? std::move(inputs[i].rule) : inputs[i].rule});
+      if (inputs[i].node != Tape::absent)
+        tape.links_.push_back({inputs[i].node, static_cast<std::uint32_t>(i),
+                               last_tape ? std::move(inputs[i].rule) : inputs[i].rule});
     if (tape.observer_) {
       const Pause pause;
       tape.observer_({operation, y, Scope::current()});
     }
   }
 
-  static Tape* next_recording(Tape* tape) {
-    while (tape != nullptr && tape->used_up_) tape = tape->outer_;
-    return tape;
-  }
-
   static void record_on_all(const char* operation, const Tensor& y, detail::Input* inputs,
                             std::size_t count) {
-    for (Tape* tape = next_recording(detail::innermost_tape); tape != nullptr;) {
-      Tape* next = next_recording(tape->outer_);
+    for (Tape* tape = Tape::next_recording(detail::innermost_tape); tape != nullptr;) {
+      Tape* next = Tape::next_recording(tape->outer_);
       record(*tape, operation, y, inputs, count, next == nullptr);
       tape = next;
     }

@@ -106,6 +106,7 @@ class Tape {
 
   static constexpr std::uint32_t absent = ~std::uint32_t{0};
 
+  static Tape* next_recording(Tape* tape);  // it, or the nearest around it that is not used up
   std::uint32_t find(const Tensor& x) const;
   std::uint32_t find_or_add_parameter(const Tensor& x);
   std::uint32_t add_node(const char* operation, const Tensor& x, bool wanted);

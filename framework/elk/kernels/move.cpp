@@ -143,18 +143,28 @@ Tensor permute(const Tensor& x, std::span<const int> axes) {
   });
 }
 
+namespace {
+
+// Calls f(place among them, place in the whole) for `count` elements of an axis of n, from `begin` on in
+// steps.
+template <class F>
+void each_sliced(Index outer, Index n, Index begin, Index count, Index step, F f) {
+  for (Index i = 0; i < outer; ++i)
+    for (Index k = 0; k < count; ++k) f(i * count + k, i * n + begin + k * step);
+}
+
+}  // namespace
+
 Tensor slice(const Tensor& x, int axis, Index begin, Index count, Index step) {
   Shape shape = x.shape();
   const Extent e = extent(x.shape(), axis);
   shape[axis] = count;
   Tensor y = empty(shape, x.dtype());
-  const std::size_t bytes = static_cast<std::size_t>(e.inner) * byte_size(x.dtype());
-  auto* out = writable<std::byte>(y);
-  if (bytes == 0) return y;
-  for (Index i = 0; i < e.outer; ++i)
-    for (Index k = 0; k < count; ++k, out += bytes)
-      std::memcpy(out, readable<std::byte>(x) + static_cast<std::size_t>(i * e.n + begin + k * step) * bytes,
-                  bytes);
+  const Index bytes = e.inner * static_cast<Index>(byte_size(x.dtype()));
+  if (bytes > 0)
+    each_sliced(e.outer, e.n, begin, count, step, [&](Index to, Index from) {
+      std::copy_n(readable<std::byte>(x) + from * bytes, bytes, writable<std::byte>(y) + to * bytes);
+    });
   return y;
 }
 
@@ -163,13 +173,11 @@ Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size) {
   const Extent e = extent(x.shape(), axis);
   shape[axis] = size;
   Tensor y = zeros(shape, x.dtype());
-  const std::size_t bytes = static_cast<std::size_t>(e.inner) * byte_size(x.dtype());
-  const auto* in = readable<std::byte>(x);
-  if (bytes == 0) return y;
-  for (Index i = 0; i < e.outer; ++i)
-    for (Index k = 0; k < e.n; ++k, in += bytes)
-      std::memcpy(writable<std::byte>(y) + static_cast<std::size_t>(i * size + begin + k * step) * bytes, in,
-                  bytes);
+  const Index bytes = e.inner * static_cast<Index>(byte_size(x.dtype()));
+  if (bytes > 0)
+    each_sliced(e.outer, size, begin, e.n, step, [&](Index from, Index to) {
+      std::copy_n(readable<std::byte>(x) + from * bytes, bytes, writable<std::byte>(y) + to * bytes);
+    });
   return y;
 }
 
