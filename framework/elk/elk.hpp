@@ -27,6 +27,8 @@
 #include <elk/ops/normalize.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
+#include <elk/optim/clip.hpp>
+#include <elk/optim/moving_average.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/optim/schedule.hpp>
 #include <elk/tensor/tensor.hpp>

@@ -354,6 +354,66 @@ TEST(LearningRate, CanChange) {
   EXPECT_THAT(values(pair.a_), ElementsAre(0.5, -2.5));
 }
 
+constexpr auto is_b = [](const nn::NamedSlot& p) { return p.name == "b"; };
+
+TEST(Group, HasItsOwnRateAndDecay) {
+  Pair pair;
+  SGD sgd(pair, {.lr = 0.5, .weight_decay = 1});
+  sgd.group(is_b, {.lr_factor = 0.25, .weight_decay = 0});
+  sgd.step(gradients(pair, {0, 0}, 2));
+  EXPECT_THAT(values(pair.a_), ElementsAre(0.5, -1)) << "decays";
+  EXPECT_THAT(values(pair.b_), ElementsAre(0.5 - 0.5 * 0.25 * 2));
+  sgd.set_lr(1);  // the factor stays one of whatever the rate is
+  sgd.step(gradients(pair, {0, 0}, 1));
+  EXPECT_THAT(values(pair.b_), ElementsAre(0));
+}
+
+TEST(Group, WithoutADecayOfItsOwnKeepsTheOptimizers) {
+  Pair pair;
+  AdamW adamw(pair, {.lr = 0.5, .weight_decay = 1});
+  adamw.group(is_b, {.lr_factor = 0});
+  adamw.step(gradients(pair, {0, 0}, 1));
+  EXPECT_THAT(values(pair.a_), ElementsAre(0.5, -1));
+  EXPECT_THAT(values(pair.b_), ElementsAre(0.5)) << "a factor of 0 stops the decay as well";
+  Lion lion(pair, {.lr = 1, .weight_decay = 0.5});
+  lion.group(is_b, {.lr_factor = 0.5});
+  lion.step(gradients(pair, {0, 0}, 1));
+  EXPECT_THAT(values(pair.a_), ElementsAre(0.25, -0.5));
+  EXPECT_THAT(values(pair.b_), ElementsAre(0.5 * 0.75 - 0.5));
+}
+
+TEST(Group, TheLastOneAParameterWasPutInHolds) {
+  Pair pair;
+  SGD sgd(pair, {.lr = 1});
+  sgd.group([](const nn::NamedSlot&) { return true; }, {.lr_factor = 0});
+  sgd.group(is_b, {.lr_factor = 1});
+  sgd.step(gradients(pair, {1, 1}, 0.25));
+  EXPECT_THAT(values(pair.a_), ElementsAre(1, -2));
+  EXPECT_THAT(values(pair.b_), ElementsAre(0.25));
+}
+
+TEST(Group, OutlivesALoadedState) {
+  Pair pair;
+  Adam adam(pair, {});
+  adam.group(is_b, {.lr_factor = 0});
+  adam.load_state(adam.state());
+  adam.step(gradients(pair, {1, 1}, 1));
+  EXPECT_THAT(values(pair.b_), ElementsAre(0.5));
+}
+
+TEST(Group, RefusesBadOnes) {
+  Pair pair;
+  SGD sgd(pair, {});
+  const auto refused = [&](auto belongs, const Optimizer::Group& group) {
+    return error_of<ValueError>([&] { sgd.group(belongs, group); });
+  };
+  EXPECT_EQ(refused([](const nn::NamedSlot& p) { return p.name == "c"; }, {}),
+            "[group] none of the 2 parameters belongs to it");
+  EXPECT_EQ(refused(is_b, {.lr_factor = -1}), "[group] lr_factor must be from 0 to below inf, got -1");
+  EXPECT_EQ(refused(is_b, {.weight_decay = NAN}),
+            "[group] weight_decay must be from 0 to below inf, got nan");
+}
+
 TEST(Schedule, Constant) {
   EXPECT_EQ(constant()(0.3, 0), 0.3);
   EXPECT_EQ(constant()(0.3, 99), 0.3);

@@ -42,6 +42,24 @@ const Tensor& Gradients::operator[](const Tensor& x) const {
 
 bool Gradients::has(const Tensor& x) const { return find(x.id()) != items_.end(); }
 
+std::vector<Tensor> Gradients::values() const {
+  std::vector<Tensor> list;
+  for (const Item& item : items_) list.push_back(item.value);
+  return list;
+}
+
+Gradients& Gradients::apply(const std::function<Tensor(const Tensor&)>& f) {
+  for (Item& item : items_) {
+    const Tensor next = f(item.value);
+    if (next.shape() != item.value.shape())
+      fail<ShapeError>("[gradients] apply turned {} into {}", item.value.shape(), next.shape());
+    if (next.dtype() != item.value.dtype())
+      fail<DTypeError>("[gradients] apply turned {} into {}", item.value.dtype(), next.dtype());
+    item.value = next;
+  }
+  return *this;
+}
+
 Gradients& Gradients::operator+=(const Gradients& other) {
   for (const Item& item : other.items_) {
     const auto at = std::lower_bound(items_.begin(), items_.end(), item.id, by_id);

@@ -29,6 +29,11 @@ class Gradients {
   bool has(const Tensor& x) const;
   std::size_t size() const { return items_.size(); }
 
+  /// All of them, in the order in which their tensors were made.
+  std::vector<Tensor> values() const;
+
+  /// Replaces each gradient by `f` of it, which must keep shape and dtype (ShapeError, DTypeError).
+  Gradients& apply(const std::function<Tensor(const Tensor& gradient)>& f);
   /// Adds those of `other`, for example of another thread's share of the batch.
   Gradients& operator+=(const Gradients& other);
   Gradients& operator*=(double factor);

@@ -90,6 +90,11 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
 void lion_update(Tensor& weight, Tensor& mean, const Tensor& gradient, double lr, double beta1, double beta2,
                  double weight_decay);
 
+/// average = decay average + (1 - decay) weight.
+void average_update(Tensor& average, const Tensor& weight, double decay);
+
+/// The sum of the squares of all elements, in f64 and in a fixed order.
+double sum_of_squares(const Tensor& x);
 /// Whether every element is finite (integers always are).
 bool all_finite(const Tensor& x);
 

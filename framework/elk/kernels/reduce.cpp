@@ -1,5 +1,6 @@
 #include <elk/kernels/views.hpp>
 // (the line above must come first)
+#include <functional>
 #include <limits>
 
 #include <xtensor/xreducer.hpp>
@@ -34,15 +35,16 @@ Split split(const Shape& shape, const std::vector<std::size_t>& axes) {
   return s;
 }
 
-// A contiguous sum in a fixed order: eight running sums side by side, so that the compiler can use vectors.
-template <class Sum, class T>
-Sum sum_of(const T* x, Index n) {
+// A contiguous sum of f(element) in a fixed order: eight running sums side by side, so that the compiler can
+// use vectors.
+template <class Sum, class T, class F = std::identity>
+Sum sum_of(const T* x, Index n, F f = {}) {
   constexpr Index lanes = 8;
   Sum part[lanes] = {};
   Index i = 0;
   for (; i + lanes <= n; i += lanes)
-    for (Index lane = 0; lane < lanes; ++lane) part[lane] += static_cast<Sum>(x[i + lane]);
-  for (; i < n; ++i) part[i % lanes] += static_cast<Sum>(x[i]);
+    for (Index lane = 0; lane < lanes; ++lane) part[lane] += f(static_cast<Sum>(x[i + lane]));
+  for (; i < n; ++i) part[i % lanes] += f(static_cast<Sum>(x[i]));
   return ((part[0] + part[4]) + (part[2] + part[6])) + ((part[1] + part[5]) + (part[3] + part[7]));
 }
 
@@ -166,6 +168,13 @@ Tensor argmax(const Tensor& x, int axis) {
       }
     count_flops(x.size());
     return y;
+  });
+}
+
+double sum_of_squares(const Tensor& x) {
+  return for_float("sum_of_squares", x.dtype(), [&]<class T>() {
+    count_flops(2 * x.size());
+    return sum_of<double>(readable<T>(x), x.size(), [](double v) { return v * v; });
   });
 }
 

@@ -99,4 +99,16 @@ void lion_update(Tensor& weight, Tensor& mean, const Tensor& gradient, double lr
   });
 }
 
+void average_update(Tensor& average, const Tensor& weight, double decay) {
+  check_update("average", average, weight);
+  for_float("average", average.dtype(), [&]<class T>() {
+    const T keep = static_cast<T>(decay), take = static_cast<T>(1 - decay);
+    const T* w = readable<T>(weight);
+    T* a = writable<T>(average);
+    const Index n = average.size();
+    for (Index i = 0; i < n; ++i) a[i] = without_subnormal(keep * a[i] + take * w[i]);
+    count_flops(3 * n);
+  });
+}
+
 }  // namespace elk::kernels

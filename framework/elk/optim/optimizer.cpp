@@ -17,16 +17,29 @@ void check(const char* optimizer, const char* option, double value, double low, 
 
 }  // namespace
 
-Optimizer::Optimizer(const nn::Module& module, double lr, std::vector<const char*> moments)
-    : moment_names_(std::move(moments)) {
+Optimizer::Optimizer(const nn::Module& module, double lr, double weight_decay,
+                     std::vector<const char*> moments)
+    : weight_decay_(weight_decay), moment_names_(std::move(moments)) {
   set_lr(lr);
-  for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({std::move(parameter), 0, {}});
+  for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({.parameter = std::move(parameter)});
 }
 
 void Optimizer::set_lr(double lr) {
   if (!std::isfinite(lr) || lr < 0)
     fail<ValueError>("[optimizer] the learning rate must be finite and not negative, got {}", lr);
   lr_ = lr;
+}
+
+void Optimizer::group(const std::function<bool(const nn::NamedSlot&)>& belongs, const Group& group) {
+  check("group", "lr_factor", group.lr_factor, 0, INFINITY);
+  if (group.weight_decay) check("group", "weight_decay", *group.weight_decay, 0, INFINITY);
+  bool found = false;
+  for (Item& item : items_) {
+    if (!belongs(item.parameter)) continue;
+    item.group = group;
+    found = true;
+  }
+  if (!found) fail<ValueError>("[group] none of the {} parameters belongs to it", items_.size());
 }
 
 void Optimizer::step(const Gradients& gradients) {
@@ -44,7 +57,8 @@ void Optimizer::step(const Gradients& gradients) {
         item.moments.push_back(zeros(weight.shape(), weight.dtype()));
     detail::make_sole_owner(weight);
     for (Tensor& moment : item.moments) detail::make_sole_owner(moment);
-    update(weight, item.moments, gradients[weight], ++item.steps);
+    update(weight, item.moments, gradients[weight],
+           {lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_), ++item.steps});
   }
 }
 
@@ -73,7 +87,7 @@ void Optimizer::load_state(const State& state) {
   };
   std::vector<Item> items;
   for (const Item& item : items_) {
-    items.push_back({item.parameter, 0, {}});
+    items.push_back({item.parameter, item.group});
     const std::string& name = item.parameter.name;
     const Tensor steps = take(name + ".steps", {}, i64);
     if (!steps.defined()) continue;  // never stepped
@@ -92,7 +106,7 @@ void Optimizer::load_state(const State& state) {
 }
 
 SGD::SGD(const nn::Module& module, const Options& options)
-    : Optimizer(module, options.lr,
+    : Optimizer(module, options.lr, options.weight_decay,
                 options.momentum > 0 ? std::vector<const char*>{"velocity"} : std::vector<const char*>{}),
       options_(options) {
   check("sgd", "momentum", options.momentum, 0, 1);
@@ -100,25 +114,27 @@ SGD::SGD(const nn::Module& module, const Options& options)
   if (options.nesterov && options.momentum == 0) fail<ValueError>("[sgd] nesterov needs a momentum above 0");
 }
 
-void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, std::int64_t) {
+void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, const Step& step) {
   Tensor none;
-  kernels::sgd_update(weight, moments.empty() ? none : moments[0], gradient, lr(), options_.momentum,
-                      options_.nesterov, options_.weight_decay);
+  kernels::sgd_update(weight, moments.empty() ? none : moments[0], gradient, step.lr, options_.momentum,
+                      options_.nesterov, step.weight_decay);
 }
 
 Adam::Adam(const nn::Module& module, const Options& options) : Adam(module, options, false) {}
 
 Adam::Adam(const nn::Module& module, const Options& options, bool decoupled)
-    : Optimizer(module, options.lr, {"mean", "square"}), options_(options), decoupled_(decoupled) {
+    : Optimizer(module, options.lr, options.weight_decay, {"mean", "square"}),
+      options_(options),
+      decoupled_(decoupled) {
   check("adam", "beta1", options.beta1, 0, 1);
   check("adam", "beta2", options.beta2, 0, 1);
   check("adam", "epsilon", options.epsilon, 0, INFINITY);
   check("adam", "weight_decay", options.weight_decay, 0, INFINITY);
 }
 
-void Adam::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, std::int64_t step) {
-  kernels::adam_update(weight, moments[0], moments[1], gradient, lr(), options_.beta1, options_.beta2,
-                       options_.epsilon, options_.weight_decay, decoupled_, step);
+void Adam::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, const Step& step) {
+  kernels::adam_update(weight, moments[0], moments[1], gradient, step.lr, options_.beta1, options_.beta2,
+                       options_.epsilon, step.weight_decay, decoupled_, step.number);
 }
 
 AdamW::AdamW(const nn::Module& module, const Options& options)
@@ -131,15 +147,15 @@ AdamW::AdamW(const nn::Module& module, const Options& options)
            true) {}
 
 Lion::Lion(const nn::Module& module, const Options& options)
-    : Optimizer(module, options.lr, {"mean"}), options_(options) {
+    : Optimizer(module, options.lr, options.weight_decay, {"mean"}), options_(options) {
   check("lion", "beta1", options.beta1, 0, 1);
   check("lion", "beta2", options.beta2, 0, 1);
   check("lion", "weight_decay", options.weight_decay, 0, INFINITY);
 }
 
-void Lion::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, std::int64_t) {
-  kernels::lion_update(weight, moments[0], gradient, lr(), options_.beta1, options_.beta2,
-                       options_.weight_decay);
+void Lion::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, const Step& step) {
+  kernels::lion_update(weight, moments[0], gradient, step.lr, options_.beta1, options_.beta2,
+                       step.weight_decay);
 }
 
 }  // namespace elk::optim

@@ -1,6 +1,8 @@
 // Optimizers: step() is given the gradients, so there is nothing to reset between steps.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include <elk/autograd/tape.hpp>
@@ -20,6 +22,18 @@ class Optimizer {
   /// ValueError unless it is finite and not negative.
   void set_lr(double lr);
 
+  /// What a group of parameters has of its own.
+  struct Group {
+    double lr_factor = 1;                     ///< times the learning rate
+    std::optional<double> weight_decay = {};  ///< in place of the optimizer's
+  };
+  /// Makes a group of the parameters that `belongs` picks; for example, no decay of biases and of the
+  /// scales of a LayerNorm:
+  ///   adamw.group([](const nn::NamedSlot& p) { return p.slot->value.rank() < 2; }, {.weight_decay = 0});
+  /// A parameter that is picked again changes its group. Groups are not part of state(). ValueError when
+  /// none is picked, or for a negative rate.
+  void group(const std::function<bool(const nn::NamedSlot&)>& belongs, const Group& group);
+
   /// Everything that resuming needs besides the parameters: for each parameter stepped so far, its number of
   /// steps as "<parameter>.steps" and its moments as "<parameter>.<moment>".
   State state() const;
@@ -28,20 +42,25 @@ class Optimizer {
 
  protected:
   /// `moments` names the tensors kept for each parameter, such as "velocity"; they start at 0.
-  Optimizer(const nn::Module& module, double lr, std::vector<const char*> moments);
+  Optimizer(const nn::Module& module, double lr, double weight_decay, std::vector<const char*> moments);
 
-  /// Updates one parameter in place; `moments` in the order of the constructor's names. `step` counts this
-  /// parameter's own steps from 1: one that was frozen at first starts when it is thawed.
+  struct Step {
+    double lr;            ///< of this parameter now
+    double weight_decay;  ///< likewise
+    std::int64_t number;  ///< of this parameter's own steps, from 1: one that was frozen starts when thawed
+  };
+  /// Updates one parameter in place; `moments` in the order of the constructor's names.
   virtual void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-                      std::int64_t step) = 0;
+                      const Step& step) = 0;
 
  private:
   struct Item {
     nn::NamedSlot parameter;
+    Group group = {};
     std::int64_t steps = 0;
-    std::vector<Tensor> moments;  // made at the first step
+    std::vector<Tensor> moments = {};  // made at the first step
   };
-  double lr_ = 0;
+  double lr_ = 0, weight_decay_ = 0;
   std::vector<const char*> moment_names_;
   std::vector<Item> items_;
 };
@@ -60,7 +79,7 @@ class SGD : public Optimizer {
 
  private:
   void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-              std::int64_t step) override;
+              const Step& step) override;
   Options options_;
 };
 
@@ -82,7 +101,7 @@ class Adam : public Optimizer {
 
  private:
   void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-              std::int64_t step) override;
+              const Step& step) override;
   Options options_;
   bool decoupled_;
 };
@@ -115,7 +134,7 @@ class Lion : public Optimizer {
 
  private:
   void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-              std::int64_t step) override;
+              const Step& step) override;
   Options options_;
 };
 

@@ -1,0 +1,66 @@
+#include <algorithm>
+
+#include <elk/base/format.hpp>
+#include <elk/kernels/kernels.hpp>
+#include <elk/optim/moving_average.hpp>
+#include <elk/tensor/storage.hpp>
+
+namespace elk::optim {
+
+namespace {
+
+// The same elements as a plain value, which no tape watches.
+Tensor plain(const Tensor& x) { return detail::with_shape(x, x.shape()); }
+
+}  // namespace
+
+MovingAverage::MovingAverage(const nn::Module& module, double decay) : decay_(decay) {
+  if (!(decay >= 0 && decay < 1))
+    fail<ValueError>("[moving_average] decay must be from 0 to below 1, got {}", decay);
+  for (nn::NamedSlot& parameter : module.parameters()) {
+    const Tensor value = plain(parameter.slot->value);
+    items_.push_back({std::move(parameter), value});
+  }
+}
+
+void MovingAverage::update() {
+  for (Item& item : items_) {
+    detail::make_sole_owner(item.average);
+    kernels::average_update(item.average, item.parameter.slot->value, decay_);
+  }
+}
+
+void MovingAverage::swap() {
+  for (Item& item : items_) {
+    Tensor& weight = item.parameter.slot->value;
+    const Tensor before = plain(weight);
+    weight = detail::with_id(item.average, weight.id(), !item.parameter.slot->frozen);
+    item.average = before;
+  }
+}
+
+State MovingAverage::state() const {
+  State state;
+  for (const Item& item : items_) state.push_back({item.parameter.name, plain(item.average)});
+  return state;
+}
+
+void MovingAverage::load_state(const State& state) {
+  if (state.size() != items_.size())
+    fail<ValueError>("[moving_average] expected {} tensors, got {}", items_.size(), state.size());
+  std::vector<Tensor> averages;
+  for (const Item& item : items_) {
+    const std::string& name = item.parameter.name;
+    const auto at =
+        std::find_if(state.begin(), state.end(), [&](const NamedTensor& t) { return t.name == name; });
+    if (at == state.end()) fail<ValueError>("[moving_average] \"{}\" is missing", name);
+    const Tensor& now = item.average;
+    if (at->value.shape() != now.shape() || at->value.dtype() != now.dtype())
+      fail<ShapeError>("[moving_average] \"{}\" must be {} {}, got {} {}", name, now.dtype(), now.shape(),
+                       at->value.dtype(), at->value.shape());
+    averages.push_back(plain(at->value));
+  }
+  for (std::size_t i = 0; i < items_.size(); ++i) items_[i].average = averages[i];
+}
+
+}  // namespace elk::optim

@@ -1,0 +1,97 @@
+// The moving average of weights, against its recurrence.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/nn/layers.hpp>
+#include <elk/ops/reduce.hpp>
+#include <elk/ops/shape.hpp>
+#include <elk/optim/moving_average.hpp>
+#include <support.hpp>
+
+namespace elk::optim {
+namespace {
+
+using test::error_of;
+using test::values;
+using testing::ElementsAre;
+
+class One : public nn::Module {
+ public:
+  explicit One(DType dtype = f64) : weight_(from({1, -2}, dtype)) {}
+  void fields(Fields& f) override { f("weight", weight_); }
+  void set(double a, double b) { weight_.set(from({a, b}, weight_.value().dtype())); }
+  const Tensor& value() const { return weight_; }
+
+ private:
+  nn::Parameter weight_;
+};
+
+class Average : public testing::TestWithParam<DType> {};
+INSTANTIATE_TEST_SUITE_P(DTypes, Average, testing::Values(f32, f64),
+                         [](const auto& one) { return std::string(name(one.param)); });
+
+TEST_P(Average, FollowsItsRecurrence) {
+  One net(GetParam());
+  MovingAverage average(net, 0.75);
+  EXPECT_THAT(values(average.state()[0].value), ElementsAre(1, -2));
+  net.set(5, 2);
+  average.update();
+  EXPECT_THAT(values(average.state()[0].value), ElementsAre(2, -1));
+  average.update();
+  EXPECT_THAT(values(average.state()[0].value), ElementsAre(2.75, -0.25));
+  EXPECT_THAT(values(net.value()), ElementsAre(5, 2)) << "the weights are not touched";
+}
+
+TEST_P(Average, SwapsAndSwapsBack) {
+  One net(GetParam());
+  MovingAverage average(net, 0);
+  net.set(3, 4);
+  const std::uint64_t id = net.value().id();
+  average.swap();
+  EXPECT_THAT(values(net.value()), ElementsAre(1, -2));
+  EXPECT_EQ(net.value().id(), id);
+  Tape tape;
+  const Gradients gradients = tape.backward(sum(net.value()));
+  EXPECT_TRUE(gradients.has(net.value())) << "still a watched parameter";
+  average.swap();
+  EXPECT_THAT(values(net.value()), ElementsAre(3, 4));
+  EXPECT_EQ(average.state()[0].name, "weight");
+}
+
+TEST_P(Average, AStateKeptStaysAsItWas) {
+  One net(GetParam());
+  MovingAverage average(net, 0.5);
+  const State kept = average.state();
+  net.set(0, 0);
+  average.update();
+  EXPECT_THAT(values(kept[0].value), ElementsAre(1, -2));
+  MovingAverage other(net, 0.5);
+  other.load_state(kept);
+  other.update();
+  EXPECT_EQ(values(other.state()[0].value), values(average.state()[0].value));
+}
+
+TEST(AverageErrors, AreClear) {
+  One net;
+  EXPECT_EQ(error_of<ValueError>([&] { MovingAverage(net, 1); }),
+            "[moving_average] decay must be from 0 to below 1, got 1");
+  EXPECT_EQ(error_of<ValueError>([&] { MovingAverage(net, NAN); }),
+            "[moving_average] decay must be from 0 to below 1, got nan");
+  MovingAverage average(net, 0.5);
+  EXPECT_EQ(error_of<ValueError>([&] { average.load_state({}); }),
+            "[moving_average] expected 1 tensors, got 0");
+  EXPECT_EQ(error_of<ValueError>([&] {
+              average.load_state({{"bias", zeros({2}, f64)}});
+            }),
+            "[moving_average] \"weight\" is missing");
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              average.load_state({{"weight", zeros({3}, f64)}});
+            }),
+            "[moving_average] \"weight\" must be f64 (2), got f64 (3)");
+}
+
+}  // namespace
+}  // namespace elk::optim
