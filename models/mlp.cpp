@@ -21,8 +21,6 @@ MLP::MLP(const MLPOptions& options, Rng& rng) {
   }
 }
 
-Tensor MLP::predict(const Tensor& x) const { return softmax((*this)(x)); }
-
 const std::vector<std::string>& activation_names() {
   static const std::vector<std::string> names{"relu", "leaky_relu", "sigmoid", "tanh", "gelu"};
   return names;

@@ -20,19 +20,16 @@ struct MLPOptions {
 };
 
 /// Linear layers fc1, fc2, ... with an activation between them. Its output is the logits: the softmax belongs
-/// to the loss in training, and to predict().
+/// to the loss in training, and to whoever wants probabilities.
 class MLP : public nn::Sequential {
  public:
   /// Draws the weights layer by layer from `rng`. ValueError for fewer than two sizes.
   MLP(const MLPOptions& options, Rng& rng);
-
-  /// Class probabilities: x (N, inputs), result (N, classes).
-  Tensor predict(const Tensor& x) const;
 };
 
 /// The names activation() knows.
 const std::vector<std::string>& activation_names();
-/// relu, leaky_relu (with its slope), sigmoid or tanh; ValueError for another name.
+/// relu, leaky_relu (with its slope), sigmoid, tanh or gelu; ValueError for another name.
 nn::Function activation(const std::string& name, double leaky_slope = 0.01);
 /// Limits to [-limit, limit]; the gradient is 0 outside.
 nn::Function clip(double limit);

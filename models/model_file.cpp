@@ -7,6 +7,8 @@
 #include <elk/base/format.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/ops/shape.hpp>
+#include <models/mlp.hpp>
+#include <models/residual_mlp.hpp>
 
 namespace elk::models {
 
@@ -17,11 +19,50 @@ using nlohmann::json;
 constexpr const char* format_name = "elkgrad/1";
 constexpr double probe_tolerance = 1e-4;
 
-MLPOptions rebuild(const ModelInfo& info) {
-  MLPOptions options{
-      .sizes = info.sizes, .activation = activation(info.activation, info.leaky_slope), .dtype = info.dtype};
+nn::Sequential rebuild(const ModelInfo& info) {
+  Rng rng(0);
+  const nn::Function act = activation(info.activation, info.leaky_slope);
+  if (info.kind == "residual_mlp")
+    return ResidualMLP({.inputs = info.sizes.front(),
+                        .width = info.sizes[1],
+                        .classes = info.sizes.back(),
+                        .blocks = static_cast<Index>(info.sizes.size()) - 2,
+                        .activation = act,
+                        .dtype = info.dtype},
+                       rng);
+  MLPOptions options{.sizes = info.sizes, .activation = act, .dtype = info.dtype};
   if (info.clip > 0) options.clip = clip(info.clip);
-  return options;
+  return MLP(options, rng);
+}
+
+// How many numbers the parameters of such a network are; as a double, which does not overflow.
+double parameter_count(const ModelInfo& info) {
+  const auto linear = [](Index in, Index out) {
+    return (static_cast<double>(in) + 1) * static_cast<double>(out);
+  };
+  if (info.kind == "residual_mlp") {
+    const Index width = info.sizes[1];
+    const double block =
+        2.0 * static_cast<double>(width) + linear(width, 4 * width) + linear(4 * width, width);
+    return linear(info.sizes.front(), width) + static_cast<double>(info.sizes.size() - 2) * block +
+           linear(width, info.sizes.back());
+  }
+  double count = 0;
+  for (std::size_t i = 1; i < info.sizes.size(); ++i) count += linear(info.sizes[i - 1], info.sizes[i]);
+  return count;
+}
+
+// Throws unless the sizes are those of a network.
+void check_sizes(const ModelInfo& info) {
+  constexpr Index most = 1'000'000'000;
+  const std::vector<Index>& sizes = info.sizes;
+  const bool residual = info.kind == "residual_mlp";
+  if (std::find(model_kinds().begin(), model_kinds().end(), info.kind) == model_kinds().end())
+    fail<ValueError>("the kind \"{}\" is not {}", info.kind, fmt::join(model_kinds(), " or "));
+  if (sizes.size() < (residual ? 3u : 2u) ||
+      std::any_of(sizes.begin(), sizes.end(), [](Index n) { return n < 1 || n > most; }) ||
+      (residual && std::any_of(sizes.begin() + 1, sizes.end() - 1, [&](Index n) { return n != sizes[1]; })))
+    fail<ValueError>("the layer sizes {} make no {}", fmt::join(sizes, ", "), info.kind);
 }
 
 // An input with every pixel value somewhere, the same for everybody.
@@ -38,8 +79,14 @@ std::vector<double> numbers(const Tensor& x) {
 
 }  // namespace
 
-void save_model(const std::string& path, const MLP& net, const ModelInfo& info) {
-  const json architecture{{"sizes", info.sizes},
+const std::vector<std::string>& model_kinds() {
+  static const std::vector<std::string> names{"mlp", "residual_mlp"};
+  return names;
+}
+
+void save_model(const std::string& path, const nn::Module& net, const ModelInfo& info) {
+  const json architecture{{"kind", info.kind},
+                          {"sizes", info.sizes},
                           {"activation", info.activation},
                           {"leaky_slope", info.leaky_slope},
                           {"clip", info.clip},
@@ -71,6 +118,7 @@ Model load_model(const std::string& path) {
   try {
     ModelInfo info;
     const json architecture = json::parse(text("architecture"));
+    architecture.at("kind").get_to(info.kind);
     architecture.at("sizes").get_to(info.sizes);
     architecture.at("activation").get_to(info.activation);
     architecture.at("leaky_slope").get_to(info.leaky_slope);
@@ -82,29 +130,21 @@ Model load_model(const std::string& path) {
     json::parse(text("classes")).get_to(info.classes);
     info.input_shape = Shape(json::parse(text("input_shape")).get<std::vector<Index>>());
 
-    // The weights' shapes are checked before a network of the stated sizes is made: a few bytes must not ask
-    // for gigabytes.
-    Index promised = 0, held = 0;
-    for (std::size_t i = 1; i < info.sizes.size(); ++i) {
-      Index weights = 0;
-      if (info.sizes[i] < 1 || info.sizes[i - 1] < 1 ||
-          __builtin_mul_overflow(info.sizes[i - 1], info.sizes[i], &weights) ||
-          __builtin_add_overflow(promised, weights, &promised) ||
-          __builtin_add_overflow(promised, info.sizes[i], &promised))
-        fail<ValueError>("the layer sizes make no network");
-    }
+    check_sizes(info);
+    // Checked before a network of the stated sizes is made: a few bytes must not ask for gigabytes.
+    const double promised = parameter_count(info);
+    Index held = 0;
     for (const NamedTensor& item : file.tensors) held += item.value.size();
-    if (promised != held)
+    if (promised != static_cast<double>(held))
       fail<ValueError>("the sizes stand for {} weights, the file holds {}", promised, held);
     const bool no_shape =
         std::any_of(info.input_shape.begin(), info.input_shape.end(), [](Index n) { return n < 1; });
-    if (info.sizes.size() < 2 || no_shape || info.input_shape.size() != info.sizes.front() ||
+    if (no_shape || info.input_shape.size() != info.sizes.front() ||
         static_cast<Index>(info.classes.size()) != info.sizes.back())
       fail<ValueError>("inputs {} and {} classes do not fit layers of {}", info.input_shape,
                        info.classes.size(), fmt::join(info.sizes, ", "));
 
-    Rng rng(0);
-    Model model{info, MLP(rebuild(info), rng)};
+    Model model{info, rebuild(info)};
     model.net.load_state(file.tensors);
 
     const auto probe = json::parse(text("probe_input")).get<std::vector<double>>();

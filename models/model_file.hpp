@@ -5,12 +5,14 @@
 #include <string>
 #include <vector>
 
-#include <models/mlp.hpp>
+#include <elk/nn/sequential.hpp>
 
 namespace elk::models {
 
 /// What a model file holds beside the weights. Its file is safetensors with `format = elkgrad/1`.
 struct ModelInfo {
+  std::string kind = "mlp";  ///< or "residual_mlp"
+  /// Inputs, widths of the hidden layers, classes; of a residual_mlp the width of each block, all equal.
   std::vector<Index> sizes;
   std::string activation = "relu";
   double leaky_slope = 0.01;
@@ -21,13 +23,16 @@ struct ModelInfo {
   Shape input_shape;  ///< of one example, before it is flattened; pixels are divided by 255
 };
 
+/// The names of `kind`.
+const std::vector<std::string>& model_kinds();
+
 struct Model {
   ModelInfo info;
-  MLP net;
+  nn::Sequential net;
 };
 
 /// Writes `net` with a probe: an input and the logits it gives.
-void save_model(const std::string& path, const MLP& net, const ModelInfo& info);
+void save_model(const std::string& path, const nn::Module& net, const ModelInfo& info);
 
 /// Rebuilds the network and checks that the probe comes out again to 1e-4. FileError when it does not, or
 /// when the file is not such a model.

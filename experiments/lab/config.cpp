@@ -18,6 +18,7 @@
 #include <lab/program.hpp>
 #include <lab/run_folder.hpp>
 #include <models/mlp.hpp>
+#include <models/model_file.hpp>
 
 namespace elk::lab {
 
@@ -62,8 +63,12 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   po::options_description options("Network and training");
   auto add = options.add_options();
   add("dataset", text(c.dataset)->value_name("NAME"), "digits (built in), mnist, fashion-mnist or cifar-10");
-  add("hidden", text(c.hidden)->value_name("W,W,..."), "widths of the hidden layers; \"\" for none");
-  add("activation", text(c.activation)->value_name("NAME"), "relu, leaky_relu, sigmoid, tanh or gelu");
+  add("model", text(c.model)->value_name("NAME"),
+      "mlp, or residual_mlp: pre-norm blocks x + contract(act(expand(norm(x)))), of one width each");
+  add("hidden", text(c.hidden)->value_name("W,W,..."),
+      "widths of the hidden layers; \"\" for none; of a residual_mlp the width of each block");
+  add("activation", open(c.activation)->value_name("NAME"),
+      "relu, leaky_relu, sigmoid, tanh or gelu; default relu, of a residual_mlp gelu");
   add("leaky-slope", number(c.leaky_slope)->value_name("A"), "slope of leaky_relu below 0");
   add("init", text(c.init)->value_name("NAME"), "initial weights: he, xavier or normal");
   add("clip", number(c.clip)->value_name("C"), "limit pre-activations to -C ... C; 0 = off");
@@ -239,12 +244,19 @@ optim::Schedule TrainConfig::make_schedule() const {
 void resolve(TrainConfig& c) {
   one_of("protocol", c.protocol, {"sound", "paper"});
   one_of("dataset", c.dataset, dataset_names());
-  one_of("activation", c.activation, models::activation_names());
+  one_of("model", c.model, models::model_kinds());
+  if (!c.activation) c.activation = c.model == "residual_mlp" ? "gelu" : "relu";
+  one_of("activation", *c.activation, models::activation_names());
   one_of("init", c.init, {"he", "xavier", "normal"});
   one_of("loss", c.loss, {"cross_entropy", "mse", "paper_mean"});
   one_of("optimizer", c.optimizer, {"sgd", "adam", "adamw"});
   one_of("dtype", c.dtype, {"f32", "f64"});
-  (void)c.hidden_widths();
+  const std::vector<Index> widths = c.hidden_widths();
+  if (c.model == "residual_mlp") {
+    if (widths.empty() || std::any_of(widths.begin(), widths.end(), [&](Index w) { return w != widths[0]; }))
+      usage("--hidden: a residual_mlp has blocks of one width, such as 128,128, got \"{}\"", c.hidden);
+    if (c.clip > 0) usage("--clip: goes with --model mlp");
+  }
   (void)c.make_schedule();
   if (!c.lr) c.lr = c.optimizer == "sgd" ? 0.1 : 0.001;
   if (!c.validation) c.validation = c.dataset == "digits" ? 1000 : 5000;
@@ -269,8 +281,9 @@ void resolve(TrainConfig& c) {
 std::string to_json(const TrainConfig& c) {
   const ordered_json object{{"protocol", c.protocol},
                             {"dataset", c.dataset},
+                            {"model", c.model},
                             {"hidden", c.hidden},
-                            {"activation", c.activation},
+                            {"activation", c.activation.value()},
                             {"leaky-slope", c.leaky_slope},
                             {"init", c.init},
                             {"clip", c.clip},

@@ -17,8 +17,9 @@ namespace elk::lab {
 struct TrainConfig {
   std::string protocol = "sound";
   std::string dataset = "digits";
+  std::string model = "mlp";
   std::string hidden = "128";
-  std::string activation = "relu";
+  std::optional<std::string> activation;  // resolve() settles it by the model
   double leaky_slope = 0.01;
   std::string init = "he";
   double clip = 0;
@@ -40,7 +41,7 @@ struct TrainConfig {
   bool paper() const { return protocol == "paper"; }
   DType float_type() const { return dtype == "f64" ? f64 : f32; }
   std::vector<Index> hidden_widths() const;
-  /// Inputs, hidden widths and classes.
+  /// Inputs, hidden widths and classes: models::ModelInfo::sizes.
   std::vector<Index> layer_sizes(const Dataset& data) const;
   optim::Schedule make_schedule() const;
 };

@@ -10,10 +10,10 @@
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/train/progress.hpp>
 #include <lab/config.hpp>
 #include <lab/plot.hpp>
 #include <lab/program.hpp>
-#include <lab/progress.hpp>
 #include <lab/run_folder.hpp>
 #include <lab/training.hpp>
 #include <models/model_file.hpp>
@@ -22,6 +22,7 @@ namespace {
 
 using namespace elk;
 using namespace elk::lab;
+using train::HistoryRow;
 
 constexpr std::uint32_t digits_seed =
     1;  // of the built-in data set, apart from the run's own: every run sees the same
@@ -64,7 +65,7 @@ std::string draw_curves(const TrainConfig& config, const std::vector<HistoryRow>
     add(accuracy, row.epoch, config.paper() ? row.test_accuracy : row.val_accuracy);
   }
   Plot plot{fmt::format("{}: hidden {}, {}, {} lr {:g}, batch {}", config.dataset,
-                        config.hidden.empty() ? "none" : config.hidden, config.activation, config.optimizer,
+                        config.hidden.empty() ? "none" : config.hidden, *config.activation, config.optimizer,
                         *config.lr, config.batch_size),
             "epoch",
             "loss per example",
@@ -79,16 +80,45 @@ std::string draw_curves(const TrainConfig& config, const std::vector<HistoryRow>
   return draw(plot, path);
 }
 
-models::ModelInfo model_info(const TrainConfig& config, const Dataset& data) {
-  return {.sizes = config.layer_sizes(data),
-          .activation = config.activation,
-          .leaky_slope = config.leaky_slope,
-          .clip = config.clip,
-          .dtype = config.float_type(),
-          .dataset = config.dataset,
-          .classes = data.classes,
-          .input_shape = data.sample_shape()};
-}
+// What the user sees of a run while it goes on, and what `--resume` finds of it.
+class Report : public train::Callback {
+ public:
+  Report(const TrainConfig& config, const std::string& folder, bool table)
+      : config_(config), folder_(folder), table_(table) {}
+
+  void begun(train::Fit& fit) override {
+    const auto& rows = fit.result().history;
+    if (const auto done = static_cast<std::int64_t>(rows.size()); done > config_.epochs)
+      throw UsageError(fmt::format("--epochs: the run has done {} already", done));
+    // Last: a folder with a config.json is a run that can be resumed.
+    write_file_atomically(folder_ + "/config.json", to_json(config_));
+    if (table_) {
+      print_header(config_);
+      for (const HistoryRow& row : rows) print_row(config_, row);
+    }
+    stop_if_asked(fit);
+  }
+  void step_done(train::Fit& fit) override { stop_if_asked(fit); }
+  void epoch_done(train::Fit& fit) override {
+    if (table_) print_row(config_, fit.result().history.back());
+    stop_if_asked(fit);
+  }
+  void ended(train::Fit& fit) override {
+    if (fit.result().status != train::Status::stopped) return;
+    say(fmt::format(
+        "train: stopped in epoch {} after step {}; go on with: ./elk train --resume --out-dir {}\n",
+        fit.epoch() + 1, fit.step(), folder_));
+  }
+
+ private:
+  static void stop_if_asked(train::Fit& fit) {
+    if (stop_signal() != 0) fit.stop();
+  }
+
+  const TrainConfig& config_;
+  const std::string& folder_;
+  bool table_;
+};
 
 int run_train(int argc, char** argv) {
   CommandLine line = parse_train(argc, argv);
@@ -105,7 +135,7 @@ int run_train(int argc, char** argv) {
 
   catch_signals();
   set_threads(run.threads > 0 ? static_cast<int>(run.threads) : std::min(available_processors(), 256));
-  Progress progress(run.quiet);
+  train::Progress progress(run.quiet);
   progress.message(config.dataset == "digits" ? "drawing the digits"
                                               : fmt::format("reading {}", config.dataset));
   const TrainTest data = load_dataset(config.dataset, run.data_dir, digits_seed);
@@ -116,67 +146,32 @@ int run_train(int argc, char** argv) {
     folder = new_run_folder("train");
   else if (!run.resume)
     claim_run_folder(folder);
-  const std::string checkpoint = folder + "/checkpoint.safetensors";
-  const auto save = [&] {
-    write_file_atomically(folder + "/history.jsonl", to_jsonl(training.history()));
-    training.save_checkpoint(checkpoint);
-  };
-  if (run.resume) {
-    training.load_checkpoint(checkpoint);
-    if (const auto done = static_cast<std::int64_t>(training.history().size()); done > config.epochs)
-      throw UsageError(fmt::format("--epochs: the run has done {} already", done));
-  }
-  save();
-  // Last: a folder with a config.json is a run that can be resumed.
-  write_file_atomically(folder + "/config.json", to_json(config));
-
   progress.message(
       fmt::format("{} examples to train on, {} held out, {} to test on; {} parameters; run in {}",
                   training.train_data().size(), *config.validation, data.test.size(),
                   training.net().parameter_count(), folder));
-  const bool table = !run.quiet && !run.json;
-  if (table) {
-    print_header(config);
-    for (const HistoryRow& row : training.history()) print_row(config, row);
-  }
-  const Result result = training.run({
-      .epoch_done =
-          [&](const HistoryRow& row) {
-            progress.clear();
-            if (table) print_row(config, row);
-            save();
-          },
-      .step_done =
-          [&](std::int64_t batch, std::int64_t batches, double loss) {
-            const auto done = training.history().size();
-            progress.update(fmt::format("epoch {}/{}", done + 1, config.epochs), static_cast<double>(batch),
-                            static_cast<double>(batches), loss);
-          },
-      .should_stop = [] { return stop_signal() != 0; },
-  });
+
+  const std::string checkpoint_file = folder + "/checkpoint.safetensors";
+  if (run.resume) (void)read_file(checkpoint_file);  // without it, the run would begin anew
+  train::Checkpoint checkpoint(checkpoint_file, {{"config", to_json(config)}});
+  train::HistoryFile history(folder + "/history.jsonl");
+  Report report(config, folder, !run.quiet && !run.json);
+  const TrainingResult result = training.run({&progress, &checkpoint, &history, &report});
   progress.clear();
+  if (result.status == train::Status::stopped) return 128 + stop_signal();
 
-  if (result.status == Status::stopped) {
-    save();
-    say(fmt::format(
-        "train: stopped in epoch {} after step {}; go on with: ./elk train --resume --out-dir {}\n",
-        training.history().size() + 1, training.steps(), folder));
-    return 128 + stop_signal();
-  }
-
-  models::save_model(folder + "/model.safetensors", training.net(), model_info(config, data.train));
-  if (const std::string problem = draw_curves(config, training.history(), folder + "/curve");
-      !problem.empty())
+  models::save_model(folder + "/model.safetensors", training.net(), training.info());
+  if (const std::string problem = draw_curves(config, result.history, folder + "/curve"); !problem.empty())
     say(fmt::format("train: no plot of the curves: {}\n", problem));
-  if (result.status == Status::diverged) say(fmt::format("train: diverged at {}\n", result.problem));
+  if (result.status == train::Status::diverged) say(fmt::format("train: diverged at {}\n", result.problem));
   if (run.json) {
     const nlohmann::ordered_json object{
-        {"status", result.status == Status::diverged ? "diverged" : "done"},
+        {"status", result.status == train::Status::diverged ? "diverged" : "done"},
         {"test_accuracy", result.test.accuracy},
         {"test_loss", result.test.loss},
-        {"epochs", training.history().size()},
+        {"epochs", result.history.size()},
         {"seconds", result.seconds},
-        {"flops", training.history().back().flops},
+        {"flops", result.history.back().flops},
         {"parameters", training.net().parameter_count()},
         {"out_dir", folder},
     };
@@ -184,7 +179,7 @@ int run_train(int argc, char** argv) {
   } else {
     fmt::print("test accuracy {:.4f}\n", result.test.accuracy);
   }
-  return result.status == Status::diverged ? exit_diverged : exit_done;
+  return result.status == train::Status::diverged ? exit_diverged : exit_done;
 }
 
 }  // namespace

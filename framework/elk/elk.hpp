@@ -32,4 +32,9 @@
 #include <elk/optim/optimizer.hpp>
 #include <elk/optim/schedule.hpp>
 #include <elk/tensor/tensor.hpp>
+#include <elk/train/callback.hpp>
 #include <elk/train/evaluate.hpp>
+#include <elk/train/fit.hpp>
+#include <elk/train/history.hpp>
+#include <elk/train/metrics.hpp>
+#include <elk/train/progress.hpp>

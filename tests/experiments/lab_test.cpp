@@ -10,7 +10,6 @@
 
 #include <elk/elk.hpp>
 #include <elk/io/atomic_file.hpp>
-#include <lab/history.hpp>
 #include <lab/paper.hpp>
 #include <lab/program.hpp>
 #include <lab/run_folder.hpp>
@@ -31,68 +30,6 @@ using testing::HasSubstr;
 using testing::Pointwise;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-TEST(History, Lines) {
-  const std::vector<HistoryRow> rows = {
-      {.epoch = 1,
-       .step = 180,
-       .train_loss = 0.5,
-       .val_loss = 0.25,
-       .val_accuracy = 0.75,
-       .lr = 0.001,
-       .flops = 12,
-       .seconds = 1.5},
-      {.epoch = 2,
-       .step = 360,
-       .train_loss = nan,
-       .test_loss = INFINITY,
-       .test_accuracy = 1,
-       .lr = 1e-300,
-       .flops = 18446744073709551615u,
-       .seconds = 0,
-       .diverged = true},
-  };
-  EXPECT_EQ(
-      to_jsonl(rows),
-      "{\"epoch\":1,\"step\":180,\"train_loss\":0.5,\"val_loss\":0.25,\"val_accuracy\":0.75,\"lr\":0.001,"
-      "\"flops\":12,\"seconds\":1.5}\n"
-      "{\"epoch\":2,\"step\":360,\"train_loss\":null,\"test_loss\":null,\"test_accuracy\":1.0,\"lr\":1e-300,"
-      "\"flops\":18446744073709551615,\"seconds\":0.0,\"status\":\"diverged\"}\n");
-  EXPECT_EQ(to_jsonl({}), "");
-}
-
-TEST(History, RoundTrip) {
-  HistoryRow row{
-      .epoch = 3, .step = 1LL << 40, .train_loss = 0.1, .lr = 1.0 / 3, .flops = 1ull << 63, .seconds = 2e-9};
-  for (const bool diverged : {false, true}) {
-    row.diverged = diverged;
-    const auto back = parse_jsonl(to_jsonl({row, row}), "file");
-    ASSERT_EQ(back.size(), 2u);
-    EXPECT_EQ(back[1].epoch, row.epoch);
-    EXPECT_EQ(back[1].step, row.step);
-    EXPECT_EQ(back[1].train_loss, row.train_loss);
-    EXPECT_EQ(back[1].val_loss, std::nullopt);
-    EXPECT_EQ(back[1].lr, row.lr);
-    EXPECT_EQ(back[1].flops, row.flops);
-    EXPECT_EQ(back[1].seconds, row.seconds);
-    EXPECT_EQ(back[1].diverged, diverged);
-  }
-  row.train_loss = -INFINITY;
-  EXPECT_TRUE(std::isnan(parse_jsonl(to_jsonl({row}), "file")[0].train_loss.value()));
-  EXPECT_TRUE(parse_jsonl("", "file").empty());
-}
-
-TEST(History, MalformedLines) {
-  const std::string good = to_jsonl({{.epoch = 1}});
-  for (const char* bad :
-       {"\n", "{", "{}", "[]", "7", "null", "{\"epoch\":1}", "\xff",
-        R"({"epoch":"1","step":1,"lr":1,"flops":1,"seconds":1})", R"({"epoch":1,"step":1,"lr":1,"flops":1})",
-        R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"val_loss":"low"})",
-        R"({"epoch":1,"step":1,"lr":NaN,"flops":1,"seconds":1})"})
-    EXPECT_THAT(error_of<FileError>([&] { parse_jsonl(good + bad, "a/history.jsonl"); }),
-                testing::StartsWith("[history] a/history.jsonl: line 2 is malformed: "))
-        << bad;
-}
 
 class RunFolders : public testing::Test {
  protected:
@@ -239,28 +176,43 @@ TrainConfig tiny() {
   return config;
 }
 
+// Stops before the given step.
+class StopAt : public train::Callback {
+ public:
+  explicit StopAt(std::int64_t step) : step_(step) {}
+  void begun(train::Fit& fit) override { step_done(fit); }
+  void step_done(train::Fit& fit) override {
+    if (fit.step() == step_) fit.stop();
+  }
+
+ private:
+  std::int64_t step_;
+};
+
 TEST(TrainingRuns, StopAtAnyStepAndGoOnToTheSameBits) {
   const TrainTest data = few();
   Training whole(tiny(), data);
-  EXPECT_EQ(whole.run({}).status, Status::finished);
-  EXPECT_EQ(whole.steps(), 15);  // 90 examples: 4 whole batches and a short one an epoch
+  const TrainingResult expected = whole.run();
+  EXPECT_EQ(expected.status, train::Status::finished);
+  EXPECT_EQ(expected.history.back().step, 15);  // 90 examples: 4 whole batches and a short one an epoch
 
   const TemporaryFolder folder;
   for (int stop_at = 0; stop_at < 15; ++stop_at) {
-    Training first(tiny(), data);
-    const Result stopped = first.run({.should_stop = [&] { return first.steps() == stop_at; }});
-    EXPECT_EQ(stopped.status, Status::stopped);
-    EXPECT_EQ(first.steps(), stop_at);
-    first.save_checkpoint(folder / "c");
-    Training second(tiny(), data);
-    second.load_checkpoint(folder / "c");
-    EXPECT_EQ(second.run({}).status, Status::finished);
+    const std::string file = folder / std::to_string(stop_at);
+    train::Checkpoint checkpoint(file);
+    StopAt stop(stop_at);
+    Training first(tiny(), data), second(tiny(), data);
+    const TrainingResult stopped = first.run({&checkpoint, &stop});
+    EXPECT_EQ(stopped.status, train::Status::stopped);
+    EXPECT_EQ(stopped.history.size(), static_cast<std::size_t>(stop_at / 5));
+    const TrainingResult resumed = second.run({&checkpoint});
+    EXPECT_EQ(resumed.status, train::Status::finished);
     const State a = whole.net().state(), b = second.net().state();
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(values(a[i].value), values(b[i].value)) << stop_at;
-    ASSERT_EQ(second.history().size(), 3u);
+    ASSERT_EQ(resumed.history.size(), 3u);
     for (std::size_t i = 0; i < 3; ++i) {
-      EXPECT_EQ(second.history()[i].train_loss, whole.history()[i].train_loss);
-      EXPECT_EQ(second.history()[i].flops, whole.history()[i].flops);
+      EXPECT_EQ(resumed.history[i].train_loss, expected.history[i].train_loss);
+      EXPECT_EQ(resumed.history[i].flops, expected.history[i].flops);
     }
   }
 }
@@ -268,8 +220,8 @@ TEST(TrainingRuns, StopAtAnyStepAndGoOnToTheSameBits) {
 TEST(TrainingRuns, TheTestSetHasNoInfluence) {
   const TrainTest data = few();
   Training one(tiny(), data), other(tiny(), {data.train, data.train.take(0, 7)});
-  one.run({});
-  other.run({});
+  one.run();
+  other.run();
   const State a = one.net().state(), b = other.net().state();
   for (std::size_t i = 0; i < a.size(); ++i) EXPECT_EQ(values(a[i].value), values(b[i].value));
 }
@@ -277,17 +229,18 @@ TEST(TrainingRuns, TheTestSetHasNoInfluence) {
 TEST(TrainingRuns, CheckpointsOfOtherDataOrNetworksAreRefused) {
   const TrainTest data = few();
   const TemporaryFolder folder;
+  train::Checkpoint checkpoint(folder / "c");
+  StopAt stop(2);
   Training training(tiny(), data);
-  training.run({.should_stop = [&] { return training.steps() == 2; }});
-  training.save_checkpoint(folder / "c");
+  training.run({&checkpoint, &stop});
 
   Training fewer(tiny(), {data.train.take(0, 100), data.test});
-  EXPECT_EQ(error_of<FileError>([&] { fewer.load_checkpoint(folder / "c"); }),
+  EXPECT_EQ(error_of<FileError>([&] { fewer.run({&checkpoint}); }),
             "[checkpoint] " + (folder / "c") + ": it belongs to 90 training examples, the data have 70");
   TrainConfig wide = tiny();
   wide.hidden = "9";
   Training wider(wide, data);
-  EXPECT_EQ(error_of<FileError>([&] { wider.load_checkpoint(folder / "c"); }),
+  EXPECT_EQ(error_of<FileError>([&] { wider.run({&checkpoint}); }),
             "[checkpoint] " + (folder / "c") +
                 ": [load_state] \"fc1.weight\" must be f32 (9, 784), got f32 (8, 784)");
 }

@@ -34,8 +34,8 @@ class TrainOptions : public TrainProgram {
   void write(const std::string& name, const std::string& text) { write_file_atomically(path(name), text); }
 };
 
-const Json sound =
-    Json::parse(R"({"protocol": "sound", "dataset": "digits", "hidden": "128", "activation": "relu",
+const Json sound = Json::parse(
+    R"({"protocol": "sound", "dataset": "digits", "model": "mlp", "hidden": "128", "activation": "relu",
   "leaky-slope": 0.01, "init": "he", "clip": 0.0, "dropout": 0.0, "loss": "cross_entropy", "optimizer": "adam",
   "momentum": 0.0, "nesterov": false, "lr": 0.001, "schedule": "constant", "weight-decay": 0.0, "batch-size": 50,
   "epochs": 10, "validation": 1000, "early-stop": 0, "dtype": "f32", "seed": 100})");
@@ -77,6 +77,7 @@ TEST_F(TrainOptions, GoodValues) {
   };
   const std::vector<Row> rows = {
       {"dataset", "cifar-10", "cifar-10"},
+      {"model", "residual_mlp", "residual_mlp"},
       {"hidden", "64,32,1000000", "64,32,1000000"},
       {"hidden", "", ""},
       {"activation", "leaky_relu", "leaky_relu"},
@@ -114,6 +115,8 @@ TEST_F(TrainOptions, GoodValues) {
       EXPECT_EQ(config({option + "=" + row.value})[row.option], row.expected);
     }
   }
+  EXPECT_EQ(config({"--model", "residual_mlp"})["activation"], "gelu");
+  EXPECT_EQ(config({"--model", "residual_mlp", "--activation", "relu"})["activation"], "relu");
   const Json sgd = config({"--optimizer", "sgd", "--momentum", "0.9", "--nesterov"});
   EXPECT_EQ(sgd["momentum"], 0.9);
   EXPECT_EQ(sgd["nesterov"], true);
@@ -143,6 +146,12 @@ TEST_F(TrainOptions, BadValues) {
   const std::vector<Row> rows = {
       choice("dataset", "mnits", "digits, mnist, fashion-mnist, cifar-10"),
       choice("dataset", "", "digits, mnist, fashion-mnist, cifar-10"),
+      choice("model", "cnn", "mlp, residual_mlp"),
+      {{"--model", "residual_mlp", "--hidden", ""},
+       "--hidden: a residual_mlp has blocks of one width, such as 128,128, got \"\""},
+      {{"--model", "residual_mlp", "--hidden", "64,32"},
+       "--hidden: a residual_mlp has blocks of one width, such as 128,128, got \"64,32\""},
+      {{"--model", "residual_mlp", "--clip", "1"}, "--clip: goes with --model mlp"},
       choice("hidden", "0", widths),
       choice("hidden", "-3", widths),
       choice("hidden", "64,", widths),

@@ -113,6 +113,16 @@ TEST_F(TrainRun, LeavesItsFolder) {
   EXPECT_EQ(model.info.classes, data.train.classes);
 }
 
+TEST_F(TrainRun, ResidualMlp) {
+  const Outcome outcome =
+      run(small({"--model", "residual_mlp", "--hidden", "16,16", "--dropout", "0.1", "--out-dir", "r"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const models::Model model = models::load_model(path("r/model.safetensors"));
+  EXPECT_EQ(model.info.kind, "residual_mlp");
+  const train::Evaluation test = train::evaluate(model.net, load_dataset("mnist", path("data")).test, loss);
+  EXPECT_EQ(last_line(outcome.out), fmt::format("test accuracy {:.4f}", test.accuracy));
+}
+
 // The model file knows nothing of the protocol: the study's activations have the usual forward pass.
 TEST_F(TrainRun, PaperProtocol) {
   const Outcome outcome = run(small({"--protocol", "paper", "--activation", "leaky_relu", "--clip", "0.5",

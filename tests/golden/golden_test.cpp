@@ -40,10 +40,10 @@ struct Log {
 
 Log train(const Texts& options, const TrainTest& data) {
   Training training(paper_config(options), data);
-  const Result result = training.run({});
-  EXPECT_EQ(result.status, Status::finished) << result.problem;
+  const TrainingResult result = training.run();
+  EXPECT_EQ(result.status, elk::train::Status::finished) << result.problem;
   Log log{{}, {}, result.test.accuracy};
-  for (const HistoryRow& row : training.history()) {
+  for (const elk::train::HistoryRow& row : result.history) {
     log.loss.push_back(fmt::format("{:.10f}", row.train_loss.value()));
     log.accuracy.push_back(fmt::format("{:.4f}", row.test_accuracy.value()));
   }

@@ -110,7 +110,7 @@ TEST(Mlp, ForwardByHand) {
   const Tensor x = from({3, 1, 1, 3}, {2, 2}, f64);
   EXPECT_THAT(values(net(x)), ElementsAre(5.5, 13.5, 0, 10));
   const double p = 1 / (1 + std::exp(8.0)), q = 1 / (1 + std::exp(10.0));
-  EXPECT_THAT(values(net.predict(x)), testing::Pointwise(testing::DoubleNear(1e-15), {p, 1 - p, q, 1 - q}));
+  EXPECT_THAT(values(softmax(net(x))), testing::Pointwise(testing::DoubleNear(1e-15), {p, 1 - p, q, 1 - q}));
 }
 
 TEST(Mlp, DropoutActsInTrainingOnly) {
@@ -131,7 +131,7 @@ TEST(Mlp, ProbabilitiesSumToOne) {
   MLPOptions o = options({20, 30, 10});
   o.dtype = f32;
   const MLP net(o, rng);
-  const Tensor p = net.predict(1000 * randn({50, 20}, rng));
+  const Tensor p = softmax(net(1000 * randn({50, 20}, rng)));
   EXPECT_EQ(p.shape(), (Shape{50, 10}));
   for (const double v : values(p)) EXPECT_TRUE(v >= 0 && v <= 1) << v;
   for (const double total : values(sum(p, 1))) EXPECT_NEAR(total, 1, 1e-6);

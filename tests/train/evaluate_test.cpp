@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,19 +15,6 @@ using test::error_of;
 Tensor labels(const std::vector<std::int64_t>& list) { return from(list); }
 
 Tensor loss(const Tensor& logits, const Tensor& y) { return cross_entropy(logits, y); }
-
-TEST(Accuracy, IsTheShareOfRowsWhoseLargestIsTheLabel) {
-  const Tensor logits = from({1, 2, 0, 5, 4, 3, -1, -2, -3, 0, 0, 1}, {4, 3});
-  EXPECT_EQ(accuracy(logits, labels({1, 0, 0, 2})), 1);
-  EXPECT_EQ(accuracy(logits, labels({1, 0, 1, 0})), 0.5);
-  EXPECT_EQ(accuracy(logits, labels({0, 1, 2, 0})), 0);
-}
-
-TEST(Accuracy, OfEqualOutputsTheFirstCounts) { EXPECT_EQ(accuracy(zeros({2, 3}), labels({0, 1})), 0.5); }
-
-TEST(Accuracy, NeedsExamples) {
-  EXPECT_EQ(error_of<ShapeError>([] { accuracy(zeros({0, 3}), labels({})); }), "[accuracy] no examples");
-}
 
 // Five images of two pixels; the network passes pixel / 255 on as logits.
 class Evaluate : public testing::Test {
@@ -60,6 +48,14 @@ TEST_F(Evaluate, AnyLossAndWithoutDropout) {
 TEST_F(Evaluate, NeedsExamples) {
   EXPECT_EQ(error_of<ShapeError>([&] { evaluate(net_, data_.take(0, 0), loss); }),
             "[evaluate] the data set \"five\" is empty");
+}
+
+TEST_F(Evaluate, PredictGivesTheOutputsInOrder) {
+  for (const Index batch_size : {1, 2, 5, 1000})
+    EXPECT_THAT(test::values(predict(net_, data_, f64, batch_size)),
+                testing::ElementsAre(0, 1, 1, 0, 0, 0, 0.2, 1, 1, 0.8));
+  EXPECT_EQ(error_of<ShapeError>([&] { predict(net_, data_.take(0, 0)); }),
+            "[predict] the data set \"five\" is empty");
 }
 
 TEST_F(Evaluate, RefusesABatchSizeOfZero) {

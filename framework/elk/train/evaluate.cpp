@@ -2,34 +2,38 @@
 #include <elk/data/batches.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/reduce.hpp>
+#include <elk/ops/shape.hpp>
 #include <elk/train/evaluate.hpp>
 
 namespace elk::train {
 
 namespace {
 
-double correct(const Tensor& logits, const Tensor& labels) {
-  return sum(equal(argmax(logits, -1), labels)).item();
+void check_not_empty(const char* operation, const Dataset& dataset) {
+  if (dataset.size() == 0) fail<ShapeError>("[{}] the data set \"{}\" is empty", operation, dataset.name);
 }
 
 }  // namespace
 
-double accuracy(const Tensor& logits, const Tensor& labels) {
-  if (labels.size() == 0) fail<ShapeError>("[accuracy] no examples");
-  return correct(logits, labels) / static_cast<double>(labels.size());
-}
-
 Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype,
                     Index batch_size) {
-  if (dataset.size() == 0) fail<ShapeError>("[evaluate] the data set \"{}\" is empty", dataset.name);
-  double total_loss = 0, total_correct = 0;
+  check_not_empty("evaluate", dataset);
+  double total_loss = 0, correct = 0;
   for (const auto& [x, labels] : Batches(dataset, batch_size, dtype)) {
     const Tensor logits = net(x);
-    total_loss += loss(logits, labels).item() * static_cast<double>(labels.size());
-    total_correct += correct(logits, labels);
+    const auto n = static_cast<double>(labels.size());
+    total_loss += loss(logits, labels).item() * n;
+    correct += sum(equal(argmax(logits, -1), labels)).item();
   }
-  const double n = static_cast<double>(dataset.size());
-  return {total_loss / n, total_correct / n};
+  const auto n = static_cast<double>(dataset.size());
+  return {total_loss / n, correct / n};
+}
+
+Tensor predict(const nn::Module& net, const Dataset& dataset, DType dtype, Index batch_size) {
+  check_not_empty("predict", dataset);
+  std::vector<Tensor> parts;
+  for (const auto& [x, labels] : Batches(dataset, batch_size, dtype)) parts.push_back(net(x));
+  return concat(parts, 0);
 }
 
 }  // namespace elk::train

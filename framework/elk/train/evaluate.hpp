@@ -1,4 +1,4 @@
-// How good a network is on a data set.
+// A network on a data set: its loss, its accuracy, its outputs. For more see metrics.hpp.
 #pragma once
 
 #include <functional>
@@ -16,12 +16,12 @@ struct Evaluation {
   double accuracy;  ///< share of examples whose largest output is the label's, 0 to 1
 };
 
-/// The share of rows of `logits` (N, classes) whose largest element is at `labels` (N).
-double accuracy(const Tensor& logits, const Tensor& labels);
-
 /// Evaluates in batches, without dropout and with nothing recorded (call it with no tape alive). ShapeError
 /// for an empty data set.
 Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype = f32,
                     Index batch_size = 1000);
+
+/// The network's outputs for all examples, in the data set's order, likewise: (N, ...).
+Tensor predict(const nn::Module& net, const Dataset& dataset, DType dtype = f32, Index batch_size = 1000);
 
 }  // namespace elk::train

@@ -1,4 +1,4 @@
-// What is known of a run after each epoch: a line of history.jsonl.
+// What is known of a training run after each epoch.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace elk::lab {
+namespace elk::train {
 
 struct HistoryRow {
   std::int64_t epoch = 0;  ///< from 1
@@ -19,9 +19,9 @@ struct HistoryRow {
   bool diverged = false;
 };
 
-/// One line for each row.
+/// JSON Lines: one object a row, keyed by the names of its fields.
 std::string to_jsonl(const std::vector<HistoryRow>& history);
 /// FileError naming the line for anything to_jsonl does not write.
 std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& file);
 
-}  // namespace elk::lab
+}  // namespace elk::train

@@ -1,24 +1,28 @@
-// Progress on standard error: a bar on a terminal, a line now and then elsewhere.
+// Progress of a training run on standard error: a bar on a terminal, a line now and then elsewhere.
 #pragma once
 
 #include <chrono>
 #include <string>
 
-namespace elk::lab {
+#include <elk/train/callback.hpp>
 
-class Progress {
+namespace elk::train {
+
+class Progress : public Callback {
  public:
-  explicit Progress(bool quiet);
-  ~Progress() { clear(); }
+  /// `quiet` shows nothing at all.
+  explicit Progress(bool quiet = false);
+  ~Progress() override { clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   /// A line of its own.
   void message(const std::string& text);
-  /// Redraws the bar: `done` of `total`, and a text beside it. Cheap to call at every step.
-  void update(const std::string& label, double done, double total, double loss);
   /// Takes the bar away, before something is printed.
   void clear();
+
+  void step_done(Fit& fit) override;
+  void epoch_done(Fit& fit) override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -27,4 +31,4 @@ class Progress {
   Clock::time_point last_;
 };
 
-}  // namespace elk::lab
+}  // namespace elk::train

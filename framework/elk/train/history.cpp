@@ -1,14 +1,11 @@
-#include <lab/history.hpp>
-
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <elk/base/format.hpp>
+#include <elk/train/history.hpp>
 
-#include <elk/base/error.hpp>
-
-namespace elk::lab {
+namespace elk::train {
 
 namespace {
 
@@ -55,11 +52,10 @@ std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& 
       row.diverged = object.contains("status");
       history.push_back(row);
     } catch (const nlohmann::json::exception& error) {
-      throw FileError(
-          fmt::format("[history] {}: line {} is malformed: {}", file, history.size() + 1, error.what()));
+      fail<FileError>("[history] {}: line {} is malformed: {}", file, history.size() + 1, error.what());
     }
   }
   return history;
 }
 
-}  // namespace elk::lab
+}  // namespace elk::train

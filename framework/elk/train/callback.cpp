@@ -1,0 +1,72 @@
+#include <filesystem>
+
+#include <elk/base/format.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <elk/train/callback.hpp>
+#include <elk/train/fit.hpp>
+
+namespace elk::train {
+
+EarlyStopping::EarlyStopping(std::int64_t patience) : patience_(patience) {
+  if (patience < 1) fail<ValueError>("[early_stopping] patience must be at least 1, got {}", patience);
+}
+
+void EarlyStopping::begun(Fit& fit) {
+  if (!fit.options().validation.images.defined())
+    fail<ValueError>("[early_stopping] the fit has no validation data to judge by");
+}
+
+void EarlyStopping::epoch_done(Fit& fit) {
+  const HistoryRow& row = fit.result().history.back();
+  if (row.diverged || !row.val_loss) return;
+  if (best_.empty() || *row.val_loss < best_loss_) {
+    best_ = fit.net().state();
+    best_loss_ = *row.val_loss;
+    waited_ = 0;
+  } else if (++waited_ >= patience_) {
+    fit.finish();
+  }
+}
+
+void EarlyStopping::ended(Fit& fit) {
+  if (fit.result().status == Status::finished && !best_.empty()) fit.net().load_state(best_);
+}
+
+State EarlyStopping::state() const {
+  State state{{"waited", from(std::vector<std::int64_t>{waited_})},
+              {"best_loss", from(std::vector<double>{best_loss_})}};
+  for (const NamedTensor& item : best_) state.push_back({"best." + item.name, item.value});
+  return state;
+}
+
+void EarlyStopping::load_state(const State& state) {
+  if (state.size() < 2 || state[0].name != "waited" || state[0].value.dtype() != i64 ||
+      state[0].value.size() != 1 || state[1].name != "best_loss" || state[1].value.dtype() != f64 ||
+      state[1].value.size() != 1)
+    fail<ValueError>("[early_stopping] expected its \"waited\" and \"best_loss\"");
+  waited_ = state[0].value.data<std::int64_t>()[0];
+  best_loss_ = state[1].value.item();
+  best_.clear();
+  for (auto item = state.begin() + 2; item != state.end(); ++item)
+    best_.push_back({item->name.substr(std::string("best.").size()), item->value});
+}
+
+Checkpoint::Checkpoint(std::string path, Metadata about) : path_(std::move(path)), about_(std::move(about)) {}
+
+void Checkpoint::begun(Fit& fit) {
+  if (std::filesystem::exists(path_))
+    fit.load(path_);
+  else
+    fit.save(path_, about_);
+}
+
+void Checkpoint::epoch_done(Fit& fit) { fit.save(path_, about_); }
+
+// Not when it is over: another callback may have put the best weights in the place of the last.
+void Checkpoint::ended(Fit& fit) {
+  if (fit.result().status == Status::stopped) fit.save(path_, about_);
+}
+
+void HistoryFile::write(const Fit& fit) const { write_file_atomically(path_, to_jsonl(fit.result().history)); }
+
+}  // namespace elk::train

@@ -1,0 +1,277 @@
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include <elk/base/flops.hpp>
+#include <elk/base/format.hpp>
+#include <elk/data/batches.hpp>
+#include <elk/debug/non_finite.hpp>
+#include <elk/io/safetensors.hpp>
+#include <elk/train/fit.hpp>
+
+namespace elk::train {
+
+namespace {
+
+constexpr const char* checkpoint_format = "elkgrad-checkpoint/1";
+
+void add(State& all, const std::string& prefix, const State& part) {
+  for (const NamedTensor& item : part) all.push_back({prefix + item.name, item.value});
+}
+
+State part_of(const State& all, const std::string& prefix) {
+  State part;
+  for (const NamedTensor& item : all)
+    if (item.name.starts_with(prefix)) part.push_back({item.name.substr(prefix.size()), item.value});
+  return part;
+}
+
+// The one tensor `name`, as numbers of type T.
+template <class T>
+std::vector<T> numbers(const State& all, const std::string& name, std::size_t count) {
+  for (const NamedTensor& item : all) {
+    if (item.name != name) continue;
+    const auto data = item.value.data<T>();
+    if (count != 0 && data.size() != count)
+      fail<ValueError>("\"{}\" holds {} numbers, expected {}", name, data.size(), count);
+    return {data.begin(), data.end()};
+  }
+  fail<ValueError>("\"{}\" is missing", name);
+}
+
+std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i); }
+
+}  // namespace
+
+Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng, FitOptions options)
+    : net_(net),
+      optimizer_(optimizer),
+      data_(data),
+      rng_(rng),
+      options_(std::move(options)),
+      base_lr_(optimizer.lr()) {
+  data.check();
+  if (data.size() == 0) fail<ShapeError>("[fit] the data set \"{}\" is empty", data.name);
+  if (options_.epochs < 0) fail<ValueError>("[fit] epochs must be at least 0, got {}", options_.epochs);
+  if (options_.batch_size < 1)
+    fail<ValueError>("[fit] the batch size must be at least 1, got {}", options_.batch_size);
+  if (!is_float(options_.dtype)) fail<DTypeError>("[fit] expected f32 or f64, got {}", options_.dtype);
+  if (!options_.schedule) options_.schedule = optim::constant();
+  if (!options_.evaluation_loss) options_.evaluation_loss = options_.loss;
+}
+
+Index Fit::batches() const {
+  return data_.size() / options_.batch_size + (data_.size() % options_.batch_size != 0 ? 1 : 0);
+}
+
+// In epochs, 2.5 in the middle of the third.
+double Fit::position() const {
+  return static_cast<double>(epoch_) + static_cast<double>(batch_) / static_cast<double>(batches());
+}
+
+Tensor Fit::objective(const Tensor& x, const Tensor& labels) const { return options_.loss(net_(x), labels); }
+
+Evaluation Fit::measure(const Dataset& data) const {
+  return evaluate(net_, data, options_.evaluation_loss, options_.dtype);
+}
+
+void Fit::each(void (Callback::*call)(Fit&)) {
+  for (Callback* callback : options_.callbacks) (callback->*call)(*this);
+}
+
+// What first was not finite, in a computation on x that came `at` some point of the run.
+std::string Fit::where(const std::string& at, const Tensor& x, const Tensor& labels,
+                       const Rng& before) const {
+  const std::string first =
+      first_non_finite(net_, x, before, [&](const Tensor& input) { return objective(input, labels); });
+  if (first.starts_with("parameter "))
+    return fmt::format("epoch {}, step {}: the update made {} not finite", batch_ == 0 ? epoch_ : epoch_ + 1,
+                       step_, first);
+  return fmt::format("{}: the first value that is not finite came from {}", at,
+                     first.empty() ? "the loss" : first);
+}
+
+// Trains what is left of the epoch. False when it was stopped or diverged (then the result has a problem).
+bool Fit::train_epoch() {
+  using Clock = std::chrono::steady_clock;
+  if (order_.empty()) {
+    order_ = rng_.permutation(data_.size());
+    batch_ = 0;
+    loss_sum_ = epoch_seconds_ = 0;
+  }
+  const Batches batches(data_, options_.batch_size, order_, options_.dtype, batch_);
+  for (auto it = batches.begin(); it != batches.end(); ++it) {
+    if (stop_asked_) return false;
+    const auto start = Clock::now();
+    const std::uint64_t flops_before = flops();
+    const auto [x, labels] = *it;
+    const Rng before = rng_;
+    optimizer_.set_lr(options_.schedule(base_lr_, position()));
+    {
+      Tape tape(rng_);
+      const Tensor y = objective(x, labels);
+      loss_ = y.item();
+      if (std::isfinite(loss_)) {
+        Gradients gradients = tape.backward(y);
+        if (options_.gradients) gradients = options_.gradients(std::move(gradients));
+        optimizer_.step(gradients);
+      }
+    }
+    if (!std::isfinite(loss_)) {
+      result_.problem = where(fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1), x, labels, before);
+      return false;
+    }
+    ++batch_;
+    ++step_;
+    flops_ += flops() - flops_before;
+    loss_sum_ += loss_;
+    epoch_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+    each(&Callback::step_done);
+  }
+  return true;
+}
+
+void Fit::finish_epoch() {
+  HistoryRow row{
+      .epoch = epoch_ + 1, .step = step_, .lr = optimizer_.lr(), .flops = flops_, .seconds = epoch_seconds_};
+  row.train_loss = options_.train_sample.images.defined() ? measure(options_.train_sample).loss
+                                                          : loss_sum_ / static_cast<double>(batch_);
+  if (options_.validation.images.defined()) {
+    const Evaluation held_out = measure(options_.validation);
+    row.val_loss = held_out.loss;
+    row.val_accuracy = held_out.accuracy;
+  }
+  for (Callback* callback : options_.callbacks) callback->measure(*this, row);
+  for (const auto& loss : {row.train_loss, row.val_loss, row.test_loss})
+    if (loss && !std::isfinite(*loss)) row.diverged = true;
+  order_.clear();
+  batch_ = 0;
+  ++epoch_;
+  if (row.diverged) {
+    const auto [x, labels] = gather(data_, std::vector<Index>{0}, options_.dtype);
+    result_.problem = where(fmt::format("the end of epoch {}", epoch_), x, labels, rng_);
+  }
+  add_row(row);
+}
+
+void Fit::add_row(HistoryRow row) {
+  result_.history.push_back(row);
+  each(&Callback::epoch_done);
+}
+
+bool Fit::is_over() const {
+  const bool diverged = !result_.history.empty() && result_.history.back().diverged;
+  return diverged || finish_asked_ || epoch_ >= options_.epochs;
+}
+
+Result Fit::run() {
+  stop_asked_ = false;
+  result_.status = Status::finished;
+  each(&Callback::begun);
+  while (!is_over() && result_.status != Status::stopped) {
+    if (train_epoch())
+      finish_epoch();
+    else if (result_.problem.empty())
+      result_.status = Status::stopped;
+    else
+      add_row({.epoch = epoch_ + 1,
+               .step = step_,
+               .train_loss = std::numeric_limits<double>::quiet_NaN(),
+               .lr = optimizer_.lr(),
+               .flops = flops_,
+               .seconds = epoch_seconds_,
+               .diverged = true});
+  }
+  if (!result_.history.empty() && result_.history.back().diverged) {
+    result_.status = Status::diverged;
+    if (result_.problem.empty()) result_.problem = fmt::format("epoch {}", result_.history.back().epoch);
+  }
+  each(&Callback::ended);
+  return result_;
+}
+
+void Fit::save(const std::string& path, const Metadata& about) const {
+  const Rng::State& rng = rng_.state();
+  State all;
+  add(all, "model.", net_.state());
+  add(all, "optimizer.", optimizer_.state());
+  for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
+    add(all, callback_prefix(i), options_.callbacks[i]->state());
+  all.push_back({"rng.key", from(std::vector<std::int64_t>(rng.key.begin(), rng.key.end()))});
+  all.push_back({"rng.position", from(std::vector<std::int64_t>{rng.position, rng.has_gauss})});
+  all.push_back({"rng.gauss", from(std::vector<double>{rng.gauss})});
+  all.push_back({"order", from(order_)});
+  all.push_back({"position", from(std::vector<std::int64_t>{
+                                 epoch_, batch_, step_, static_cast<std::int64_t>(flops_), finish_asked_})});
+  all.push_back({"sums", from(std::vector<double>{loss_sum_, epoch_seconds_})});
+  Metadata metadata = about;
+  metadata["format"] = checkpoint_format;
+  metadata["history"] = to_jsonl(result_.history);
+  save_safetensors(path, all, metadata);
+}
+
+void Fit::load(const std::string& path) {
+  const SafetensorsFile file = load_safetensors(path);
+  const auto text = [&](const char* key) {
+    const auto at = file.metadata.find(key);
+    if (at == file.metadata.end()) fail<FileError>("[checkpoint] {}: the metadata lacks \"{}\"", path, key);
+    return at->second;
+  };
+  if (const std::string format = text("format"); format != checkpoint_format)
+    fail<FileError>("[checkpoint] {}: expected format \"{}\", found \"{}\"", path, checkpoint_format, format);
+  try {
+    const auto key = numbers<std::int64_t>(file.tensors, "rng.key", 624);
+    const auto at = numbers<std::int64_t>(file.tensors, "rng.position", 2);
+    Rng::State rng{{}, static_cast<int>(at[0]), at[1] != 0, numbers<double>(file.tensors, "rng.gauss", 1)[0]};
+    std::transform(key.begin(), key.end(), rng.key.begin(),
+                   [](auto word) { return static_cast<std::uint32_t>(word); });
+    const auto position = numbers<std::int64_t>(file.tensors, "position", 5);
+    const auto sums = numbers<double>(file.tensors, "sums", 2);
+    const auto order = numbers<std::int64_t>(file.tensors, "order", 0);
+    if ((!order.empty() && static_cast<Index>(order.size()) != data_.size()) || position[1] < 0 ||
+        position[1] > batches())
+      fail<ValueError>("it belongs to {} training examples, the data have {}", order.size(), data_.size());
+    for (const Index row : order)
+      if (row < 0 || row >= data_.size())
+        fail<ValueError>("its order has example {} of {}", row, data_.size());
+    const std::vector<HistoryRow> history = parse_jsonl(text("history"), path);
+    // The row of an epoch that diverged before its end is there already.
+    const bool broken_off = !order.empty() && !history.empty() && history.back().diverged;
+    if (position[0] + broken_off != static_cast<std::int64_t>(history.size()))
+      fail<ValueError>("it is in epoch {}, its history has {} epochs", position[0] + 1, history.size());
+    // What may be refused comes first.
+    Rng checked = rng_;
+    checked.set_state(rng);
+    const State before = net_.state();
+    net_.load_state(part_of(file.tensors, "model."));
+    try {
+      for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
+        options_.callbacks[i]->load_state(part_of(file.tensors, callback_prefix(i)));
+      optimizer_.load_state(part_of(file.tensors, "optimizer."));
+    } catch (...) {
+      net_.load_state(before);
+      throw;
+    }
+    rng_ = checked;
+    order_ = order;
+    epoch_ = position[0];
+    batch_ = position[1];
+    step_ = position[2];
+    flops_ = static_cast<std::uint64_t>(position[3]);
+    finish_asked_ = position[4] != 0;
+    loss_sum_ = sums[0];
+    epoch_seconds_ = sums[1];
+    result_.history = history;
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& error) {
+    fail<FileError>("[checkpoint] {}: {}", path, error.what());
+  }
+}
+
+Result fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng, FitOptions options) {
+  return Fit(net, optimizer, data, rng, std::move(options)).run();
+}
+
+}  // namespace elk::train

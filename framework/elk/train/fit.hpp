@@ -1,0 +1,124 @@
+// fit: trains a network on labelled images.
+//
+//   elk::train::Checkpoint checkpoint("run.safetensors");  // killed and started again, it goes on
+//   elk::train::Progress progress;
+//   const auto result = elk::train::fit(net, adam, train, rng, {.epochs = 20, .callbacks = {&progress,
+//   &checkpoint}});
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/data/dataset.hpp>
+#include <elk/ops/loss.hpp>
+#include <elk/optim/optimizer.hpp>
+#include <elk/optim/schedule.hpp>
+#include <elk/train/callback.hpp>
+#include <elk/train/evaluate.hpp>
+#include <elk/train/history.hpp>
+
+namespace elk::train {
+
+struct FitOptions {
+  Loss loss = cross_entropy;  ///< of a batch; what is minimised
+  Index epochs = 10;          ///< passes over the training data, those of a loaded run included
+  Index batch_size = 50;      ///< the last batch of an epoch may be short
+  DType dtype = f32;          ///< of the network and its batches
+  optim::Schedule schedule =
+      optim::constant();  ///< of the optimizer's learning rate; asked before every step
+  /// What is done to the gradients before the step: [](auto g) { return optim::clip_norm(std::move(g), 1); }
+  std::function<Gradients(Gradients)> gradients = {};
+  /// The loss of evaluation, where it is another one.
+  Loss evaluation_loss = {};
+  Dataset validation = {};  ///< measured after every epoch, where there is one
+  /// What train_loss is measured on after every epoch; without it, train_loss is the plain mean over the
+  /// epoch's batches of the loss before each update.
+  Dataset train_sample = {};
+  std::vector<Callback*> callbacks = {};  ///< must outlive the run
+};
+
+enum class Status { finished, stopped, diverged };
+
+struct Result {
+  Status status = Status::finished;
+  std::vector<HistoryRow> history;
+  std::string problem;  ///< where a diverged run first met a value that is not finite
+};
+
+/// A training run: it can be stopped before any step, saved, and continued to the same bits.
+class Fit {
+ public:
+  /// Orders and dropout are drawn from `rng`; the optimizer's rate of now is the schedule's base. All that is
+  /// given by reference must outlive the run. ValueError, ShapeError or DTypeError for options or data that
+  /// no run can begin with.
+  Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng, FitOptions options);
+
+  /// Trains from where the run is to its end, or until it is stopped. A loss that is not finite ends it as
+  /// diverged.
+  Result run();
+
+  /// For callbacks: ends the run before the next step, to be continued some time.
+  void stop() { stop_asked_ = true; }
+  /// For callbacks: lets the epoch under way be the last one.
+  void finish() { finish_asked_ = true; }
+
+  nn::Module& net() { return net_; }
+  const optim::Optimizer& optimizer() const { return optimizer_; }
+  const Dataset& data() const { return data_; }
+  const FitOptions& options() const { return options_; }
+  /// Of the run so far.
+  const Result& result() const { return result_; }
+  /// Epochs done.
+  Index epoch() const { return epoch_; }
+  /// Batches done in the epoch under way, of batches().
+  Index batch() const { return batch_; }
+  Index batches() const;
+  /// Updates so far.
+  std::int64_t step() const { return step_; }
+  /// Of the batch before its update.
+  double loss() const { return loss_; }
+  /// The network on `data`, by the loss of evaluation.
+  Evaluation measure(const Dataset& data) const;
+
+  /// Everything that continuing needs, as one file: the states of network, optimizer, callbacks and Rng, the
+  /// position in the epoch, the history; and `about`.
+  void save(const std::string& path, const Metadata& about = {}) const;
+  /// FileError when the file is damaged or of another run; then nothing but callbacks may have changed.
+  void load(const std::string& path);
+
+ private:
+  Tensor objective(const Tensor& x, const Tensor& labels) const;
+  bool train_epoch();
+  void finish_epoch();
+  void add_row(HistoryRow row);
+  bool is_over() const;
+  double position() const;
+  std::string where(const std::string& at, const Tensor& x, const Tensor& labels, const Rng& before) const;
+  void each(void (Callback::*call)(Fit&));
+
+  nn::Module& net_;
+  optim::Optimizer& optimizer_;
+  Dataset data_;
+  Rng& rng_;
+  FitOptions options_;
+  double base_lr_;
+
+  Index epoch_ = 0;
+  Index batch_ = 0;
+  std::int64_t step_ = 0;
+  std::vector<Index> order_;  // of the epoch under way; empty between epochs
+  std::uint64_t flops_ = 0;
+  double loss_ = 0;
+  double loss_sum_ = 0, epoch_seconds_ = 0;  // of the epoch under way
+  bool stop_asked_ = false, finish_asked_ = false;
+  Result result_;
+};
+
+/// Fits `net` to `data` and tells how it went. See Fit.
+Result fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng,
+           FitOptions options = {});
+
+}  // namespace elk::train

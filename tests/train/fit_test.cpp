@@ -1,0 +1,392 @@
+// fit and its callbacks: what they do, and that an interrupted run goes on to the same bits.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <functional>
+
+#include <elk/elk.hpp>
+#include <elk/io/atomic_file.hpp>
+
+#include "io/temporary_folder.hpp"
+#include "support.hpp"
+
+namespace elk::train {
+namespace {
+
+using test::error_of;
+using test::values;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<double> numbers(const State& state) {
+  std::vector<double> all;
+  for (const NamedTensor& item : state)
+    for (const double v : values(item.value)) all.push_back(v);
+  return all;
+}
+
+// 90 digits to learn from, in batches of 20: 5 steps an epoch. Dropout, Adam and early stopping have a state.
+struct Given {
+  explicit Given(std::uint64_t seed = 5)
+      : rng(seed),
+        net(nn::Linear(784, 8, rng), nn::ReLU(), nn::Dropout(0.25), nn::Linear(8, 10, rng)),
+        adam(net, {.lr = 0.01}) {
+    options.epochs = 3;
+    options.batch_size = 20;
+    options.validation = digits().take(90, 30);
+  }
+  Result run(std::vector<Callback*> callbacks = {}) {
+    options.callbacks = std::move(callbacks);
+    return fit(net, adam, data, rng, options);
+  }
+
+  // Made once: drawing them takes longer than a test.
+  static const Dataset& digits() {
+    static const Dataset set = digits_train_test(1).train.take(0, 120);
+    return set;
+  }
+
+  Dataset data = digits().take(0, 90);
+  Rng rng;
+  nn::Sequential net;
+  optim::Adam adam;
+  FitOptions options;
+};
+
+// Calls a function at every event, with its name.
+class Watch : public Callback {
+ public:
+  using Event = std::function<void(const std::string& event, Fit&)>;
+  explicit Watch(Event event) : event_(std::move(event)) {}
+  void begun(Fit& fit) override { event_("begun", fit); }
+  void step_done(Fit& fit) override { event_("step", fit); }
+  void measure(Fit& fit, HistoryRow&) override { event_("measure", fit); }
+  void epoch_done(Fit& fit) override { event_("epoch", fit); }
+  void ended(Fit& fit) override { event_("ended", fit); }
+
+ private:
+  Event event_;
+};
+
+TEST(Fit, LearnsAndKeepsAHistory) {
+  Given given;
+  given.options.epochs = 30;
+  const Result result = given.run();
+  EXPECT_EQ(result.status, Status::finished);
+  EXPECT_EQ(result.problem, "");
+  ASSERT_EQ(result.history.size(), 30u);
+  EXPECT_LT(*result.history.back().train_loss, 0.5 * *result.history.front().train_loss);
+  EXPECT_EQ(result.history.back().step, 150);
+  EXPECT_EQ(result.history.back().lr, 0.01);
+  EXPECT_GT(result.history.back().flops, result.history.front().flops);
+  EXPECT_FALSE(result.history.back().test_loss.has_value());
+}
+
+TEST(Fit, IsTheLoopOneWouldWrite) {
+  Given a, b;
+  a.run();
+  for (int epoch = 0; epoch < 3; ++epoch)
+    for (const auto& [x, labels] : Batches(b.data, 20, b.rng)) {
+      Tape tape(b.rng);
+      b.adam.step(tape.backward(cross_entropy(b.net(x), labels)));
+    }
+  EXPECT_EQ(numbers(a.net.state()), numbers(b.net.state()));
+}
+
+TEST(Fit, CallsBackInOrder) {
+  Given given;
+  given.options.epochs = 2;
+  std::string seen;
+  Watch first([&](const std::string& event, Fit& fit) {
+    seen += event + " " + std::to_string(fit.epoch()) + "." + std::to_string(fit.batch()) + " ";
+  });
+  Watch second([&](const std::string& event, Fit&) { seen += event[0]; });
+  given.run({&first, &second});
+  EXPECT_EQ(
+      seen,
+      "begun 0.0 bstep 0.1 sstep 0.2 sstep 0.3 sstep 0.4 sstep 0.5 smeasure 0.5 mepoch 1.0 estep 1.1 sstep "
+      "1.2 sstep 1.3 sstep 1.4 sstep 1.5 smeasure 1.5 mepoch 2.0 eended 2.0 e");
+}
+
+TEST(Fit, AsksTheScheduleBeforeEveryStep) {
+  Given given;
+  given.options.epochs = 2;
+  std::vector<double> asked;
+  given.options.schedule = [&](double base, double epoch) {
+    asked.push_back(epoch);
+    return base / 2;
+  };
+  EXPECT_EQ(given.run().history.back().lr, 0.005);
+  EXPECT_THAT(asked, ElementsAre(0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.8));
+}
+
+TEST(Fit, PassesGradientsOn) {
+  Given given;
+  int calls = 0;
+  given.options.gradients = [&](Gradients g) {
+    ++calls;
+    return optim::clip_norm(std::move(g), 1e-30);
+  };
+  const std::vector<double> before = numbers(given.net.state());
+  optim::SGD sgd(given.net, {.lr = 1});
+  fit(given.net, sgd, given.data, given.rng, given.options);
+  EXPECT_EQ(calls, 15);
+  EXPECT_THAT(numbers(given.net.state()), testing::Pointwise(testing::DoubleNear(1e-12), before));
+}
+
+TEST(Fit, MeasuresTheTrainingLossAsAsked) {
+  Given given;
+  given.options.epochs = 1;
+  given.options.train_sample = given.data.take(0, 40);
+  const Result result = given.run();
+  EXPECT_EQ(result.history[0].train_loss,
+            evaluate(given.net, given.options.train_sample, cross_entropy).loss);
+  EXPECT_EQ(result.history[0].val_loss, evaluate(given.net, given.options.validation, cross_entropy).loss);
+}
+
+TEST(Fit, TakesMeasurementsOfCallbacks) {
+  class Measure : public Callback {
+    void measure(Fit&, HistoryRow& row) override { row.test_accuracy = 0.25; }
+  } measure;
+  EXPECT_EQ(Given().run({&measure}).history[2].test_accuracy, 0.25);
+}
+
+TEST(Fit, EvaluatesByAnotherLossWhereAsked) {
+  Given given;
+  given.options.loss = [](const Tensor& logits, const Tensor& labels) {
+    return smooth_cross_entropy(logits, labels, 0.5);
+  };
+  given.options.evaluation_loss = cross_entropy;
+  const Result result = given.run();
+  EXPECT_EQ(result.history[2].val_loss, evaluate(given.net, given.options.validation, cross_entropy).loss);
+}
+
+TEST(Fit, FinishesAfterTheEpoch) {
+  Given given;
+  Watch watch([](const std::string& event, Fit& fit) {
+    if (event == "step" && fit.step() == 2) fit.finish();
+  });
+  const Result result = given.run({&watch});
+  EXPECT_EQ(result.status, Status::finished);
+  EXPECT_EQ(result.history.back().step, 5);
+}
+
+TEST(Fit, OfNoEpochsDoesNothing) {
+  Given given;
+  given.options.epochs = 0;
+  const std::vector<double> before = numbers(given.net.state());
+  const Result result = given.run();
+  EXPECT_EQ(result.status, Status::finished);
+  EXPECT_TRUE(result.history.empty());
+  EXPECT_EQ(numbers(given.net.state()), before);
+}
+
+TEST(Fit, TellsWhereItDiverged) {
+  Given given;
+  given.options.loss = [n = 0](const Tensor& logits, const Tensor& labels) mutable {
+    return ++n < 8 ? cross_entropy(logits, labels) : cross_entropy(logits * INFINITY, labels);
+  };
+  given.options.evaluation_loss = cross_entropy;
+  const Result result = given.run();
+  EXPECT_EQ(result.status, Status::diverged);
+  EXPECT_THAT(result.problem,
+              testing::StartsWith("epoch 2, step 8: the first value that is not finite came from mul"));
+  ASSERT_EQ(result.history.size(), 2u);
+  EXPECT_TRUE(result.history[1].diverged);
+  EXPECT_TRUE(std::isnan(*result.history[1].train_loss));
+}
+
+TEST(Fit, RefusesWhatCannotBegin) {
+  Given given;
+  const auto refused = [&]<class E>(E, auto change) {
+    FitOptions options = given.options;
+    Dataset data = given.data;
+    change(options, data);
+    return error_of<E>([&] { fit(given.net, given.adam, data, given.rng, options); });
+  };
+  const ValueError value("");
+  EXPECT_EQ(refused(value, [](FitOptions& o, Dataset&) { o.batch_size = 0; }),
+            "[fit] the batch size must be at least 1, got 0");
+  EXPECT_EQ(refused(value, [](FitOptions& o, Dataset&) { o.epochs = -1; }),
+            "[fit] epochs must be at least 0, got -1");
+  EXPECT_EQ(refused(DTypeError(""), [](FitOptions& o, Dataset&) { o.dtype = i64; }),
+            "[fit] expected f32 or f64, got i64");
+  EXPECT_EQ(refused(ShapeError(""), [](FitOptions&, Dataset& d) { d = d.take(0, 0); }),
+            "[fit] the data set \"digits\" is empty");
+  EXPECT_EQ(error_of<ValueError>([] { EarlyStopping(0); }),
+            "[early_stopping] patience must be at least 1, got 0");
+  EarlyStopping early(1);
+  given.options.validation = {};
+  EXPECT_EQ(error_of<ValueError>([&] { given.run({&early}); }),
+            "[early_stopping] the fit has no validation data to judge by");
+}
+
+TEST(EarlyStopping, EndsTheRunAndPutsTheBestWeightsBack) {
+  Given given;
+  given.options.epochs = 100;
+  std::vector<std::vector<double>> after;  // the weights after each epoch
+  Watch watch([&](const std::string& event, Fit& fit) {
+    if (event == "epoch") after.push_back(numbers(fit.net().state()));
+  });
+  // The validation loss falls for three epochs and then rises.
+  given.options.evaluation_loss = [&](const Tensor& logits, const Tensor&) {
+    return scalar(std::abs(static_cast<double>(after.size()) - 2), logits.dtype());
+  };
+  EarlyStopping early(4);
+  const Result result = given.run({&watch, &early});
+  EXPECT_EQ(result.history.size(), 7u);
+  EXPECT_EQ(numbers(given.net.state()), after[2]);
+}
+
+TEST(CheckpointFile, AStoppedRunGoesOnToTheSameBits) {
+  Given whole;
+  EarlyStopping patient(50);
+  const Result expected = whole.run({&patient});
+  const TemporaryFolder folder;
+  for (int stop_at = 0; stop_at < 15; ++stop_at) {
+    const std::string file = folder / std::to_string(stop_at);
+    Given first;
+    EarlyStopping early1(50), early2(50);
+    Checkpoint checkpoint(file);
+    Watch stop([&](const std::string& event, Fit& fit) {
+      if ((event == "begun" || event == "step") && fit.step() == stop_at) fit.stop();
+    });
+    EXPECT_EQ(first.run({&early1, &checkpoint, &stop}).status, Status::stopped);
+    Given second(99);  // everything comes from the file
+    const Result resumed = second.run({&early2, &checkpoint});
+    EXPECT_EQ(resumed.status, Status::finished);
+    EXPECT_EQ(numbers(second.net.state()), numbers(whole.net.state())) << stop_at;
+    ASSERT_EQ(resumed.history.size(), 3u);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(resumed.history[i].train_loss, expected.history[i].train_loss);
+      EXPECT_EQ(resumed.history[i].val_loss, expected.history[i].val_loss);
+      EXPECT_EQ(resumed.history[i].flops, expected.history[i].flops);
+    }
+  }
+}
+
+TEST(CheckpointFile, AFinishedRunIsOnlyRead) {
+  const TemporaryFolder folder;
+  Checkpoint checkpoint(folder / "c", {{"config", "mine"}});
+  Given first, second(9);
+  first.run({&checkpoint});
+  EXPECT_EQ(load_safetensors(folder / "c").metadata.at("config"), "mine");
+  const Result again = second.run({&checkpoint});
+  EXPECT_EQ(again.status, Status::finished);
+  EXPECT_EQ(again.history.size(), 3u);
+  EXPECT_EQ(numbers(second.net.state()), numbers(first.net.state()));
+  Given more(9);
+  more.options.epochs = 4;
+  EXPECT_EQ(more.run({&checkpoint}).history.size(), 4u);
+}
+
+TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "c";
+  {
+    Given given;
+    Checkpoint checkpoint(path);
+    Watch stop([](const std::string&, Fit& fit) {
+      if (fit.step() == 7) fit.stop();
+    });
+    given.run({&checkpoint, &stop});
+  }
+  const SafetensorsFile good = load_safetensors(path);
+  const auto refused = [&](const std::function<void(SafetensorsFile&)>& change) {
+    SafetensorsFile file = good;
+    change(file);
+    save_safetensors(path, file.tensors, file.metadata);
+    Given given(3);
+    Checkpoint checkpoint(path);
+    const std::vector<double> before = numbers(given.net.state());
+    const std::string message = error_of<FileError>([&] { given.run({&checkpoint}); });
+    EXPECT_EQ(numbers(given.net.state()), before);
+    EXPECT_TRUE(given.adam.state().empty());
+    const std::string start = "[checkpoint] " + path + ": ";
+    EXPECT_TRUE(message.starts_with(start)) << message;
+    return message.substr(std::min(start.size(), message.size()));
+  };
+  const auto tensor = [](SafetensorsFile& file, const std::string& name) -> Tensor& {
+    for (NamedTensor& item : file.tensors)
+      if (item.name == name) return item.value;
+    throw ValueError(name);
+  };
+  EXPECT_EQ(refused([](auto& f) { f.metadata["format"] = "elkgrad/1"; }),
+            "expected format \"elkgrad-checkpoint/1\", found \"elkgrad/1\"");
+  EXPECT_EQ(refused([](auto& f) { f.metadata.erase("format"); }), "the metadata lacks \"format\"");
+  EXPECT_EQ(refused([](auto& f) { f.metadata.erase("history"); }), "the metadata lacks \"history\"");
+  EXPECT_THAT(refused([](auto& f) { f.metadata["history"] = ""; }),
+              "it is in epoch 2, its history has 0 epochs");
+  EXPECT_EQ(refused([](auto& f) { std::erase_if(f.tensors, [](auto& t) { return t.name == "order"; }); }),
+            "\"order\" is missing");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = arange(80); }),
+            "it belongs to 80 training examples, the data have 90");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = full({90}, 90, i64); }),
+            "its order has example 90 of 90");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "sums") = zeros({5}, f64); }),
+            "\"sums\" holds 5 numbers, expected 2");
+  EXPECT_THAT(refused([&](auto& f) { tensor(f, "rng.key") = zeros({624}); }), HasSubstr("f32"));
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "model.0.bias") = zeros({9}); }),
+            "[load_state] \"0.bias\" must be f32 (8), got f32 (9)");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "optimizer.0.bias.mean") = zeros({9}); }),
+            "[optimizer] \"0.bias.mean\" must be f32 (8), got f32 (9)");
+  EXPECT_THAT(refused([&](auto& f) {
+                tensor(f, "rng.position") = from(std::vector<std::int64_t>{700, 0});
+              }),
+              HasSubstr("700"));
+  // Cut off anywhere.
+  save_safetensors(path, good.tensors, good.metadata);
+  const std::string bytes = read_file(path);
+  for (std::size_t size = 0; size < bytes.size(); size += 1 + bytes.size() / 50) {
+    write_file_atomically(path, bytes.substr(0, size));
+    Given given;
+    Checkpoint checkpoint(path);
+    EXPECT_NE(error_of<FileError>([&] { given.run({&checkpoint}); }), "no error") << size;
+  }
+}
+
+TEST(CheckpointFile, OfARunWithoutEarlyStoppingIsNotOneWith) {
+  const TemporaryFolder folder;
+  Checkpoint checkpoint(folder / "c");
+  Given first, second;
+  first.run({&checkpoint});
+  EarlyStopping early(3);
+  EXPECT_THAT(error_of<FileError>([&] {
+                second.run({&early, &checkpoint});
+              }),
+              HasSubstr("[early_stopping] expected its \"waited\" and \"best_loss\""));
+}
+
+TEST(HistoryFileCallback, HoldsTheHistoryAfterEveryEpoch) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "history.jsonl";
+  Given given;
+  HistoryFile file(path);
+  std::vector<std::int64_t> lines;
+  Watch watch([&](const std::string& event, Fit&) {
+    if (event == "begun" || event == "epoch") {
+      const std::string text = read_file(path);
+      lines.push_back(std::count(text.begin(), text.end(), '\n'));
+    }
+  });
+  const Result result = given.run({&file, &watch});
+  EXPECT_THAT(lines, ElementsAre(0, 1, 2, 3));
+  EXPECT_EQ(read_file(path), to_jsonl(result.history));
+}
+
+TEST(ProgressCallback, SaysNothingWhenQuiet) {
+  testing::internal::CaptureStderr();
+  Progress quiet(true);
+  quiet.message("hidden");
+  Given().run({&quiet});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  testing::internal::CaptureStderr();
+  Progress(false).message("reading");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "reading\n");
+}
+
+}  // namespace
+}  // namespace elk::train
