@@ -9,7 +9,9 @@
 
 #include <elk/tensor/tensor.hpp>
 
-namespace elk::kernels {
+// Private: a shared library does not show them.
+namespace elk {
+namespace kernels __attribute__((visibility("hidden"))) {
 
 /// Makes every kernel take its general form (for the whole process; for tests).
 void set_reference(bool on);
@@ -98,4 +100,5 @@ double sum_of_squares(const Tensor& x);
 /// Whether every element is finite (integers always are).
 bool all_finite(const Tensor& x);
 
-}  // namespace elk::kernels
+}  // namespace kernels
+}  // namespace elk

@@ -8,7 +8,8 @@
 #include <elk/base/format.hpp>
 #include <elk/tensor/storage.hpp>
 
-namespace elk::kernels {
+namespace elk {
+namespace kernels __attribute__((visibility("hidden"))) {
 
 using detail::count_flops;
 using detail::readable;
@@ -77,4 +78,5 @@ inline void check_same_shape(const char* operation, const Tensor& a, const Tenso
     fail<ShapeError>("[{}] shapes differ: {} and {}", operation, a.shape(), b.shape());
 }
 
-}  // namespace elk::kernels
+}  // namespace kernels
+}  // namespace elk

@@ -5,7 +5,8 @@
 // (the line above must come first)
 #include <elk/kernels/kernels.hpp>
 
-namespace elk::kernels {
+namespace elk {
+namespace kernels __attribute__((visibility("hidden"))) {
 
 /// How b's elements lie against a's when b stretches to a's shape.
 enum class Spread { same, number, row, column, any };
@@ -70,4 +71,5 @@ Tensor zip(const char* operation, const Tensor& a, const Tensor& b, F f) {
     return for_any(a.dtype(), run);
 }
 
-}  // namespace elk::kernels
+}  // namespace kernels
+}  // namespace elk

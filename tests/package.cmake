@@ -1,0 +1,63 @@
+# cmake -P package.cmake: the package as others use it. Variables:
+#   STEP     install: installs the build BUILT (where it is not one, builds the library from SOURCE there first, as a
+#            shared one) beneath PREFIX
+#            cmake: builds the project PROJECT with what is installed in PREFIX, in FOLDER, and runs PROGRAM
+#            pkg-config: the same for PROJECT/main.cpp with nothing but the compiler
+#            symbols: looks at what the shared libraries in PREFIX show
+#   COMPILER the C++ compiler
+function(run)
+  execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+if(STEP STREQUAL install)
+  if(NOT EXISTS ${BUILT}/CMakeCache.txt)
+    run(${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILT} -G Ninja -D CMAKE_BUILD_TYPE=Release -D BUILD_SHARED_LIBS=ON
+        -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF -D CMAKE_CXX_COMPILER=${COMPILER} ${OPTIONS})
+    run(${CMAKE_COMMAND} --build ${BUILT})
+  endif()
+  file(REMOVE_RECURSE ${PREFIX})
+  run(${CMAKE_COMMAND} --install ${BUILT} --prefix ${PREFIX})
+
+elseif(STEP STREQUAL cmake)
+  file(REMOVE_RECURSE ${FOLDER})
+  run(${CMAKE_COMMAND} -S ${PROJECT} -B ${FOLDER} -G Ninja -D CMAKE_BUILD_TYPE=Release
+      -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${PREFIX})
+  run(${CMAKE_COMMAND} --build ${FOLDER})
+  file(SIZE ${FOLDER}/${PROGRAM} size)
+  message("${PROGRAM}: ${size} bytes")
+  execute_process(COMMAND ${FOLDER}/${PROGRAM} WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+
+elseif(STEP STREQUAL pkg-config)
+  file(REMOVE_RECURSE ${FOLDER})
+  file(MAKE_DIRECTORY ${FOLDER})
+  file(GLOB_RECURSE description ${PREFIX}/elkgrad.pc)
+  get_filename_component(search ${description} DIRECTORY)
+  set(ENV{PKG_CONFIG_PATH} ${search})
+  run(sh -c "${COMPILER} -std=c++20 -O2 ${PROJECT}/main.cpp -o ${FOLDER}/main $(pkg-config --cflags --libs elkgrad)")
+  get_filename_component(libraries ${search} DIRECTORY)
+  set(ENV{LD_LIBRARY_PATH} ${libraries})
+  execute_process(COMMAND ${FOLDER}/main WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+
+elseif(STEP STREQUAL symbols)
+  file(GLOB_RECURSE libraries ${PREFIX}/*.so)
+  foreach(library ${libraries})
+    execute_process(COMMAND nm -DC --defined-only ${library} OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+    string(REGEX REPLACE "\n$" "" symbols "${symbols}")
+    string(REPLACE ";" "," symbols "${symbols}")
+    string(REPLACE "\n" ";" symbols "${symbols}")
+    list(LENGTH symbols count)
+    foreach(symbol ${symbols})
+      if(NOT symbol MATCHES "elk::" OR symbol MATCHES " elk::kernels::|[A-Z] (xt|fmt|nlohmann|std)::")
+        message(SEND_ERROR "${library} shows ${symbol}")
+      endif()
+    endforeach()
+    message("${library}: ${count} symbols")
+    if(count LESS 10)
+      message(SEND_ERROR "that is hardly the library")
+    endif()
+  endforeach()
+  list(LENGTH libraries count)
+  if(NOT count EQUAL 2)
+    message(SEND_ERROR "expected two shared libraries beneath ${PREFIX}, found ${count}")
+  endif()
+endif()
