@@ -8,6 +8,7 @@
 #include <elk/base/parallel.hpp>
 #include <elk/base/rng.hpp>
 #include <elk/base/shape.hpp>
+#include <elk/data/augment.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
