@@ -12,12 +12,14 @@
 #include <elk/data/batches.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
+#include <elk/data/statistics.hpp>
 #include <elk/debug/gradcheck.hpp>
 #include <elk/debug/non_finite.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/init.hpp>
 #include <elk/nn/layers.hpp>
 #include <elk/nn/module.hpp>
+#include <elk/nn/normalize.hpp>
 #include <elk/nn/residual.hpp>
 #include <elk/nn/sequential.hpp>
 #include <elk/ops/activation.hpp>
