@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include <elk/base/format.hpp>
+#include <elk/data/augment.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -88,6 +89,13 @@ Batches::Batches(const Dataset& dataset, Index batch_size, std::vector<Index> or
     fail<IndexError>("[batches] cannot start at batch {} of {}", first_batch, count());
 }
 
+Batches Batches::augmented(const Augment& augment, Index epoch) const {
+  Batches result = *this;
+  result.augment_ = std::make_shared<const Augment>(augment);
+  result.epoch_ = epoch;
+  return result;
+}
+
 // Not (rows_ + batch_size_ - 1) / batch_size_, which overflows for a batch size meant as "everything".
 Index Batches::count() const { return rows_ / batch_size_ + (rows_ % batch_size_ != 0 ? 1 : 0); }
 
@@ -97,11 +105,13 @@ Batches::Iterator Batches::begin() const {
 }
 
 Batch Batches::Iterator::operator*() const {
-  const Index first = number_ * owner_->batch_size_;
-  const Index count = std::min(owner_->batch_size_, owner_->rows_ - first);
-  return gather(owner_->dataset_,
-                std::span(*order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-                owner_->dtype_);
+  const Batches& all = *owner_;
+  const Index first = number_ * all.batch_size_;
+  const Index count = std::min(all.batch_size_, all.rows_ - first);
+  const auto rows =
+      std::span(*order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  return all.augment_ ? (*all.augment_)(all.dataset_, rows, all.epoch_, all.dtype_)
+                      : gather(all.dataset_, rows, all.dtype_);
 }
 
 }  // namespace elk

@@ -12,9 +12,11 @@
 
 namespace elk {
 
+class Augment;
+
 struct Batch {
   Tensor x;       ///< f32 or f64 (B, features); pixel / 255, in [0, 1]
-  Tensor labels;  ///< i64 (B)
+  Tensor labels;  ///< i64 (B); of mixed images (see augment.hpp) soft targets of x's dtype (B, classes)
 };
 
 /// The images `rows` as a batch, in that order. A pixel becomes pixel / 255, divided in the dtype (in f64 the
@@ -35,6 +37,9 @@ class Batches {
   /// stopped. IndexError unless first_batch is from 0 to the number of batches.
   Batches(const Dataset& dataset, Index batch_size, std::vector<Index> order, DType dtype = f32,
           Index first_batch = 0);
+
+  /// The same batches of images that `augment` changes for `epoch`, in every pass: ask anew for each epoch.
+  Batches augmented(const Augment& augment, Index epoch) const;
 
   /// The number of batches in a whole pass, those before first_batch included.
   Index count() const;
@@ -78,6 +83,8 @@ class Batches {
   std::shared_ptr<const std::vector<Index>> order_;  // null when each pass draws its own
   Rng* rng_ = nullptr;
   Index first_batch_ = 0;
+  std::shared_ptr<const Augment> augment_;  // null: images as they are
+  Index epoch_ = 0;
 };
 
 }  // namespace elk

@@ -83,6 +83,14 @@ Tensor one_hot(const Tensor& labels, Index classes, DType dtype);
 Tensor matmul(const char* operation, const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b,
               const Tensor& bias = {});
 
+/// Eigenvalues, the largest first, and their eigenvectors of length 1, one a row: f64 (n) and (n, n).
+struct Eigen {
+  Tensor values, vectors;
+};
+/// Of a symmetric matrix, f64 (n, n), finite, of which the part on and below the diagonal is read. The
+/// largest component of each eigenvector (by magnitude; the first of equals) is positive.
+Eigen eigen_symmetric(const Tensor& matrix);
+
 // In place, for optimizers: the first arguments must be solely owned.
 void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr, double momentum,
                 bool nesterov, double weight_decay);
