@@ -1,6 +1,5 @@
 # cmake -P package.cmake: the package as others use it. Variables:
-#   STEP     install: installs the build BUILT (where it is not one, builds the library from SOURCE there first, as a
-#            shared one) beneath PREFIX
+#   STEP     install: installs the build BUILT beneath PREFIX; given SOURCE, builds shared libraries there first
 #            cmake: builds the project PROJECT with what is installed in PREFIX, in FOLDER, and runs PROGRAM
 #            pkg-config: the same for PROJECT/main.cpp with nothing but the compiler
 #            symbols: looks at what the shared libraries in PREFIX show
@@ -10,7 +9,7 @@ function(run)
 endfunction()
 
 if(STEP STREQUAL install)
-  if(NOT EXISTS ${BUILT}/CMakeCache.txt)
+  if(SOURCE)
     run(${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILT} -G Ninja -D CMAKE_BUILD_TYPE=Release -D BUILD_SHARED_LIBS=ON
         -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF -D CMAKE_CXX_COMPILER=${COMPILER} ${OPTIONS})
     run(${CMAKE_COMMAND} --build ${BUILT})

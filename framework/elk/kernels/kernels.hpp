@@ -9,9 +9,7 @@
 
 #include <elk/tensor/tensor.hpp>
 
-// Private: a shared library does not show them.
-namespace elk {
-namespace kernels __attribute__((visibility("hidden"))) {
+namespace elk::kernels {
 
 /// Makes every kernel take its general form (for the whole process; for tests).
 void set_reference(bool on);
@@ -108,5 +106,4 @@ double sum_of_squares(const Tensor& x);
 /// Whether every element is finite (integers always are).
 bool all_finite(const Tensor& x);
 
-}  // namespace kernels
-}  // namespace elk
+}  // namespace elk::kernels

@@ -8,8 +8,7 @@
 #include <elk/base/format.hpp>
 #include <elk/tensor/storage.hpp>
 
-namespace elk {
-namespace kernels __attribute__((visibility("hidden"))) {
+namespace elk::kernels {
 
 using detail::count_flops;
 using detail::readable;
@@ -78,5 +77,4 @@ inline void check_same_shape(const char* operation, const Tensor& a, const Tenso
     fail<ShapeError>("[{}] shapes differ: {} and {}", operation, a.shape(), b.shape());
 }
 
-}  // namespace kernels
-}  // namespace elk
+}  // namespace elk::kernels

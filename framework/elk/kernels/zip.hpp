@@ -5,8 +5,7 @@
 // (the line above must come first)
 #include <elk/kernels/kernels.hpp>
 
-namespace elk {
-namespace kernels __attribute__((visibility("hidden"))) {
+namespace elk::kernels {
 
 /// How b's elements lie against a's when b stretches to a's shape.
 enum class Spread { same, number, row, column, any };
@@ -71,5 +70,4 @@ Tensor zip(const char* operation, const Tensor& a, const Tensor& b, F f) {
     return for_any(a.dtype(), run);
 }
 
-}  // namespace kernels
-}  // namespace elk
+}  // namespace elk::kernels
