@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -14,12 +15,10 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::size_t local_size = 30, central_size = 46,
-                      end_size = 22;  // of the headers without their names
-constexpr std::size_t most_entries = 0xfffe,
-                      longest_archive = 0xfffffffe;     // the next number stands for ZIP64
-constexpr unsigned encrypted = 1 << 0, utf8 = 1 << 11;  // flags
-constexpr unsigned stored = 0, deflated = 8;            // methods
+constexpr std::size_t local_size = 30, central_size = 46, end_size = 22;    // headers without their names
+constexpr std::size_t most_entries = 0xfffe, longest_archive = 0xfffffffe;  // more stands for ZIP64
+constexpr unsigned encrypted = 1 << 0, utf8 = 1 << 11;                      // flags
+constexpr unsigned stored = 0, deflated = 8;                                // methods
 
 // A number of 1 to 8 bytes, the lowest first.
 void put(std::string& to, std::uint64_t value, int bytes) {
@@ -32,6 +31,12 @@ std::uint32_t checksum(std::string_view bytes) {
 
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// A name from an archive, which may be long and contain anything, as part of a message.
+std::string shown(std::string_view name) {
+  constexpr std::size_t longest = 100;
+  return name.size() <= longest ? fmt::format("{:?}", name) : fmt::format("{:?}...", name.substr(0, longest));
 }
 
 // --- Reading ---
@@ -63,6 +68,11 @@ class ZipReader {
   template <class... Args>
   [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) const {
     fail<FileError>("[npz] {}: {}", file_, fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  template <class... Args>
+  [[noreturn]] void refuse(const Entry& entry, fmt::format_string<Args...> text, Args&&... args) const {
+    refuse("entry {}: {}", shown(entry.name), fmt::format(text, std::forward<Args>(args)...));
   }
 
   std::size_t find_end() const;
@@ -101,12 +111,12 @@ ZipReader::Entry ZipReader::read_directory(std::size_t& at, std::size_t end) con
               .size = number(at + 24, 4),
               .offset = number(at + 42, 4)};
   if (std::max({entry.packed, entry.size, entry.offset}) > longest_archive)
-    refuse("entry {:?}: expected an archive of less than 4 GiB, found ZIP64", entry.name);
-  if (entry.flags & encrypted) refuse("entry {:?}: expected no encryption, found some", entry.name);
+    refuse(entry, "expected an archive of less than 4 GiB, found ZIP64");
+  if (entry.flags & encrypted) refuse(entry, "expected no encryption, found some");
   if (entry.method != stored && entry.method != deflated)
-    refuse("entry {:?}: expected method 0 (stored) or 8 (deflated), found {}", entry.name, entry.method);
+    refuse(entry, "expected method 0 (stored) or 8 (deflated), found {}", entry.method);
   if (!(entry.flags & utf8) && !is_ascii(entry.name))
-    refuse("entry {:?}: expected a name in UTF-8, found another encoding", entry.name);
+    refuse(entry, "expected a name in UTF-8, found another encoding");
   at += central_size + name + extra + comment;
   return entry;
 }
@@ -115,22 +125,26 @@ ZipReader::Entry ZipReader::read_directory(std::size_t& at, std::size_t end) con
 std::string_view ZipReader::packed_content(const Entry& entry, std::size_t directory) const {
   const std::size_t at = entry.offset;
   if (at > directory || directory - at < local_size || !is_at(at, "PK\3\4"sv))
-    refuse("entry {:?}: expected its content at byte {}, found none", entry.name, at);
+    refuse(entry, "expected its content at byte {}, found none", at);
   const std::size_t name = number(at + 26, 2), extra = number(at + 28, 2), room = directory - at - local_size;
   if (name + extra > room || entry.packed > room - name - extra)
-    refuse("entry {:?}: expected {} bytes, found that they go beyond the archive's content", entry.name,
-           entry.packed);
+    refuse(entry, "expected {} bytes, found that they go beyond the archive's content", entry.packed);
   if (const std::string_view found = bytes_.substr(at + local_size, name); found != entry.name)
-    refuse("entry {:?}: expected its name before its content, found {:?}", entry.name, found);
+    refuse(entry, "expected its name before its content, found {}", shown(found));
   return bytes_.substr(at + local_size + name + extra, entry.packed);
 }
 
 std::string ZipReader::unpack(const Entry& entry, std::string_view packed) const {
   constexpr std::size_t most_per_byte = 1032;  // what deflate can do
   if (entry.size / most_per_byte > packed.size())
-    refuse("entry {:?}: expected at most {} times its {} packed bytes, found a size of {}", entry.name,
-           most_per_byte, packed.size(), entry.size);
-  std::string content(entry.size + 1, '\0');  // the one more shows a stream that goes on
+    refuse(entry, "expected at most {} times its {} packed bytes, found a size of {}", most_per_byte,
+           packed.size(), entry.size);
+  std::string content;
+  try {
+    content.resize(entry.size + 1);  // the one more shows a stream that goes on
+  } catch (const std::bad_alloc&) {
+    refuse(entry, "its {} bytes do not fit into memory", entry.size);
+  }
   z_stream stream{};
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());
@@ -142,8 +156,7 @@ std::string ZipReader::unpack(const Entry& entry, std::string_view packed) const
   const std::size_t found = content.size() - stream.avail_out;
   inflateEnd(&stream);
   if (code != Z_STREAM_END || found != entry.size || stream.avail_in != 0)
-    refuse("entry {:?}: expected {} bytes that unpack to {}, found a damaged stream", entry.name,
-           packed.size(), entry.size);
+    refuse(entry, "expected {} bytes that unpack to {}, found a damaged stream", packed.size(), entry.size);
   content.pop_back();
   return content;
 }
@@ -172,7 +185,7 @@ void ZipReader::read(const std::function<void(const std::string&, std::string_vi
   std::size_t free = 0;  // where the previous entry ends
   for (const Entry* entry : sorted) {
     const std::string_view content = packed_content(*entry, directory);
-    if (entry->offset < free) refuse("entry {:?}: expected bytes of its own, found them shared", entry->name);
+    if (entry->offset < free) refuse(*entry, "expected bytes of its own, found them shared");
     free = static_cast<std::size_t>(content.data() - bytes_.data()) + content.size();
   }
 
@@ -183,10 +196,10 @@ void ZipReader::read(const std::function<void(const std::string&, std::string_vi
       unpacked = unpack(entry, content);
       content = unpacked;
     } else if (entry.size != entry.packed) {
-      refuse("entry {:?}: expected {} bytes, found {}", entry.name, entry.size, entry.packed);
+      refuse(entry, "expected {} bytes, found {}", entry.size, entry.packed);
     }
     if (const std::uint32_t crc = checksum(content); crc != entry.crc)
-      refuse("entry {:?}: expected checksum {:08x}, found {:08x}", entry.name, entry.crc, crc);
+      refuse(entry, "expected checksum {:08x}, found {:08x}", entry.crc, crc);
     visit(entry.name, content);
   }
 }
