@@ -4,8 +4,8 @@
     python3 npy_files.py check FILE   whether NumPy reads from FILE (.npz) what reference.npz holds
 
 reference.npy and the arrays in reference.npz are byte for byte what elkgrad writes for the same tensors. foreign.npz is
-deflated and holds what elkgrad reads and does not write: other types, the other byte order, the other order of the axes,
-later versions of the format. (NumPy 1.23 and later leave room in the header for an array to grow; earlier ones did not.)
+deflated and holds what elkgrad reads and does not write: other types, the other byte order, the other order of the
+axes, later versions of the format. (NumPy 1.24 leaves room in the header for an array to grow; old versions did not.)
 """
 import pathlib
 import sys

@@ -3,9 +3,9 @@
     python3 torch_weights.py write        makes torch_weights.safetensors beside this script
     python3 torch_weights.py check FILE   whether PyTorch computes from the weights in FILE what FILE says
 
-A file holds the state of the network as "net.0.weight", ..., an input "x" (5, 6) and the network's output "y" (5, 4); the one
-that is written also labels "labels" (5) and the gradients of the cross-entropy as "grad.0.weight", ... The format is
-https://github.com/huggingface/safetensors#format, for whose package these few lines stand in.
+A file holds the state of the network as "net.0.weight", ..., an input "x" (5, 6) and the network's output "y" (5, 4);
+the one that is written also labels "labels" (5) and the gradients of the cross-entropy as "grad.0.weight", ... The
+format is https://github.com/huggingface/safetensors#format, for whose package these few lines stand in.
 """
 import json
 import pathlib
@@ -42,7 +42,8 @@ def load(path):
     tensors = {}
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
-        tensors[name] = torch.frombuffer(bytearray(data[begin:end]), dtype=DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        x = torch.frombuffer(bytearray(data[begin:end]), dtype=DTYPES[entry["dtype"]])
+        tensors[name] = x.reshape(entry["shape"])
     return tensors
 
 
