@@ -15,6 +15,7 @@
 #include <elk/data/statistics.hpp>
 #include <elk/debug/gradcheck.hpp>
 #include <elk/debug/non_finite.hpp>
+#include <elk/io/npy.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/init.hpp>
 #include <elk/nn/layers.hpp>

@@ -25,6 +25,7 @@ class Linear : public Module {
   std::string describe() const override;
 
   const Parameter& weight() const { return weight_; }
+  bool has_bias() const { return bias_.has_value(); }
   /// Throws ValueError for a layer made without one.
   const Parameter& bias() const;
 
@@ -44,6 +45,8 @@ class LeakyReLU : public Module {
   explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
   Tensor forward(const Tensor& x) const override;
   std::string describe() const override;
+
+  double slope() const { return slope_; }
 
  private:
   double slope_;
@@ -74,6 +77,10 @@ class LayerNorm : public Module {
   Tensor forward(const Tensor& x) const override;
   void fields(Fields& f) override { f("weight", weight_)("bias", bias_); }
   std::string describe() const override;
+
+  const Parameter& weight() const { return weight_; }
+  const Parameter& bias() const { return bias_; }
+  double epsilon() const { return epsilon_; }
 
  private:
   Parameter weight_, bias_;

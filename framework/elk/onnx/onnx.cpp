@@ -1,0 +1,335 @@
+#include <onnx/checker.h>
+#include <onnx/onnx_pb.h>
+#include <onnx/shape_inference/implementation.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <initializer_list>
+#include <limits>
+#include <map>
+#include <numbers>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/base/format.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <elk/nn/layers.hpp>
+#include <elk/nn/residual.hpp>
+#include <elk/onnx/onnx.hpp>
+#include <elk/ops/activation.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/shape.hpp>
+#include <elk/tensor/storage.hpp>
+
+namespace elk {
+
+namespace {
+
+constexpr int operator_set = 13, ir_version = 7;  // of 2020: widely read, and what these operators need
+
+constexpr Index worked_out = -1, as_before = 0;  // for Reshape: sizes that depend on the batch
+
+constexpr const char* known =
+    "Linear, LayerNorm, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, Flatten, Dropout, Residual, "
+    "Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, gelu or clip(...)";
+
+// A value of the graph, and what it is for a probe: that tells its shape, and shows whether the graph
+// computes what the network does.
+struct Value {
+  std::string name;
+  Tensor probe;
+};
+
+bool same(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         std::memcmp(detail::readable<char>(a), detail::readable<char>(b),
+                     static_cast<std::size_t>(a.size()) * byte_size(a.dtype())) == 0;
+}
+
+// `module` as an M, if it is one and not of a derived class, which may compute anything.
+template <class M>
+const M* exactly(const nn::Module& module) {
+  return typeid(module) == typeid(M) ? static_cast<const M*>(&module) : nullptr;
+}
+
+onnx::TensorProto::DataType element_type(DType dtype) {
+  return dtype == f32   ? onnx::TensorProto::FLOAT
+         : dtype == f64 ? onnx::TensorProto::DOUBLE
+                        : onnx::TensorProto::INT64;
+}
+
+class Exporter {
+ public:
+  explicit Exporter(const nn::Sequential& net) : net_(net) {
+    model_.set_ir_version(ir_version);
+    model_.set_producer_name("elkgrad");
+    onnx::OperatorSetIdProto& set = *model_.add_opset_import();
+    set.set_domain("");
+    set.set_version(operator_set);
+    graph_.set_name("elkgrad");
+    const std::vector<nn::NamedSlot> parameters = net.parameters();
+    if (!parameters.empty()) dtype_ = parameters.front().slot->value.dtype();
+    for (const auto& [name, slot] : parameters) names_[slot.get()] = initializer(name, slot->value);
+  }
+
+  onnx::ModelProto run(const Shape& input_shape);
+
+ private:
+  using Names = std::initializer_list<std::string>;
+
+  // The name of something of a module's, which has a dot before it unless the module is the whole network.
+  std::string inner(const nn::Module& module, const char* name) const {
+    const std::string path = net_.name_of(&module);
+    return path.empty() ? name : path + "." + name;
+  }
+
+  [[noreturn]] void refuse(const nn::Module& module, const std::string& why) const {
+    const std::string name = net_.name_of(&module), what = module.describe();
+    fail<ValueError>("[onnx] {} has no ONNX form: {}",
+                     name.empty() ? what : fmt::format("\"{}\" ({})", name, what), why);
+  }
+  void describe(onnx::ValueInfoProto& info, const char* name, const Shape& shape) const;
+
+  const std::string& weight(const nn::Parameter& parameter) const {
+    return names_.at(parameter.slot().get());
+  }
+
+  // These return the name of what they add.
+  std::string initializer(const std::string& name, const Tensor& x);
+  std::string constant(const nn::Module& module, const char* name, double value) {
+    return initializer(inner(module, name), scalar(value, dtype_));
+  }
+  std::string node(const nn::Module& module, const char* operation, const Names& inputs,
+                   const char* output = "output");
+  std::string reshape(const nn::Module& module, const std::string& x, const std::vector<Index>& sizes,
+                      const char* output);
+  // A matrix of rows as `shape`, which has another batch.
+  std::string unfold(const nn::Module& module, const std::string& rows, const Shape& shape);
+  // Of the node that was added last.
+  onnx::AttributeProto& attribute(const char* name, onnx::AttributeProto::AttributeType type);
+
+  Value add(const nn::Module& module, const Value& x);
+  Value add_sequence(const nn::Sequential& sequence, const Value& x);
+  std::string add_linear(const nn::Linear& linear, const Value& x, const Shape& result);
+  std::string add_layer_norm(const nn::LayerNorm& norm, const Value& x);
+  std::string add_leaky_relu(const nn::Module& module, const std::string& x, double slope);
+  std::string add_gelu(const nn::Module& module, const std::string& x);
+  std::string add_function(const nn::Function& function, const std::string& x);
+
+  const nn::Sequential& net_;
+  DType dtype_ = f32;
+  onnx::ModelProto model_;
+  onnx::GraphProto& graph_ = *model_.mutable_graph();
+  onnx::NodeProto* last_ = nullptr;
+  std::map<const nn::Parameter::Slot*, std::string> names_;  // of the weights
+};
+
+std::string Exporter::initializer(const std::string& name, const Tensor& x) {
+  onnx::TensorProto& tensor = *graph_.add_initializer();
+  tensor.set_name(name);
+  tensor.set_data_type(element_type(x.dtype()));
+  for (const Index size : x.shape()) tensor.add_dims(size);
+  tensor.set_raw_data(detail::readable<char>(x), static_cast<std::size_t>(x.size()) * byte_size(x.dtype()));
+  return name;
+}
+
+std::string Exporter::node(const nn::Module& module, const char* operation, const Names& inputs,
+                           const char* output) {
+  const std::string name = inner(module, output);
+  last_ = graph_.add_node();
+  last_->set_name(name);
+  last_->set_op_type(operation);
+  for (const std::string& input : inputs) last_->add_input(input);
+  last_->add_output(name);
+  return name;
+}
+
+onnx::AttributeProto& Exporter::attribute(const char* name, onnx::AttributeProto::AttributeType type) {
+  onnx::AttributeProto& attribute = *last_->add_attribute();
+  attribute.set_name(name);
+  attribute.set_type(type);
+  return attribute;
+}
+
+std::string Exporter::reshape(const nn::Module& module, const std::string& x, const std::vector<Index>& sizes,
+                              const char* output) {
+  return node(module, "Reshape", {x, initializer(inner(module, output) + "_shape", from(sizes))}, output);
+}
+
+std::string Exporter::unfold(const nn::Module& module, const std::string& rows, const Shape& shape) {
+  std::vector<Index> sizes(shape.begin(), shape.end());
+  sizes[0] = worked_out;
+  return reshape(module, rows, sizes, "output");
+}
+
+std::string Exporter::add_linear(const nn::Linear& linear, const Value& x, const Shape& result) {
+  const bool matrix = x.probe.rank() == 2;  // Gemm takes nothing else
+  const std::string rows = matrix ? x.name : reshape(linear, x.name, {worked_out, x.probe.size(-1)}, "rows"),
+                    y = node(linear, "Gemm", {rows, weight(linear.weight())}, matrix ? "output" : "product");
+  if (linear.has_bias()) last_->add_input(weight(linear.bias()));
+  attribute("transB", onnx::AttributeProto::INT).set_i(1);
+  return matrix ? y : unfold(linear, y, result);
+}
+
+// LayerNormalization came with operator set 17. InstanceNormalization does the same where each row is a
+// channel. (OpenCV 4.6 multiplies by the weight only in a matrix, and keeps track of the batch only where it
+// is not worked out.)
+std::string Exporter::add_layer_norm(const nn::LayerNorm& norm, const Value& x) {
+  const Shape& shape = x.probe.shape();
+  const bool matrix = shape.rank() == 2;
+  const Index size = shape[-1], rows_each = shape.size() / shape[0] / size;
+  const std::string channels = reshape(norm, x.name, {as_before, rows_each, size}, "channels"),
+                    one = initializer(inner(norm, "one"), ones({rows_each}, dtype_)),
+                    zero = initializer(inner(norm, "zero"), zeros({rows_each}, dtype_)),
+                    normal = node(norm, "InstanceNormalization", {channels, one, zero}, "normal");
+  attribute("epsilon", onnx::AttributeProto::FLOAT).set_f(static_cast<float>(norm.epsilon()));
+  const std::string rows = reshape(norm, normal, {matrix ? as_before : worked_out, size}, "rows"),
+                    scaled = node(norm, "Mul", {rows, weight(norm.weight())}, "scaled"),
+                    y = node(norm, "Add", {scaled, weight(norm.bias())}, matrix ? "output" : "shifted");
+  return matrix ? y : unfold(norm, y, shape);
+}
+
+std::string Exporter::add_leaky_relu(const nn::Module& module, const std::string& x, double slope) {
+  const std::string y = node(module, "LeakyRelu", {x});
+  attribute("alpha", onnx::AttributeProto::FLOAT).set_f(static_cast<float>(slope));
+  return y;
+}
+
+// x (1 + erf(x / sqrt(2))) / 2; an operator of its own came with operator set 20.
+std::string Exporter::add_gelu(const nn::Module& module, const std::string& x) {
+  const std::string scaled = node(module, "Mul",
+                                  {x, constant(module, "root_half", 0.5 * std::numbers::sqrt2)}, "scaled"),
+                    erf = node(module, "Erf", {scaled}, "erf"),
+                    sum = node(module, "Add", {erf, constant(module, "one", 1)}, "sum"),
+                    product = node(module, "Mul", {x, sum}, "product");
+  return node(module, "Mul", {product, constant(module, "half", 0.5)});
+}
+
+// We know a function by its name alone, so what it computes is compared with what the name promises. Empty
+// for a name that we do not know, or that promises something else.
+std::string Exporter::add_function(const nn::Function& function, const std::string& x) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const std::string name = function.describe();
+  const auto at = [&](double input) { return function(full({1, 1}, input, dtype_)).item(); };
+  const auto is = [&](auto expected, double scale = 1) {
+    std::vector<double> grid;
+    for (int i = -64; i <= 64; ++i) grid.push_back(i * scale / 16);
+    const Tensor inputs = cast(from(grid, {1, static_cast<Index>(grid.size())}), dtype_);
+    return same(function(inputs), expected(inputs));
+  };
+  if (name == "relu" && is(relu)) return node(function, "Relu", {x});
+  if (name == "sigmoid" && is(sigmoid)) return node(function, "Sigmoid", {x});
+  if (name == "tanh" && is(tanh)) return node(function, "Tanh", {x});
+  if (name == "gelu" && is(gelu)) return add_gelu(function, x);
+  if (name == "leaky_relu") {
+    const double slope = -at(-1);
+    if (is([&](const Tensor& inputs) { return leaky_relu(inputs, slope); }))
+      return add_leaky_relu(function, x, slope);
+  }
+  if (name.starts_with("clip(")) {
+    const double low = at(-infinity), high = at(infinity);
+    if (std::isfinite(low) && std::isfinite(high) && low <= high &&
+        is([&](const Tensor& inputs) { return clamp(inputs, low, high); },
+           std::max(std::abs(low), std::abs(high))))
+      return node(function, "Clip", {x, constant(function, "low", low), constant(function, "high", high)});
+  }
+  return "";
+}
+
+Value Exporter::add_sequence(const nn::Sequential& sequence, const Value& x) {
+  const Tensor expected = sequence(x.probe);
+  Value y = x;
+  for (std::size_t i = 0; i < sequence.size(); ++i) y = add(sequence[i], y);
+  if (dynamic_cast<const nn::Residual*>(&sequence) != nullptr)
+    y = {node(sequence, "Add", {x.name, y.name}), x.probe + y.probe};
+  if (!same(y.probe, expected))
+    refuse(sequence,
+           "expected a class that calls its parts one after another, found that it computes something else");
+  return y;
+}
+
+Value Exporter::add(const nn::Module& module, const Value& x) {
+  if (const auto* sequence = dynamic_cast<const nn::Sequential*>(&module)) return add_sequence(*sequence, x);
+  if (exactly<nn::Dropout>(module)) return x;
+  const Tensor y = module(x.probe);
+  const auto unary = [&](const char* operation) { return node(module, operation, {x.name}); };
+  std::string name;
+  if (const auto* linear = exactly<nn::Linear>(module)) {
+    name = add_linear(*linear, x, y.shape());
+  } else if (const auto* norm = exactly<nn::LayerNorm>(module)) {
+    name = add_layer_norm(*norm, x);
+  } else if (const auto* leaky = exactly<nn::LeakyReLU>(module)) {
+    name = add_leaky_relu(module, x.name, leaky->slope());
+  } else if (const auto* function = exactly<nn::Function>(module)) {
+    name = add_function(*function, x.name);
+  } else if (exactly<nn::GELU>(module)) {
+    name = add_gelu(module, x.name);
+  } else if (exactly<nn::ReLU>(module)) {
+    name = unary("Relu");
+  } else if (exactly<nn::Sigmoid>(module)) {
+    name = unary("Sigmoid");
+  } else if (exactly<nn::Tanh>(module)) {
+    name = unary("Tanh");
+  } else if (exactly<nn::Softmax>(module)) {
+    name = unary("Softmax");
+    attribute("axis", onnx::AttributeProto::INT).set_i(-1);
+  } else if (exactly<nn::Flatten>(module)) {
+    name = unary("Flatten");
+    attribute("axis", onnx::AttributeProto::INT).set_i(1);
+  }
+  if (name.empty()) refuse(module, fmt::format("expected {}", known));
+  return {name, y};
+}
+
+void Exporter::describe(onnx::ValueInfoProto& info, const char* name, const Shape& shape) const {
+  info.set_name(name);
+  onnx::TypeProto::Tensor& type = *info.mutable_type()->mutable_tensor_type();
+  type.set_elem_type(element_type(dtype_));
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    auto& size = *type.mutable_shape()->add_dim();
+    if (axis == 0)
+      size.set_dim_param("batch");
+    else
+      size.set_dim_value(shape[axis]);
+  }
+}
+
+onnx::ModelProto Exporter::run(const Shape& input_shape) {
+  Shape shape{2};  // a batch of two, so that no axis of one is taken for it
+  for (const Index size : input_shape) shape.push_back(size);
+  Rng rng(0);
+  const Value input{"input", randn(shape, rng, dtype_)}, output = add(net_, input);
+  if (output.name == input.name) node(net_, "Identity", {input.name});
+  last_->set_output(0, "output");  // the last node gives it, and nobody else reads it
+  describe(*graph_.add_input(), "input", shape);
+  describe(*graph_.add_output(), "output", output.probe.shape());
+  return std::move(model_);
+}
+
+}  // namespace
+
+void save_onnx(const std::string& path, const nn::Sequential& net, const Shape& input_shape) {
+  if (input_shape.rank() == 0 || input_shape.rank() == Shape::max_rank ||
+      std::any_of(input_shape.begin(), input_shape.end(), [](Index size) { return size < 1; }))
+    fail<ValueError>("[onnx] expected an input shape of 1 to {} sizes above 0, without the batch, got {}",
+                     Shape::max_rank - 1, input_shape);
+  const Tape evaluation;  // whatever the caller is recording: dropout passes everything
+  onnx::ModelProto model = Exporter(net).run(input_shape);
+  try {
+    onnx::checker::check_model(model);
+    const onnx::ShapeInferenceOptions types_and_shapes(true, 1);
+    onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(), types_and_shapes);
+  } catch (const std::exception& error) {
+    fail<Error>("[onnx] the reference checker refuses the graph: {}", error.what());
+  }
+  std::string bytes;
+  if (model.ByteSizeLong() > std::numeric_limits<std::int32_t>::max() || !model.SerializeToString(&bytes))
+    fail<ValueError>("[onnx] expected a network of less than 2 GiB, got {} bytes", model.ByteSizeLong());
+  write_file_atomically(path, bytes);
+}
+
+}  // namespace elk
