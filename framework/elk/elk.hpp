@@ -13,6 +13,7 @@
 #include <elk/data/load.hpp>
 #include <elk/debug/gradcheck.hpp>
 #include <elk/debug/non_finite.hpp>
+#include <elk/debug/summary.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/init.hpp>
 #include <elk/nn/layers.hpp>
