@@ -11,6 +11,7 @@
 #include <elk/data/batches.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
+#include <elk/debug/doctor.hpp>
 #include <elk/debug/gradcheck.hpp>
 #include <elk/debug/non_finite.hpp>
 #include <elk/debug/summary.hpp>
