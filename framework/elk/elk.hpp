@@ -13,8 +13,10 @@
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
 #include <elk/data/statistics.hpp>
+#include <elk/debug/doctor.hpp>
 #include <elk/debug/gradcheck.hpp>
 #include <elk/debug/non_finite.hpp>
+#include <elk/debug/summary.hpp>
 #include <elk/io/npy.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/init.hpp>

@@ -61,7 +61,7 @@ std::uint32_t Tape::find_or_add_parameter(const Tensor& x) {
 std::uint32_t Tape::add_node(const char* operation, const Tensor& x, bool wanted) {
   const auto at = static_cast<std::uint32_t>(nodes_.size());
   if (at == absent) fail<TapeError>("[tape] more than {} operations on one tape", absent - 1);
-  nodes_.push_back({operation, x.shape(), x.dtype(), wanted, 0, x.id(), {}});
+  nodes_.push_back({operation, x.shape(), x.dtype(), wanted, 0, x.id(), Scope::current(), {}});
   index_.emplace(x.id(), at);
   return at;
 }
@@ -157,6 +157,7 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   while (!nodes_.empty()) {
     const Node node = std::move(nodes_.back());
     nodes_.pop_back();
+    const Scope scope(node.scope);  // what a rule computes belongs to the module of its operation
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();

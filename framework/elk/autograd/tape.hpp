@@ -101,6 +101,7 @@ class Tape {
     bool wanted;  // report its gradient
     std::uint32_t links;
     std::uint64_t id;
+    const void* scope;  // that it happened in
     Tensor gradient;
   };
   struct Link {

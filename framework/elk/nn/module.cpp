@@ -58,7 +58,9 @@ Fields& Fields::add(Field field) {
 
 Tensor Module::operator()(const Tensor& x) const {
   const Scope scope = enter();
-  return forward(x);
+  Tensor y = forward(x);
+  scope.returns(y);
+  return y;
 }
 
 Tensor Module::forward(const Tensor&) const {

@@ -67,7 +67,7 @@ class Module {
   Tensor operator()(const Tensor& x) const;
 
   /// The output for x. A module of several inputs leaves it and defines a method of its own, which begins
-  /// with `const Scope scope = enter();`.
+  /// with `const Scope scope = enter();` (and may end with `scope.returns(y);`, for observers).
   virtual Tensor forward(const Tensor& x) const;
 
   /// Lists parameters, buffers and child modules under their names.

@@ -1,0 +1,101 @@
+// What is wrong with a network and a batch, found before hours of training are spent on it. The checks are
+// those that A. Karpathy, "A recipe for training neural networks", 2019, does by hand.
+//
+//   std::cout << elk::doctor(net, x, labels);
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <elk/nn/module.hpp>
+#include <elk/optim/optimizer.hpp>
+
+namespace elk {
+
+struct DoctorOptions {
+  /// Shape (), from logits (N, classes) and labels (N); cross_entropy where empty.
+  std::function<Tensor(const Tensor& logits, const Tensor& labels)> loss = {};
+  /// What `loss` is for a network that guesses: what the loss at the start is compared with, and overfitting
+  /// measured by. ln(classes) for cross_entropy; for another loss the start is not judged unless it is given.
+  std::optional<double> expected_loss = {};
+  /// Makes the optimizer whose first step is measured; Adam with `lr` where empty.
+  std::function<std::unique_ptr<optim::Optimizer>(const nn::Module& net)> optimizer = {};
+  double lr = 1e-3;
+  /// Of Adam on 32 of the examples, to see whether they can be learned; 0: none.
+  Index overfit_steps = 300;
+  std::uint64_t seed = 0;  ///< of dropout
+};
+
+enum class Severity { good, warning, problem };
+/// "good", "warning" or "problem"
+const char* name(Severity severity);
+
+struct Finding {
+  Severity severity;
+  std::string check;     ///< input, labels, values, loss, activations, gradients, update or overfit
+  std::string measured;  ///< "12% of the units of act1 are 0 for every example"
+  std::string expected;  ///< "at most 10%"
+  std::string advice;    ///< what to do about it; "" where all is good
+};
+
+/// What a call of a module without modules of its own, or of an activation function, gives.
+struct LayerHealth {
+  std::string name;                      ///< dotted, or "relu after fc1"; "act1 (2)" for the second call
+  std::string kind;                      ///< describe(), or the operation: "relu"
+  double mean = 0;                       ///< of all elements; the following likewise
+  double deviation = 0;                  ///< standard
+  double zeros = 0;                      ///< share, 0 to 1
+  std::optional<double> dead = {};       ///< share of units that are 0 for every example, after relu and gelu
+  std::optional<double> saturated = {};  ///< share within 1.5% of an end of the range, after sigmoid and tanh
+};
+
+struct ParameterHealth {
+  std::string name;
+  Shape shape;
+  bool frozen = false;
+  double size = 0;            ///< root mean square of the values
+  bool has_gradient = false;  ///< the loss depends on it; the next three are 0 where not
+  double gradient_mean = 0;
+  double gradient_deviation = 0;      ///< standard
+  double gradient_size = 0;           ///< root mean square
+  double gradient_zeros = 0;          ///< share, 0 to 1
+  std::optional<double> update = {};  ///< size of the optimizer's first step over `size`
+};
+
+struct Diagnosis {
+  std::vector<Finding> findings;    ///< problems first, then warnings, then what is good
+  std::vector<LayerHealth> layers;  ///< in the order of computation
+  std::vector<ParameterHealth> parameters;
+  Index examples = 0;
+  Index classes = 0;
+  std::optional<double> loss;          ///< of the batch as a first step of training would see it
+  std::optional<double> overfit_loss;  ///< reached on the first `overfit_examples`
+  Index overfit_steps = 0;             ///< that it took
+  Index overfit_examples = 0;
+
+  /// The worst of the findings.
+  Severity severity() const;
+};
+
+/// Examines `net`, whose forward turns x (N, ...) into logits (N, classes), with labels i64 (N), on one batch
+/// as it goes into training; a few hundred examples tell most. The network is trained in place for a moment
+/// and then put back bit for bit, also when an error is thrown: meanwhile no other thread may use it, and no
+/// tape may be alive. Where something is not finite or a label has no class, nothing behind it is measured.
+/// Memory: about that of a training step with Adam. Time: about overfit_steps steps of training on a batch of
+/// 32.
+///
+/// Throws ShapeError for an empty batch, labels that do not fit it or logits of another shape, DTypeError for
+/// labels that are not i64, and what the network, the loss or the optimizer throws.
+Diagnosis doctor(const nn::Module& net, const Tensor& x, const Tensor& labels,
+                 const DoctorOptions& options = {});
+
+/// A report of about a screen, at most 100 columns wide; of a deep network's tables the beginning and the
+/// end.
+std::string to_string(const Diagnosis& diagnosis);
+std::ostream& operator<<(std::ostream& out, const Diagnosis& diagnosis);
+
+}  // namespace elk

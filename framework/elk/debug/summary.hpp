@@ -1,0 +1,55 @@
+// What a network consists of: its modules with output shapes, parameters and FLOPs.
+#pragma once
+
+#include <cstdint>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <elk/nn/module.hpp>
+
+namespace elk {
+
+/// A module of the network. What it holds and does itself: its children's numbers are in their own rows.
+struct SummaryRow {
+  std::string name;             ///< dotted; "" for the network itself
+  std::string kind;             ///< describe()
+  std::optional<Shape> output;  ///< of its last call, for a batch of one example
+  bool leaf = true;             ///< it lists no modules
+  Index calls = 0;              ///< in one forward pass
+  Index parameters = 0;         ///< numbers in its parameters; a tied one counts where it is listed first
+  Index frozen = 0;             ///< how many of them are
+  std::uint64_t flops = 0;      ///< of forward in evaluation, one example
+  std::uint64_t training_flops = 0;  ///< of forward and backward in training, one example
+  std::string notes;  ///< "never called", "called 3 times", "frozen", "weight is embed.weight", "is fc1"
+};
+
+struct Summary {
+  Shape input;                   ///< of one example
+  DType dtype = f32;             ///< of the input
+  std::vector<SummaryRow> rows;  ///< the network itself, then its modules in the order of fields()
+  Index parameters = 0;          ///< as Module::parameter_count()
+  Index frozen = 0;              ///< how many of them are
+  std::uint64_t flops = 0;
+  /// Without the loss and the update: the loss is not the network's, and the update is the optimizer's.
+  std::uint64_t training_flops = 0;
+};
+
+/// Runs `net` on one example of zeros of `input_shape` (without the batch), once in evaluation and once in
+/// training with backward, and reports what ran; FLOPs as in base/flops.hpp. `dtype` is the network's own
+/// where none is given, else f32. A size of 1 in front of an output is taken for the batch. Operations in a
+/// module that no fields() lists count for the module that called it. A module of several inputs that does
+/// not call Scope::returns shows the shape of its last operation. Changes nothing in `net`, and draws dropout
+/// from a stream of its own; call it with no tape alive, which would record. Throws the network's own
+/// ShapeError, with the layer's name, for a shape that it does not take.
+Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<DType> dtype = {});
+
+/// A table for 100 columns, notes apart; long names and kinds are shortened:
+///
+///   layer  kind             output   parameters   FLOPs  training
+///   fc1    Linear(784, 64)  (N, 64)       50240  100416    200832
+std::string to_string(const Summary& summary);
+std::ostream& operator<<(std::ostream& out, const Summary& summary);
+
+}  // namespace elk
