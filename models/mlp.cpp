@@ -10,6 +10,7 @@ MLP::MLP(const MLPOptions& options, Rng& rng) {
   const std::vector<Index>& sizes = options.sizes;
   if (sizes.size() < 2)
     fail<ValueError>("[mlp] expected at least two sizes, inputs and classes, got {}", sizes.size());
+  if (options.input.size() > 0) add("input", options.input);
   for (std::size_t i = 1; i < sizes.size(); ++i) {
     const std::string number = std::to_string(i);
     add("fc" + number,

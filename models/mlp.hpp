@@ -11,6 +11,7 @@
 namespace elk::models {
 
 struct MLPOptions {
+  nn::Sequential input = {};              ///< what x goes through first, such as nn::Normalize
   std::vector<Index> sizes = {};          ///< inputs, hidden widths, classes: {784, 128, 10}
   nn::Function activation;                ///< after every layer but the last; see activation()
   std::optional<nn::Function> clip = {};  ///< applied to every layer's output before the activation

@@ -6,6 +6,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/io/safetensors.hpp>
+#include <elk/nn/normalize.hpp>
 #include <elk/ops/shape.hpp>
 #include <models/mlp.hpp>
 #include <models/residual_mlp.hpp>
@@ -21,44 +22,54 @@ constexpr double probe_tolerance = 1e-4;
 
 nn::Sequential rebuild(const ModelInfo& info) {
   Rng rng(0);
+  const Index inputs = info.sizes.front();
+  nn::Sequential input;
+  if (info.normalize == "standard") input.add(nn::Normalize(zeros({inputs}), ones({inputs}), info.dtype));
+  if (info.normalize == "whiten") input.add(nn::Whiten(zeros({inputs}), zeros({inputs, inputs}), info.dtype));
   const nn::Function act = activation(info.activation, info.leaky_slope);
   if (info.kind == "residual_mlp")
-    return ResidualMLP({.inputs = info.sizes.front(),
+    return ResidualMLP({.input = input,
+                        .inputs = inputs,
                         .width = info.sizes[1],
                         .classes = info.sizes.back(),
                         .blocks = static_cast<Index>(info.sizes.size()) - 2,
                         .activation = act,
                         .dtype = info.dtype},
                        rng);
-  MLPOptions options{.sizes = info.sizes, .activation = act, .dtype = info.dtype};
+  MLPOptions options{.input = input, .sizes = info.sizes, .activation = act, .dtype = info.dtype};
   if (info.clip > 0) options.clip = clip(info.clip);
   return MLP(options, rng);
 }
 
-// How many numbers the parameters of such a network are; as a double, which does not overflow.
-double parameter_count(const ModelInfo& info) {
+// How many numbers such a network holds; as a double, which does not overflow.
+double state_size(const ModelInfo& info) {
   const auto linear = [](Index in, Index out) {
     return (static_cast<double>(in) + 1) * static_cast<double>(out);
   };
+  const Index inputs = info.sizes.front();
+  double count = info.normalize == "standard" ? 2.0 * static_cast<double>(inputs)
+                 : info.normalize == "whiten" ? linear(inputs, inputs)
+                                              : 0;
   if (info.kind == "residual_mlp") {
     const Index width = info.sizes[1];
     const double block =
         2.0 * static_cast<double>(width) + linear(width, 4 * width) + linear(4 * width, width);
-    return linear(info.sizes.front(), width) + static_cast<double>(info.sizes.size() - 2) * block +
+    return count + linear(inputs, width) + static_cast<double>(info.sizes.size() - 2) * block +
            linear(width, info.sizes.back());
   }
-  double count = 0;
   for (std::size_t i = 1; i < info.sizes.size(); ++i) count += linear(info.sizes[i - 1], info.sizes[i]);
   return count;
 }
 
-// Throws unless the sizes are those of a network.
-void check_sizes(const ModelInfo& info) {
+// Throws unless it is that of a network.
+void check_architecture(const ModelInfo& info) {
   constexpr Index most = 1'000'000'000;
   const std::vector<Index>& sizes = info.sizes;
   const bool residual = info.kind == "residual_mlp";
   if (std::find(model_kinds().begin(), model_kinds().end(), info.kind) == model_kinds().end())
     fail<ValueError>("the kind \"{}\" is not {}", info.kind, fmt::join(model_kinds(), " or "));
+  if (info.normalize != "none" && info.normalize != "standard" && info.normalize != "whiten")
+    fail<ValueError>("the normalization \"{}\" is not none, standard or whiten", info.normalize);
   if (sizes.size() < (residual ? 3u : 2u) ||
       std::any_of(sizes.begin(), sizes.end(), [](Index n) { return n < 1 || n > most; }) ||
       (residual && std::any_of(sizes.begin() + 1, sizes.end() - 1, [&](Index n) { return n != sizes[1]; })))
@@ -90,6 +101,7 @@ void save_model(const std::string& path, const nn::Module& net, const ModelInfo&
                           {"activation", info.activation},
                           {"leaky_slope", info.leaky_slope},
                           {"clip", info.clip},
+                          {"normalize", info.normalize},
                           {"dtype", name(info.dtype)}};
   const Tensor x = probe_input(info.sizes.front(), info.dtype);
   const Metadata metadata{
@@ -123,6 +135,7 @@ Model load_model(const std::string& path) {
     architecture.at("activation").get_to(info.activation);
     architecture.at("leaky_slope").get_to(info.leaky_slope);
     architecture.at("clip").get_to(info.clip);
+    architecture.at("normalize").get_to(info.normalize);
     const std::string dtype = architecture.at("dtype");
     if (dtype != "f32" && dtype != "f64") fail<ValueError>("dtype \"{}\" is not f32 or f64", dtype);
     info.dtype = dtype == "f64" ? f64 : f32;
@@ -130,9 +143,9 @@ Model load_model(const std::string& path) {
     json::parse(text("classes")).get_to(info.classes);
     info.input_shape = Shape(json::parse(text("input_shape")).get<std::vector<Index>>());
 
-    check_sizes(info);
+    check_architecture(info);
     // Checked before a network of the stated sizes is made: a few bytes must not ask for gigabytes.
-    const double promised = parameter_count(info);
+    const double promised = state_size(info);
     Index held = 0;
     for (const NamedTensor& item : file.tensors) held += item.value.size();
     if (promised != static_cast<double>(held))

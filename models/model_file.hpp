@@ -16,7 +16,8 @@ struct ModelInfo {
   std::vector<Index> sizes;
   std::string activation = "relu";
   double leaky_slope = 0.01;
-  double clip = 0;  ///< 0 = none
+  double clip = 0;                 ///< 0 = none
+  std::string normalize = "none";  ///< "standard": an nn::Normalize comes first; "whiten": an nn::Whiten
   DType dtype = f32;
   std::string dataset;
   std::vector<std::string> classes;

@@ -10,6 +10,7 @@ ResidualMLP::ResidualMLP(const ResidualMLPOptions& options, Rng& rng) {
   if (options.blocks < 0)
     fail<ValueError>("[residual_mlp] expected 0 blocks or more, got {}", options.blocks);
   const nn::Linear::Options linear{.init = options.init, .dtype = options.dtype};
+  if (options.input.size() > 0) add("input", options.input);
   add("embed", nn::Linear(options.inputs, width, rng, linear));
   for (Index i = 1; i <= options.blocks; ++i) {
     nn::Residual block;

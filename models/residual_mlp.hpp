@@ -6,6 +6,7 @@
 namespace elk::models {
 
 struct ResidualMLPOptions {
+  nn::Sequential input = {};  ///< what x goes through first, such as nn::Normalize
   Index inputs = 0, width = 0, classes = 0;
   Index blocks = 2;
   Index expansion = 4;  ///< a block's inner layer has expansion * width units

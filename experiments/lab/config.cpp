@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <elk/data/augment.hpp>
 #include <elk/data/load.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/nn/init.hpp>
@@ -63,6 +64,13 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   po::options_description options("Network and training");
   auto add = options.add_options();
   add("dataset", text(c.dataset)->value_name("NAME"), "digits (built in), mnist, fashion-mnist or cifar-10");
+  add("normalize", text(c.normalize)->value_name("NAME"),
+      "bring the inputs to mean 0 and variance 1: none, pixel (each), channel (each), or whiten (PCA: "
+      "without "
+      "correlations)");
+  add("augment", text(c.augment)->value_name("A,A,..."),
+      "change the images anew in each epoch: shift:PIXELS, rotate:DEGREES, scale:F, shear:DEGREES, "
+      "elastic:PIXELS, flip, crop:PIXELS, cutout:PIXELS, noise:DEVIATION, mixup:ALPHA");
   add("model", text(c.model)->value_name("NAME"),
       "mlp, or residual_mlp: pre-norm blocks x + contract(act(expand(norm(x)))), of one width each");
   add("hidden", text(c.hidden)->value_name("W,W,..."),
@@ -113,6 +121,8 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
       "folder of the run; default: the next free runs/train-N");
   add("resume", po::bool_switch(&r.resume),
       "go on with the run in --out-dir; default: the latest runs/train-N");
+  add("doctor", po::bool_switch(&r.doctor),
+      "examine the network and a batch, print what is wrong with them, and end without training");
   add("data-dir", po::value(&r.data_dir)->value_name("DIR"),
       "where the data files are; default: $ELK_DATA_DIR, or data");
   add("threads", po::value(&r.threads)->value_name("N"),
@@ -244,6 +254,16 @@ optim::Schedule TrainConfig::make_schedule() const {
 void resolve(TrainConfig& c) {
   one_of("protocol", c.protocol, {"sound", "paper"});
   one_of("dataset", c.dataset, dataset_names());
+  one_of("normalize", c.normalize, {"none", "pixel", "channel", "whiten"});
+  try {
+    const AugmentOptions augment = parse_augment(c.augment);
+    (void)Augment(augment, 0);
+    c.augment = to_string(augment);
+    if (augment.mixup > 0 && c.loss == "paper_mean")
+      usage("--augment: mixup goes with --loss cross_entropy or mse");
+  } catch (const ValueError& error) {
+    usage("--augment: {}", error.what());
+  }
   one_of("model", c.model, models::model_kinds());
   if (!c.activation) c.activation = c.model == "residual_mlp" ? "gelu" : "relu";
   one_of("activation", *c.activation, models::activation_names());
@@ -281,6 +301,8 @@ void resolve(TrainConfig& c) {
 std::string to_json(const TrainConfig& c) {
   const ordered_json object{{"protocol", c.protocol},
                             {"dataset", c.dataset},
+                            {"normalize", c.normalize},
+                            {"augment", c.augment},
                             {"model", c.model},
                             {"hidden", c.hidden},
                             {"activation", c.activation.value()},
@@ -384,6 +406,8 @@ CommandLine parse_train(int argc, char** argv) {
     const char* from_environment = std::getenv("ELK_DATA_DIR");
     line.run.data_dir = from_environment != nullptr && *from_environment != '\0' ? from_environment : "data";
   }
+  if (line.run.resume && line.run.doctor)
+    usage("--doctor: examines a run before it begins, without --resume");
   if (line.run.resume) {
     const RunOptions run = line.run;
     const std::string folder = run.out_dir.empty() ? latest_run_folder("train") : run.out_dir;

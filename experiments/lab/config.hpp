@@ -17,6 +17,8 @@ namespace elk::lab {
 struct TrainConfig {
   std::string protocol = "sound";
   std::string dataset = "digits";
+  std::string normalize = "none";
+  std::string augment;  // resolve() writes it as to_string(AugmentOptions) does
   std::string model = "mlp";
   std::string hidden = "128";
   std::optional<std::string> activation;  // resolve() settles it by the model
@@ -61,6 +63,7 @@ struct RunOptions {
   bool json = false;
   bool resume = false;
   bool print_config = false;
+  bool doctor = false;
   std::string out_dir;
   std::string data_dir;
   std::int64_t threads = 0;  // 0 = processors

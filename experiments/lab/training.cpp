@@ -1,9 +1,13 @@
 #include <lab/training.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include <elk/data/statistics.hpp>
+#include <elk/nn/normalize.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/shape.hpp>
 #include <lab/paper.hpp>
@@ -17,13 +21,17 @@ namespace {
 
 constexpr Index sample_size = 5000;
 
+// Labels are i64 (N), or soft targets (N, classes) where images are mixed.
 train::Loss make_loss(const std::string& name) {
   if (name == "mse")
     return [](const Tensor& logits, const Tensor& labels) {
-      return mse(softmax(logits), one_hot(labels, logits.size(1), logits.dtype()));
+      return mse(softmax(logits),
+                 labels.dtype() == i64 ? one_hot(labels, logits.size(1), logits.dtype()) : labels);
     };
   if (name == "paper_mean") return paper::mean_loss;
-  return cross_entropy;
+  return [](const Tensor& logits, const Tensor& labels) {
+    return labels.dtype() == i64 ? cross_entropy(logits, labels) : soft_cross_entropy(logits, labels);
+  };
 }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& net) {
@@ -36,6 +44,18 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
   return std::make_unique<optim::SGD>(
       net, optim::SGD::Options{
                .lr = *c.lr, .momentum = c.momentum, .nesterov = c.nesterov, .weight_decay = c.weight_decay});
+}
+
+// The training examples and those held out of them.
+std::pair<Dataset, Dataset> hold_out(const TrainConfig& config, const Dataset& data) {
+  const Index count = config.validation.value();
+  if (count >= data.size())
+    throw UsageError(fmt::format("--validation: the training set has {} examples, {} cannot be held out",
+                                 data.size(), count));
+  if (count == 0) return {data, data.take(0, 0)};
+  // A stream apart, so that holding out shifts no other draw.
+  Rng rng = Rng::keyed({static_cast<std::uint32_t>(config.seed), 1});
+  return split(data, count, rng);
 }
 
 // The study measures the test set after every epoch.
@@ -55,16 +75,16 @@ class TestEveryEpoch : public train::Callback {
 }  // namespace
 
 Training::Training(const TrainConfig& config, const TrainTest& data)
+    : Training(config, hold_out(config, data.train), data.test) {}
+
+Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>& parts, const Dataset& test)
     : config_(config),
-      train_(data.train),
-      test_(data.test),
+      train_(parts.first),
+      validation_(parts.second),
+      test_(test),
       rng_(static_cast<std::uint64_t>(config.seed)),
       net_(make_net()),
       optimizer_(make_optimizer(config, net_)) {
-  const Index held_out = config.validation.value();
-  if (held_out >= train_.size())
-    throw UsageError(fmt::format("--validation: the training set has {} examples, {} cannot be held out",
-                                 train_.size(), held_out));
   const train::Loss loss = make_loss(config.loss);
   options_ = {.loss = loss,
               .epochs = config.epochs,
@@ -72,28 +92,37 @@ Training::Training(const TrainConfig& config, const TrainTest& data)
               .dtype = config.float_type(),
               .schedule = config.make_schedule(),
               .evaluation_loss = loss};
-  if (held_out > 0) {
-    // A stream apart, so that holding out shifts no other draw.
-    Rng split_rng = Rng::keyed({static_cast<std::uint32_t>(config.seed), 1});
-    std::tie(train_, options_.validation) = split(train_, held_out, split_rng);
-  }
+  if (validation_.size() > 0) options_.validation = validation_;
+  if (!config.augment.empty())
+    options_.augment.emplace(parse_augment(config.augment), static_cast<std::uint32_t>(config.seed));
   if (config.paper())
     options_.loss = [loss](const Tensor& logits, const Tensor& labels) {
-      return paper::summed(loss(logits, labels), labels.size());
+      return paper::summed(loss(logits, labels), labels.size(0));
     };
   else
-    options_.train_sample = train_.take(0, std::min(train_.size(), held_out > 0 ? held_out : sample_size));
+    options_.train_sample =
+        train_.take(0, std::min(train_.size(), validation_.size() > 0 ? validation_.size() : sample_size));
 }
 
 nn::Sequential Training::make_net() {
   const nn::Init init = nn::init_from(config_.init);
   const DType dtype = config_.float_type();
   const std::vector<Index> sizes = config_.layer_sizes(train_);
+  nn::Sequential input;
+  if (config_.normalize == "whiten") {
+    const Whitening whitening = pca_whitening(train_);
+    input.add(nn::Whiten(whitening.mean, whitening.matrix, dtype));
+  } else if (config_.normalize != "none") {
+    const PixelStatistics pixels =
+        pixel_statistics(train_, config_.normalize == "channel" ? Per::channel : Per::pixel);
+    input.add(nn::Normalize(pixels.mean, pixels.scale, dtype));
+  }
   const nn::Function activation = config_.paper() && *config_.activation == "leaky_relu"
                                       ? paper::leaky_relu(config_.leaky_slope)
                                       : models::activation(*config_.activation, config_.leaky_slope);
   if (config_.model == "residual_mlp")
-    return models::ResidualMLP({.inputs = sizes.front(),
+    return models::ResidualMLP({.input = input,
+                                .inputs = sizes.front(),
                                 .width = sizes[1],
                                 .classes = sizes.back(),
                                 .blocks = static_cast<Index>(sizes.size()) - 2,
@@ -102,8 +131,12 @@ nn::Sequential Training::make_net() {
                                 .dropout = config_.dropout,
                                 .dtype = dtype},
                                rng_);
-  models::MLPOptions options{
-      .sizes = sizes, .activation = activation, .init = init, .dropout = config_.dropout, .dtype = dtype};
+  models::MLPOptions options{.input = input,
+                             .sizes = sizes,
+                             .activation = activation,
+                             .init = init,
+                             .dropout = config_.dropout,
+                             .dtype = dtype};
   if (config_.clip > 0)
     options.clip = config_.paper() ? paper::straight_through_clip(config_.clip) : models::clip(config_.clip);
   return models::MLP(options, rng_);
@@ -115,10 +148,27 @@ models::ModelInfo Training::info() const {
           .activation = *config_.activation,
           .leaky_slope = config_.leaky_slope,
           .clip = config_.clip,
+          .normalize =
+              config_.normalize == "none" || config_.normalize == "whiten" ? config_.normalize : "standard",
           .dtype = config_.float_type(),
           .dataset = config_.dataset,
           .classes = train_.classes,
           .input_shape = train_.sample_shape()};
+}
+
+Diagnosis Training::examine() const {
+  constexpr Index examples = 256;
+  Rng rng = Rng::keyed({static_cast<std::uint32_t>(config_.seed), 2});
+  std::vector<Index> rows = rng.permutation(train_.size());
+  rows.resize(static_cast<std::size_t>(std::min(examples, train_.size())));
+  const auto [x, labels] = gather(train_, rows, config_.float_type());
+  const auto classes = static_cast<double>(train_.classes.size());
+  return doctor(net_, x, labels,
+                {.loss = options_.evaluation_loss,
+                 .expected_loss = config_.loss == "cross_entropy" ? std::log(classes)
+                                                                  : (classes - 1) / (classes * classes),
+                 .optimizer = [this](const nn::Module& net) { return make_optimizer(config_, net); },
+                 .lr = *config_.lr});
 }
 
 TrainingResult Training::run(std::vector<train::Callback*> callbacks) {

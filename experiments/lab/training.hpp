@@ -2,9 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <utility>
 #include <vector>
 
+#include <elk/debug/doctor.hpp>
 #include <elk/train/fit.hpp>
 #include <lab/config.hpp>
 #include <models/model_file.hpp>
@@ -32,16 +33,20 @@ class Training {
   /// where its file is.
   TrainingResult run(std::vector<train::Callback*> callbacks = {});
 
+  /// What elk::doctor says of the network at hand and 256 training examples.
+  Diagnosis examine() const;
+
   const nn::Sequential& net() const { return net_; }
   const Dataset& train_data() const { return train_; }
   /// What its model file says about the network.
   models::ModelInfo info() const;
 
  private:
+  Training(const TrainConfig& config, const std::pair<Dataset, Dataset>& parts, const Dataset& test);
   nn::Sequential make_net();
 
   TrainConfig config_;
-  Dataset train_, test_;
+  Dataset train_, validation_, test_;
   train::FitOptions options_;
   Rng rng_;  // weights, then orders and dropout, in the study's order of draws
   nn::Sequential net_;

@@ -9,6 +9,7 @@
 
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
+#include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/train/progress.hpp>
 #include <lab/config.hpp>
@@ -120,6 +121,26 @@ class Report : public train::Callback {
   bool table_;
 };
 
+int examine(const Training& training, bool as_json) {
+  const Diagnosis diagnosis = training.examine();
+  if (as_json) {
+    nlohmann::ordered_json findings = nlohmann::ordered_json::array();
+    for (const Finding& finding : diagnosis.findings)
+      findings.push_back({{"severity", name(finding.severity)},
+                          {"check", finding.check},
+                          {"measured", finding.measured},
+                          {"expected", finding.expected},
+                          {"advice", finding.advice}});
+    fmt::print("{}\n", nlohmann::ordered_json{{"severity", name(diagnosis.severity())},
+                                              {"findings", std::move(findings)}}
+                           .dump());
+  } else {
+    fmt::print("{}\n{}", to_string(summary(training.net(), Shape{training.train_data().features()})),
+               to_string(diagnosis));
+  }
+  return diagnosis.severity() == Severity::problem ? exit_failed : exit_done;
+}
+
 int run_train(int argc, char** argv) {
   CommandLine line = parse_train(argc, argv);
   const TrainConfig& config = line.config;
@@ -140,6 +161,8 @@ int run_train(int argc, char** argv) {
                                               : fmt::format("reading {}", config.dataset));
   const TrainTest data = load_dataset(config.dataset, run.data_dir, digits_seed);
   Training training(config, data);
+
+  if (run.doctor) return examine(training, run.json);
 
   std::string folder = run.out_dir;
   if (!run.resume && folder.empty())

@@ -1,5 +1,5 @@
-// A program of somebody else's on the installed package: a custom layer, operation and loss, trained; and what
-// crosses the border of a library. Prints "consumer: ok".
+// A program of somebody else's on the installed package: a custom layer, operation and loss, trained; and
+// what crosses the border of a library. Prints "consumer: ok".
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -68,8 +68,9 @@ int main() {
   const double accuracy = elk::train::evaluate(net, test, hinge).accuracy;
   expect(accuracy > 0.8, "it learns");
 
-  expect(message_of([] { elk::matmul(elk::zeros({2, 3}), elk::zeros({4, 5})); }) ==
-             "[matmul] inner sizes differ: (2, 3) x (4, 5)",
+  expect(message_of([] {
+           elk::matmul(elk::zeros({2, 3}), elk::zeros({4, 5}));
+         }) == "[matmul] inner sizes differ: (2, 3) x (4, 5)",
          "errors are caught by their type");
   net.to(elk::f64);
   expect(static_cast<bool>(elk::gradcheck(net, elk::randn({2, 784}, rng, elk::f64), {.max_entries = 10})),

@@ -35,7 +35,7 @@ class TrainOptions : public TrainProgram {
 };
 
 const Json sound = Json::parse(
-    R"({"protocol": "sound", "dataset": "digits", "model": "mlp", "hidden": "128", "activation": "relu",
+    R"({"protocol": "sound", "dataset": "digits", "normalize": "none", "augment": "", "model": "mlp", "hidden": "128", "activation": "relu",
   "leaky-slope": 0.01, "init": "he", "clip": 0.0, "dropout": 0.0, "loss": "cross_entropy", "optimizer": "adam",
   "momentum": 0.0, "nesterov": false, "lr": 0.001, "schedule": "constant", "weight-decay": 0.0, "batch-size": 50,
   "epochs": 10, "validation": 1000, "early-stop": 0, "dtype": "f32", "seed": 100})");
@@ -77,6 +77,10 @@ TEST_F(TrainOptions, GoodValues) {
   };
   const std::vector<Row> rows = {
       {"dataset", "cifar-10", "cifar-10"},
+      {"normalize", "pixel", "pixel"},
+      {"normalize", "channel", "channel"},
+      {"normalize", "whiten", "whiten"},
+      {"augment", "rotate:10.0,shift:2,flip", "shift:2,rotate:10,flip:0.5"},
       {"model", "residual_mlp", "residual_mlp"},
       {"hidden", "64,32,1000000", "64,32,1000000"},
       {"hidden", "", ""},
@@ -146,6 +150,15 @@ TEST_F(TrainOptions, BadValues) {
   const std::vector<Row> rows = {
       choice("dataset", "mnits", "digits, mnist, fashion-mnist, cifar-10"),
       choice("dataset", "", "digits, mnist, fashion-mnist, cifar-10"),
+      choice("normalize", "zca", "none, pixel, channel, whiten"),
+      {{"--augment", "rotate:200"}, "--augment: [augment] rotate must be from 0 to 180, got 200"},
+      {{"--augment", "blur:2"},
+       "--augment: [augment] no option \"blur\": there are shift, rotate, scale, shear, elastic, "
+       "elastic_sigma, "
+       "flip, crop, cutout, noise, mixup"},
+      {{"--augment", "mixup:1", "--loss", "paper_mean"},
+       "--augment: mixup goes with --loss cross_entropy or mse"},
+      {{"--doctor", "--resume"}, "--doctor: examines a run before it begins, without --resume"},
       choice("model", "cnn", "mlp, residual_mlp"),
       {{"--model", "residual_mlp", "--hidden", ""},
        "--hidden: a residual_mlp has blocks of one width, such as 128,128, got \"\""},

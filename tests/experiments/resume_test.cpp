@@ -17,7 +17,8 @@ class TrainResume : public TrainProgram {
   // Everything that has a state takes part: Adam's moments, dropout's stream, the best weights so far.
   Arguments options(const Arguments& others) {
     return small(Arguments{"--hidden", "32,16", "--batch-size", "1", "--epochs", "20", "--dropout", "0.3",
-                           "--early-stop", "40", "--lr-decay", "0.9", "--quiet"} +
+                           "--early-stop", "40", "--lr-decay", "0.9", "--augment", "shift:1,mixup:0.2",
+                           "--normalize", "channel", "--quiet"} +
                  others);
   }
 

@@ -123,6 +123,53 @@ TEST_F(TrainRun, ResidualMlp) {
   EXPECT_EQ(last_line(outcome.out), fmt::format("test accuracy {:.4f}", test.accuracy));
 }
 
+TEST_F(TrainRun, NormalizationGoesIntoTheModelFile) {
+  for (const std::string kind : {"pixel", "channel", "whiten"})
+    for (const std::string model_kind : {"mlp", "residual_mlp"}) {
+      const std::string folder = kind + "-" + model_kind;
+      const Outcome outcome =
+          run(small({"--normalize", kind, "--model", model_kind, "--hidden", "16", "--out-dir", folder}));
+      ASSERT_EQ(outcome.code, 0) << outcome.err;
+      const models::Model model = models::load_model(path(folder + "/model.safetensors"));
+      EXPECT_EQ(model.info.normalize, kind == "whiten" ? "whiten" : "standard");
+      const Dataset test = load_dataset("mnist", path("data")).test;
+      EXPECT_EQ(last_line(outcome.out),
+                fmt::format("test accuracy {:.4f}", train::evaluate(model.net, test, loss).accuracy));
+    }
+}
+
+TEST_F(TrainRun, AugmentationTakesPartInTraining) {
+  for (const char* options : {"shift:2,rotate:10,noise:0.1", "mixup:0.5"}) {
+    const Arguments augmented = {"--augment", options, "--quiet"};
+    ASSERT_EQ(run(small(augmented + Arguments{"--out-dir", "a"})).code, 0);
+    ASSERT_EQ(run(small(augmented + Arguments{"--out-dir", "b", "--threads", "1"})).code, 0);
+    ASSERT_EQ(run(small({"--quiet", "--out-dir", "plain"})).code, 0);
+    EXPECT_TRUE(file("a/model.safetensors") == file("b/model.safetensors"));
+    EXPECT_FALSE(file("a/model.safetensors") == file("plain/model.safetensors"));
+    for (const char* folder : {"a", "b", "plain"}) std::filesystem::remove_all(path(folder));
+  }
+  EXPECT_EQ(run(small({"--augment", "mixup:0.5", "--loss", "mse", "--out-dir", "c"})).code, 0);
+}
+
+TEST_F(TrainRun, DoctorExaminesAndLeavesNothing) {
+  const Outcome healthy = run(small({"--doctor"}));
+  EXPECT_EQ(healthy.code, 0) << healthy.out;
+  EXPECT_THAT(healthy.out, testing::StartsWith("layer "));
+  EXPECT_THAT(healthy.out, HasSubstr("0 problems"));
+  EXPECT_FALSE(std::filesystem::exists(path("runs")));
+  const Outcome ill = run(small({"--doctor", "--init", "normal", "--json"}));
+  EXPECT_EQ(ill.code, 1);
+  const Json report = Json::parse(ill.out);
+  EXPECT_EQ(report["severity"], "problem");
+  EXPECT_EQ(report["findings"][0]["severity"], "problem");
+  EXPECT_THAT(keys(report["findings"][0]),
+              ElementsAre("severity", "check", "measured", "expected", "advice"));
+  for (const char* loss_name : {"mse", "paper_mean"}) {
+    const Outcome other = run(small({"--doctor", "--loss", loss_name}));
+    EXPECT_EQ(other.code, 0) << other.out;
+  }
+}
+
 // The model file knows nothing of the protocol: the study's activations have the usual forward pass.
 TEST_F(TrainRun, PaperProtocol) {
   const Outcome outcome = run(small({"--protocol", "paper", "--activation", "leaky_relu", "--clip", "0.5",

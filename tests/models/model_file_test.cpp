@@ -115,7 +115,7 @@ TEST_F(ModelFile, OtherToolsFindWhatTheyExpect) {
   EXPECT_EQ(file.metadata.at("format"), "elkgrad/1");
   EXPECT_EQ(
       file.metadata.at("architecture"),
-      R"({"activation":"leaky_relu","clip":2.5,"dtype":"f32","kind":"mlp","leaky_slope":0.3,"sizes":[6,5,3]})");
+      R"({"activation":"leaky_relu","clip":2.5,"dtype":"f32","kind":"mlp","leaky_slope":0.3,"normalize":"none","sizes":[6,5,3]})");
   EXPECT_EQ(file.metadata.at("classes"), R"(["circle","\"square\"","Dreieck ▲"])");
   EXPECT_EQ(file.metadata.at("input_shape"), "[2,3]");
   EXPECT_EQ(file.metadata.at("input_scaling"), "pixel / 255");
@@ -155,11 +155,12 @@ TEST_F(ModelFile, MalformedMetadata) {
 }
 
 TEST_F(ModelFile, ArchitecturesThatCannotBe) {
-  const auto architecture = [&](const std::string& sizes,
-                                const std::string& rest =
-                                    R"("activation":"relu","leaky_slope":0,"clip":0,"dtype":"f32")") {
-    return refused("architecture", "{\"kind\":\"mlp\",\"sizes\":[" + sizes + "]," + rest + "}");
-  };
+  const auto architecture =
+      [&](const std::string& sizes,
+          const std::string& rest =
+              R"("activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f32")") {
+        return refused("architecture", "{\"kind\":\"mlp\",\"sizes\":[" + sizes + "]," + rest + "}");
+      };
   for (const char* sizes : {"", "6", "6,0,3", "6,-5,3", "4611686018427387904,4611686018427387904,3",
                             "9223372036854775807,1", "1,9223372036854775807", "18446744073709551615,3"})
     EXPECT_THAT(architecture(sizes), testing::MatchesRegex("the layer sizes .*make no mlp")) << sizes;
@@ -169,18 +170,24 @@ TEST_F(ModelFile, ArchitecturesThatCannotBe) {
   EXPECT_EQ(architecture("6,5,4"), "the sizes stand for 59 weights, the file holds 53");
   const std::string no_fit = "inputs (2, 3) and 3 classes do not fit layers of ";
   EXPECT_EQ(architecture("52,1"), no_fit + "52, 1");
-  EXPECT_THAT(architecture("6,5,3", R"("activation":"swoosh","leaky_slope":0,"clip":0,"dtype":"f32")"),
-              testing::MatchesRegex("\\[activation\\] expected relu, .*, got \"swoosh\""));
-  EXPECT_EQ(architecture("6,5,3", R"("activation":"relu","leaky_slope":0,"clip":0,"dtype":"f16")"),
+  EXPECT_THAT(
+      architecture("6,5,3",
+                   R"("activation":"swoosh","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f32")"),
+      testing::MatchesRegex("\\[activation\\] expected relu, .*, got \"swoosh\""));
+  EXPECT_EQ(architecture("6,5,3",
+                         R"("activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f16")"),
             "dtype \"f16\" is not f32 or f64");
-  EXPECT_EQ(architecture("6,5,3", R"("activation":"relu","leaky_slope":0,"clip":0,"dtype":"f64")"),
+  EXPECT_EQ(architecture("6,5,3",
+                         R"("activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f64")"),
             "[load_state] \"fc1.weight\" must be f64 (5, 6), got f32 (5, 6)");
 }
 
 TEST_F(ModelFile, KindsThatCannotBe) {
   const auto kind = [&](const std::string& name, const std::string& sizes) {
-    return refused("architecture", R"({"activation":"relu","leaky_slope":0,"clip":0,"dtype":"f32","kind":")" +
-                                       name + R"(","sizes":[)" + sizes + "]}");
+    return refused(
+        "architecture",
+        R"({"activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f32","kind":")" + name +
+            R"(","sizes":[)" + sizes + "]}");
   };
   EXPECT_EQ(kind("cnn", "6,5,3"), "the kind \"cnn\" is not mlp or residual_mlp");
   EXPECT_EQ(kind("residual_mlp", "6,3"), "the layer sizes 6, 3 make no residual_mlp");
@@ -204,6 +211,33 @@ TEST_F(ModelFile, ResidualRoundTrip) {
     const Tensor x = randn({20, 6}, rng, dtype);
     EXPECT_EQ(values(model.net(x)), values(original(x)));
   }
+}
+
+TEST_F(ModelFile, NormalizationRoundTrip) {
+  Rng rng(7);
+  for (const DType dtype : {f32, f64})
+    for (const std::string kind : {"standard", "whiten"}) {
+      ModelInfo saved = info(dtype);
+      saved.normalize = kind;
+      saved.clip = 0;
+      nn::Sequential input;
+      if (kind == "standard")
+        input.add(nn::Normalize(randn({6}, rng), randn({6}, rng), dtype));
+      else
+        input.add(nn::Whiten(randn({6}, rng), randn({6, 6}, rng), dtype));
+      const MLP original({.input = input,
+                          .sizes = saved.sizes,
+                          .activation = activation(saved.activation, saved.leaky_slope),
+                          .dtype = dtype},
+                         rng);
+      save_model(path_, original, saved);
+      const Tensor x = randn({20, 6}, rng, dtype);
+      EXPECT_EQ(values(load_model(path_).net(x)), values(original(x)));
+    }
+  EXPECT_EQ(refused("architecture",
+                    R"({"activation":"relu","leaky_slope":0,"clip":0,"normalize":"zca","dtype":"f32",)"
+                    R"("kind":"mlp","sizes":[6,5,3]})"),
+            "the normalization \"zca\" is not none, standard or whiten");
 }
 
 TEST_F(ModelFile, SoftmaxRegressionIsAnMlpWithoutHiddenLayers) {
@@ -252,12 +286,12 @@ TEST_F(ModelFile, TheProbeFindsAnotherNetwork) {
   EXPECT_THAT(
       refused(
           "architecture",
-          R"({"activation":"tanh","clip":2.5,"dtype":"f32","kind":"mlp","leaky_slope":0.3,"sizes":[6,5,3]})"),
+          R"({"activation":"tanh","clip":2.5,"dtype":"f32","kind":"mlp","leaky_slope":0.3,"normalize":"none","sizes":[6,5,3]})"),
       testing::ContainsRegex(changed));
   EXPECT_THAT(
       refused(
           "architecture",
-          R"({"activation":"leaky_relu","clip":0.1,"dtype":"f32","kind":"mlp","leaky_slope":0.3,"sizes":[6,5,3]})"),
+          R"({"activation":"leaky_relu","clip":0.1,"dtype":"f32","kind":"mlp","leaky_slope":0.3,"normalize":"none","sizes":[6,5,3]})"),
       testing::ContainsRegex(changed));
   EXPECT_THAT(refused([](SafetensorsFile& file) {
                 file.tensors[3].value = full({3}, std::numeric_limits<double>::quiet_NaN());

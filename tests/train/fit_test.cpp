@@ -123,6 +123,21 @@ TEST(Fit, AsksTheScheduleBeforeEveryStep) {
   EXPECT_THAT(asked, ElementsAre(0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.8));
 }
 
+TEST(Fit, AugmentsByEpochAndRow) {
+  Given a, b;
+  const Augment augment(parse_augment("shift:2,mixup:0.3"), 4);
+  a.options.augment = augment;
+  a.options.loss = soft_cross_entropy;
+  a.options.evaluation_loss = cross_entropy;
+  a.run();
+  for (Index epoch = 0; epoch < 3; ++epoch)
+    for (const auto& [x, labels] : Batches(b.data, 20, b.rng).augmented(augment, epoch)) {
+      Tape tape(b.rng);
+      b.adam.step(tape.backward(soft_cross_entropy(b.net(x), labels)));
+    }
+  EXPECT_EQ(numbers(a.net.state()), numbers(b.net.state()));
+}
+
 TEST(Fit, PassesGradientsOn) {
   Given given;
   int calls = 0;

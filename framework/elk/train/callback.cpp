@@ -67,6 +67,8 @@ void Checkpoint::ended(Fit& fit) {
   if (fit.result().status == Status::stopped) fit.save(path_, about_);
 }
 
-void HistoryFile::write(const Fit& fit) const { write_file_atomically(path_, to_jsonl(fit.result().history)); }
+void HistoryFile::write(const Fit& fit) const {
+  write_file_atomically(path_, to_jsonl(fit.result().history));
+}
 
 }  // namespace elk::train

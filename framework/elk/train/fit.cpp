@@ -100,7 +100,8 @@ bool Fit::train_epoch() {
     batch_ = 0;
     loss_sum_ = epoch_seconds_ = 0;
   }
-  const Batches batches(data_, options_.batch_size, order_, options_.dtype, batch_);
+  Batches batches(data_, options_.batch_size, order_, options_.dtype, batch_);
+  if (options_.augment) batches = batches.augmented(*options_.augment, epoch_);
   for (auto it = batches.begin(); it != batches.end(); ++it) {
     if (stop_asked_) return false;
     const auto start = Clock::now();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <elk/autograd/tape.hpp>
+#include <elk/data/augment.hpp>
 #include <elk/data/dataset.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/optim/optimizer.hpp>
@@ -29,6 +30,8 @@ struct FitOptions {
   DType dtype = f32;          ///< of the network and its batches
   optim::Schedule schedule =
       optim::constant();  ///< of the optimizer's learning rate; asked before every step
+  /// How images change from epoch to epoch; with mixup the loss gets soft targets (N, classes).
+  std::optional<Augment> augment = {};
   /// What is done to the gradients before the step: [](auto g) { return optim::clip_norm(std::move(g), 1); }
   std::function<Gradients(Gradients)> gradients = {};
   /// The loss of evaluation, where it is another one.
