@@ -64,4 +64,9 @@ std::string shortened(const std::string& text, std::size_t width, bool keep_end)
   return keep_end ? "..." + text.substr(text.size() - width + 3) : text.substr(0, width - 3) + "...";
 }
 
+std::string percent(double share) {
+  if (share > 0 && share < 0.001) return "<0.1%";
+  return fmt::format("{:.3g}%", 100 * share);
+}
+
 }  // namespace elk::inspect

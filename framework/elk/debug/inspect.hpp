@@ -46,4 +46,7 @@ std::string table(const std::string& align, const std::vector<std::vector<std::s
 /// was cut.
 std::string shortened(const std::string& text, std::size_t width, bool keep_end = false);
 
+/// A share, 0 to 1, with three digits: "12.5%", "<0.1%".
+std::string percent(double share);
+
 }  // namespace elk::inspect
