@@ -23,7 +23,7 @@ export NO_PROXY='*'
 sandbox=$(mktemp -d)
 server_id=
 cleanup() {
-  [ -z "$server_id" ] || kill "$server_id"
+  [ -z "$server_id" ] || kill "$server_id" || :
   rm -rf "$sandbox"
 }
 trap cleanup EXIT
