@@ -4,7 +4,6 @@
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
@@ -16,6 +15,7 @@
 #include <elk/data/load.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/nn/init.hpp>
+#include <lab/command_line.hpp>
 #include <lab/program.hpp>
 #include <lab/run_folder.hpp>
 #include <models/mlp.hpp>
@@ -338,22 +338,8 @@ CommandLine parse_train(int argc, char** argv) {
                             run = run_options(line.run, config_file), all;
     all.add(config).add(run);
     po::variables_map values;
-    try {
-      using namespace po::command_line_style;
-      const po::parsed_options parsed = po::command_line_parser(arguments)
-                                            .options(all)
-                                            .style(allow_long | long_allow_adjacent | long_allow_next)
-                                            .run();
-      for (const po::option& option : parsed.options) {
-        if (option.string_key.empty()) usage("unexpected argument \"{}\"", option.value.front());
-        // --out-dir --quiet: the parser takes whatever comes next.
-        if (option.original_tokens.size() > 1 && option.value.front().starts_with("--"))
-          usage("the required argument for option '--{}' is missing", option.string_key);
-      }
-      po::store(parsed, values);
-    } catch (const po::error& error) {
-      usage("{}", error.what());
-    }
+    const Arguments others = parse_options(arguments, all, values);
+    if (!others.empty()) usage("unexpected argument \"{}\"", others.front());
     const bool shortened = values.count("lr-decay") > 0;
     if (shortened && !values["schedule"].defaulted())
       usage("--lr-decay: is short for --schedule; give one of them");
@@ -372,7 +358,7 @@ CommandLine parse_train(int argc, char** argv) {
     if (shortened) line.config.schedule = "exponential:" + lr_decay;
     if (line.run.threads != 0 || values.count("threads") > 0)
       in_range("threads", static_cast<double>(line.run.threads), 1, 256);
-    if (values.count("version") > 0) line.help = "elkgrad " ELK_VERSION "\n";
+    if (values.count("version") > 0) line.help = version_text();
     if (values.count("help") > 0) {
       std::ostringstream text;
       text
@@ -402,10 +388,7 @@ CommandLine parse_train(int argc, char** argv) {
   const Arguments arguments(argv + std::min(argc, 1), argv + argc);
   CommandLine line = parse_protocol(arguments, "", "");
   if (!line.help.empty()) return line;
-  if (line.run.data_dir.empty()) {
-    const char* from_environment = std::getenv("ELK_DATA_DIR");
-    line.run.data_dir = from_environment != nullptr && *from_environment != '\0' ? from_environment : "data";
-  }
+  line.run.data_dir = data_folder(line.run.data_dir);
   if (line.run.resume && line.run.doctor)
     usage("--doctor: examines a run before it begins, without --resume");
   if (line.run.resume) {

@@ -1,6 +1,7 @@
 // What every experiment program does around its work: exit codes, messages, signals.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <elk/base/error.hpp>
@@ -19,6 +20,9 @@ enum ExitCode {
   exit_usage = 2,
   exit_diverged = 3
 };  // 128 + signal when stopped by one
+
+/// Of the built-in data set: every program sees the same.
+constexpr std::uint32_t digits_seed = 1;
 
 /// Runs `body(argc, argv)` and turns what it throws into one line on stderr and an exit code.
 int run_program(int argc, char** argv, int (*body)(int, char**));

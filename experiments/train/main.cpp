@@ -25,9 +25,6 @@ using namespace elk;
 using namespace elk::lab;
 using train::HistoryRow;
 
-constexpr std::uint32_t digits_seed =
-    1;  // of the built-in data set, apart from the run's own: every run sees the same
-
 std::string cell(const std::optional<double>& value, int width, int decimals) {
   if (!value) return fmt::format("{:>{}}", "-", width);
   if (!std::isfinite(*value)) return fmt::format("{:>{}}", std::isnan(*value) ? "nan" : "inf", width);

@@ -10,8 +10,10 @@
 #include <elk/base/shape.hpp>
 #include <elk/data/augment.hpp>
 #include <elk/data/batches.hpp>
+#include <elk/data/center.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
+#include <elk/data/scale.hpp>
 #include <elk/data/statistics.hpp>
 #include <elk/debug/doctor.hpp>
 #include <elk/debug/gradcheck.hpp>

@@ -1,4 +1,4 @@
-// Runs `train` as a user would: a process of its own, no shell, in a folder of its own.
+// Runs a program as a user would: a process of its own, no shell, in a folder of its own.
 #pragma once
 
 #include <fcntl.h>
@@ -39,13 +39,14 @@ struct Surroundings {
   std::string folder;  ///< where it runs
   std::map<std::string, std::string> environment = {{"PATH", "/nowhere"}, {"ELK_DATA_DIR", ""}};
   std::string out = "/dev/null", err = "/dev/null";  ///< where its output goes; see Child
+  std::string program = ELK_TRAIN_PROGRAM;
 };
 
 /// A running program. Its output goes to files beside its folder's content, to be read at any time.
 class Child {
  public:
   Child(const Arguments& arguments, Surroundings around) : around_(std::move(around)) {
-    std::vector<std::string> texts{ELK_TRAIN_PROGRAM}, variables;
+    std::vector<std::string> texts{around_.program}, variables;
     texts.insert(texts.end(), arguments.begin(), arguments.end());
     for (char** at = environ; *at != nullptr; ++at)
       if (const std::string name = std::string(*at).substr(0, std::strcspn(*at, "="));
@@ -61,11 +62,11 @@ class Child {
     posix_spawn_file_actions_addopen(&actions, 2, around_.err.c_str(),
                                      O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY, 0644);
     posix_spawn_file_actions_addchdir_np(&actions, around_.folder.c_str());
-    const int error = posix_spawn(&id_, ELK_TRAIN_PROGRAM, &actions, nullptr, pointers(texts).data(),
+    const int error = posix_spawn(&id_, around_.program.c_str(), &actions, nullptr, pointers(texts).data(),
                                   pointers(variables).data());
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) {
-      ADD_FAILURE() << "cannot run " << ELK_TRAIN_PROGRAM << ": " << std::strerror(error);
+      ADD_FAILURE() << "cannot run " << around_.program << ": " << std::strerror(error);
       id_ = 0;
     }
   }

@@ -1,0 +1,25 @@
+// Command lines as every program here takes them: full names only, and nothing left unexplained.
+#pragma once
+
+#include <boost/program_options.hpp>
+#include <string>
+#include <vector>
+
+namespace elk::lab {
+
+/// Stores the options among `arguments` in `values` and returns the other arguments in their order. Options
+/// are written in full, --name VALUE or --name=VALUE; a value that begins with -- needs the latter. All after
+/// a lone -- are no options. UsageError for an option that is unknown, abbreviated, given twice, or lacks its
+/// value, and for a value that is not of the option's type. Defaults are set and variables filled by
+/// boost::program_options::notify(values), later.
+std::vector<std::string> parse_options(const std::vector<std::string>& arguments,
+                                       const boost::program_options::options_description& known,
+                                       boost::program_options::variables_map& values);
+
+/// Where the data files are: what --data-dir says, else ELK_DATA_DIR, else "data".
+std::string data_folder(const std::string& given);
+
+/// What --version prints.
+std::string version_text();
+
+}  // namespace elk::lab

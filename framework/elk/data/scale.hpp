@@ -1,0 +1,14 @@
+// Images of any size brought to a wanted one.
+#pragma once
+
+#include <elk/tensor/tensor.hpp>
+
+namespace elk {
+
+/// The image u8 (H, W), or its planes (C, H, W), with `rows` and `columns` instead of H and W. Each pixel of
+/// the result is the mean of the area that it covers, in exact integers, so that shrinking smooths edges and
+/// size 1:1 changes nothing. DTypeError unless u8; ShapeError for another rank, an empty image or a size
+/// below 1.
+Tensor scale(const Tensor& image, Index rows, Index columns);
+
+}  // namespace elk
