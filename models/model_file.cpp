@@ -41,6 +41,16 @@ nn::Sequential rebuild(const ModelInfo& info) {
   return MLP(options, rng);
 }
 
+// Sizes from a file: a conversion by the JSON library would cut off a fraction, and anything may come of what
+// an Index cannot hold.
+std::vector<Index> whole_numbers(const json& list, const char* what) {
+  for (const json& item : list)
+    if (list.is_array() && !item.is_number_integer())
+      fail<ValueError>("expected whole numbers as \"{}\", found {}", what,
+                       item.is_number() ? item.dump() : item.type_name());
+  return list.get<std::vector<Index>>();
+}
+
 // How many numbers such a network holds; as a double, which does not overflow.
 double state_size(const ModelInfo& info) {
   const auto linear = [](Index in, Index out) {
@@ -131,7 +141,7 @@ Model load_model(const std::string& path) {
     ModelInfo info;
     const json architecture = json::parse(text("architecture"));
     architecture.at("kind").get_to(info.kind);
-    architecture.at("sizes").get_to(info.sizes);
+    info.sizes = whole_numbers(architecture.at("sizes"), "sizes");
     architecture.at("activation").get_to(info.activation);
     architecture.at("leaky_slope").get_to(info.leaky_slope);
     architecture.at("clip").get_to(info.clip);
@@ -141,7 +151,7 @@ Model load_model(const std::string& path) {
     info.dtype = dtype == "f64" ? f64 : f32;
     info.dataset = text("dataset");
     json::parse(text("classes")).get_to(info.classes);
-    info.input_shape = Shape(json::parse(text("input_shape")).get<std::vector<Index>>());
+    info.input_shape = Shape(whole_numbers(json::parse(text("input_shape")), "input_shape"));
 
     check_architecture(info);
     // Checked before a network of the stated sizes is made: a few bytes must not ask for gigabytes.

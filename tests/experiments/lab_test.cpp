@@ -6,7 +6,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <limits>
 
 #include <elk/elk.hpp>
 #include <elk/io/atomic_file.hpp>
@@ -28,8 +27,6 @@ using testing::DoubleNear;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pointwise;
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 class RunFolders : public testing::Test {
  protected:

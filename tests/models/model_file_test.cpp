@@ -164,6 +164,10 @@ TEST_F(ModelFile, ArchitecturesThatCannotBe) {
   for (const char* sizes : {"", "6", "6,0,3", "6,-5,3", "4611686018427387904,4611686018427387904,3",
                             "9223372036854775807,1", "1,9223372036854775807", "18446744073709551615,3"})
     EXPECT_THAT(architecture(sizes), testing::MatchesRegex("the layer sizes .*make no mlp")) << sizes;
+  EXPECT_EQ(architecture("6,5.5,3"), "expected whole numbers as \"sizes\", found 5.5");
+  EXPECT_EQ(architecture("6,1e300,3"), "expected whole numbers as \"sizes\", found 1e+300");
+  EXPECT_EQ(architecture("6,[5],3"), "expected whole numbers as \"sizes\", found array");
+  EXPECT_EQ(refused("input_shape", "[2, 3e99]"), "expected whole numbers as \"input_shape\", found 3e+99");
   EXPECT_EQ(architecture("6,1000000000,3"), "the sizes stand for 10000000003 weights, the file holds 53");
   EXPECT_EQ(architecture("1000000000,1000000000,3"),
             "the sizes stand for 1.000000004e+18 weights, the file holds 53");

@@ -308,7 +308,7 @@ TEST(State, RefusesWhatDoesNotFitAndChangesNothing) {
   EXPECT_EQ(refused([](State& s) { s[0].value = scalar(1); }, shape),
             "[optimizer] \"a.steps\" must be i64 (), got f32 ()");
   EXPECT_EQ(refused([&](State& s) { s[0].value = steps(0); }, value),
-            "[optimizer] \"a.steps\" must be at least 1, got 0");
+            "[optimizer] \"a.steps\" must be from 1 to 2^62, got 0");
   SGD sgd(pair, {.momentum = 0.5});
   EXPECT_EQ(error_of<ValueError>([&] { sgd.load_state(adam.state()); }),
             "[optimizer] the state lacks \"a.velocity\"");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <limits>
 
 #include <elk/elk.hpp>
 #include <elk/io/atomic_file.hpp>
@@ -348,6 +349,21 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
             "[load_state] \"0.bias\" must be f32 (8), got f32 (9)");
   EXPECT_EQ(refused([&](auto& f) { tensor(f, "optimizer.0.bias.mean") = zeros({9}); }),
             "[optimizer] \"0.bias.mean\" must be f32 (8), got f32 (9)");
+  // Counts that would overflow when the run goes on, or already in the check of the next one.
+  constexpr Index highest = std::numeric_limits<Index>::max();
+  for (std::size_t i = 0; i < 3; ++i)
+    for (const Index count : {Index{-1}, highest}) {
+      std::vector<Index> position{1, 2, 7, 0, 0};
+      position[i] = count;
+      EXPECT_EQ(refused([&](auto& f) { tensor(f, "position") = from(position); }),
+                "\"position\" holds " + std::to_string(count) + ", expected counts from 0 to 2^62");
+    }
+  EXPECT_THAT(refused([&](auto& f) { tensor(f, "optimizer.0.bias.steps") = from(std::vector{highest}, {}); }),
+              HasSubstr("\"0.bias.steps\" must be from 1 to 2^62, got 9223372036854775807"));
+  EXPECT_THAT(refused([&](auto& f) {
+                tensor(f, "rng.position") = from(std::vector<Index>{Index{1} << 32, 0});
+              }),
+              HasSubstr("4294967296"));
   EXPECT_THAT(refused([&](auto& f) {
                 tensor(f, "rng.position") = from(std::vector<std::int64_t>{700, 0});
               }),
@@ -373,6 +389,23 @@ TEST(CheckpointFile, OfARunWithoutEarlyStoppingIsNotOneWith) {
                 second.run({&early, &checkpoint});
               }),
               HasSubstr("[early_stopping] expected its \"waited\" and \"best_loss\""));
+}
+
+TEST(EarlyStopping, RefusesAStateThatIsNotItsOwn) {
+  const auto refused = [](Index waited, const std::string& name) {
+    return error_of<ValueError>([&] {
+      EarlyStopping(3).load_state({{"waited", from(std::vector<Index>{waited})},
+                                   {"best_loss", from(std::vector<double>{1})},
+                                   {name, zeros({1})}});
+    });
+  };
+  EXPECT_EQ(refused(2, "best.x"), "no error");
+  for (const char* name : {"x", "best", "worst.x"})
+    EXPECT_EQ(refused(2, name),
+              std::string("[early_stopping] expected \"best.\" and a weight's name, found \"") + name + "\"");
+  for (const Index waited : {Index{-1}, std::numeric_limits<Index>::max()})
+    EXPECT_EQ(refused(waited, "best.x"),
+              "[early_stopping] \"waited\" must be from 0 to 2^62, got " + std::to_string(waited));
 }
 
 TEST(HistoryFileCallback, HoldsTheHistoryAfterEveryEpoch) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -73,10 +74,32 @@ TEST(History, MalformedLines) {
        {"\n", "{", "{}", "[]", "7", "null", "{\"epoch\":1}", "\xff",
         R"({"epoch":"1","step":1,"lr":1,"flops":1,"seconds":1})", R"({"epoch":1,"step":1,"lr":1,"flops":1})",
         R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"val_loss":"low"})",
-        R"({"epoch":1,"step":1,"lr":NaN,"flops":1,"seconds":1})"})
+        R"({"epoch":1,"step":1,"lr":NaN,"flops":1,"seconds":1})",
+        R"({"epoch":1.5,"step":1,"lr":1,"flops":1,"seconds":1})",
+        R"({"epoch":1,"step":1e300,"lr":1,"flops":1,"seconds":1})",
+        R"({"epoch":1,"step":9223372036854775808,"lr":1,"flops":1,"seconds":1})",
+        R"({"epoch":1,"step":1,"lr":1,"flops":-1,"seconds":1})"})
     EXPECT_THAT(error_of<FileError>([&] { parse_jsonl(good + bad, "a/history.jsonl"); }),
                 testing::StartsWith("[history] a/history.jsonl: line 2 is malformed: "))
         << bad;
+}
+
+TEST(History, CountsAreWholeNumbers) {
+  EXPECT_EQ(error_of<FileError>(
+                [] { parse_jsonl(R"({"epoch":1,"step":-2,"lr":1,"flops":1,"seconds":1})", "file"); }),
+            "[history] file: line 1 is malformed: expected a whole number as \"step\", found -2");
+  EXPECT_EQ(error_of<FileError>(
+                [] { parse_jsonl(R"({"epoch":[1],"step":2,"lr":1,"flops":1,"seconds":1})", "file"); }),
+            "[history] file: line 1 is malformed: expected a whole number as \"epoch\", found array");
+}
+
+// Names are looked up in a tree: in a list, a line of a megabyte would take minutes.
+TEST(History, LongLinesTakeNoLonger) {
+  std::string line = R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1)";
+  for (int i = 0; i < 100'000; ++i) line += ",\"" + std::to_string(i) + "\":0";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(parse_jsonl(line + "}", "file").size(), 1u);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ int threads() { return thread_count; }
 int available_processors() {
   cpu_set_t allowed;
   if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
-  return std::max(1u, std::thread::hardware_concurrency());
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 void parallel_for(std::int64_t blocks, const std::function<void(std::int64_t)>& body) {

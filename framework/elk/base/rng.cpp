@@ -73,19 +73,19 @@ void Rng::set_state(const State& state) {
 
 void Rng::refill() {
   auto& key = state_.key;
-  const auto twist = [&](int i, int next, int far) {
+  const auto twist = [&](std::size_t i, std::size_t next, std::size_t far) {
     const std::uint32_t y = (key[i] & 0x80000000u) | (key[next] & 0x7fffffffu);
     key[i] = key[far] ^ (y >> 1) ^ ((y & 1u) ? 0x9908b0dfu : 0u);
   };
-  for (int i = 0; i < words - shift; ++i) twist(i, i + 1, i + shift);
-  for (int i = words - shift; i < words - 1; ++i) twist(i, i + 1, i + shift - words);
+  for (std::size_t i = 0; i < words - shift; ++i) twist(i, i + 1, i + shift);
+  for (std::size_t i = words - shift; i < words - 1; ++i) twist(i, i + 1, i + shift - words);
   twist(words - 1, 0, shift - 1);
   state_.position = 0;
 }
 
 std::uint32_t Rng::bits() {
   if (state_.position == words) refill();
-  std::uint32_t y = state_.key[state_.position++];
+  std::uint32_t y = state_.key[static_cast<std::size_t>(state_.position++)];
   y ^= y >> 11;
   y ^= (y << 7) & 0x9d2c5680u;
   y ^= (y << 15) & 0xefc60000u;

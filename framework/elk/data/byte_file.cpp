@@ -30,7 +30,7 @@ ByteFile::ByteFile(std::string path) : path_(std::move(path)) {
   gzFile file = gzopen(path_.c_str(), "rb");
   if (!file)
     fail<FileError>("[data] {} cannot be read: {}", path_, errno ? std::strerror(errno) : "out of memory");
-  gzbuffer(file, 1u << 17);
+  gzbuffer(file, static_cast<unsigned>(std::clamp<std::uint64_t>(size_on_disk_, 1u << 13, 1u << 17)));
   packed_ = gzdirect(file) == 0;
   file_ = file;
 }

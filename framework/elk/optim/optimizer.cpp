@@ -92,8 +92,8 @@ void Optimizer::load_state(const State& state) {
     const Tensor steps = take(name + ".steps", {}, i64);
     if (!steps.defined()) continue;  // never stepped
     items.back().steps = steps.data<std::int64_t>()[0];
-    if (items.back().steps < 1)
-      fail<ValueError>("[optimizer] \"{}.steps\" must be at least 1, got {}", name, items.back().steps);
+    if (items.back().steps < 1 || items.back().steps > std::int64_t{1} << 62)  // they are counted up
+      fail<ValueError>("[optimizer] \"{}.steps\" must be from 1 to 2^62, got {}", name, items.back().steps);
     for (const char* moment : moment_names_) {
       const Tensor& weight = item.parameter.slot->value;
       items.back().moments.push_back(take(name + "." + moment, weight.shape(), weight.dtype()));

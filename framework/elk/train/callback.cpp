@@ -44,11 +44,18 @@ void EarlyStopping::load_state(const State& state) {
       state[0].value.size() != 1 || state[1].name != "best_loss" || state[1].value.dtype() != f64 ||
       state[1].value.size() != 1)
     fail<ValueError>("[early_stopping] expected its \"waited\" and \"best_loss\"");
-  waited_ = state[0].value.data<std::int64_t>()[0];
+  const std::int64_t waited = state[0].value.data<std::int64_t>()[0];
+  if (waited < 0 || waited > std::int64_t{1} << 62)  // it is counted up
+    fail<ValueError>("[early_stopping] \"waited\" must be from 0 to 2^62, got {}", waited);
+  constexpr std::string_view prefix = "best.";
+  for (auto item = state.begin() + 2; item != state.end(); ++item)
+    if (!item->name.starts_with(prefix))
+      fail<ValueError>("[early_stopping] expected \"best.\" and a weight's name, found \"{}\"", item->name);
+  waited_ = waited;
   best_loss_ = state[1].value.item();
   best_.clear();
   for (auto item = state.begin() + 2; item != state.end(); ++item)
-    best_.push_back({item->name.substr(std::string("best.").size()), item->value});
+    best_.push_back({item->name.substr(prefix.size()), item->value});
 }
 
 Checkpoint::Checkpoint(std::string path, Metadata about) : path_(std::move(path)), about_(std::move(about)) {}

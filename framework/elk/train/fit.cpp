@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <elk/base/flops.hpp>
 #include <elk/base/format.hpp>
@@ -39,6 +40,9 @@ std::vector<T> numbers(const State& all, const std::string& name, std::size_t co
   }
   fail<ValueError>("\"{}\" is missing", name);
 }
+
+// Of a file: the run goes on counting, and must not overflow.
+constexpr std::int64_t highest_count = std::int64_t{1} << 62;
 
 std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i); }
 
@@ -224,14 +228,17 @@ void Fit::load(const std::string& path) {
   try {
     const auto key = numbers<std::int64_t>(file.tensors, "rng.key", 624);
     const auto at = numbers<std::int64_t>(file.tensors, "rng.position", 2);
+    if (!std::in_range<int>(at[0])) fail<ValueError>("\"rng.position\" holds {}", at[0]);
     Rng::State rng{{}, static_cast<int>(at[0]), at[1] != 0, numbers<double>(file.tensors, "rng.gauss", 1)[0]};
     std::transform(key.begin(), key.end(), rng.key.begin(),
                    [](auto word) { return static_cast<std::uint32_t>(word); });
     const auto position = numbers<std::int64_t>(file.tensors, "position", 5);
+    for (const std::int64_t count : {position[0], position[1], position[2]})
+      if (count < 0 || count > highest_count)
+        fail<ValueError>("\"position\" holds {}, expected counts from 0 to 2^62", count);
     const auto sums = numbers<double>(file.tensors, "sums", 2);
     const auto order = numbers<std::int64_t>(file.tensors, "order", 0);
-    if ((!order.empty() && static_cast<Index>(order.size()) != data_.size()) || position[1] < 0 ||
-        position[1] > batches())
+    if ((!order.empty() && static_cast<Index>(order.size()) != data_.size()) || position[1] > batches())
       fail<ValueError>("it belongs to {} training examples, the data have {}", order.size(), data_.size());
     for (const Index row : order)
       if (row < 0 || row >= data_.size())

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include <elk/base/format.hpp>
 #include <elk/train/history.hpp>
@@ -17,6 +18,17 @@ constexpr std::pair<const char*, Measured> measured[] = {{"train_loss", &History
                                                          {"val_accuracy", &HistoryRow::val_accuracy},
                                                          {"test_loss", &HistoryRow::test_loss},
                                                          {"test_accuracy", &HistoryRow::test_accuracy}};
+
+// Reads a number that is counted up: a conversion by the JSON library would cut off a fraction, and anything
+// may come of what T cannot hold.
+template <class T>
+void read_count(const nlohmann::json& object, const char* name, T& count) {
+  const nlohmann::json& value = object.at(name);
+  if (!value.is_number_unsigned() || !std::in_range<T>(value.get<std::uint64_t>()))
+    fail<ValueError>("expected a whole number as \"{}\", found {}", name,
+                     value.is_number() ? value.dump() : value.type_name());
+  count = value.get<T>();
+}
 
 }  // namespace
 
@@ -39,20 +51,26 @@ std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& 
   std::vector<HistoryRow> history;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
+    const auto refuse = [&](const char* why) {
+      fail<FileError>("[history] {}: line {} is malformed: {}", file, history.size() + 1, why);
+    };
     try {
-      const ordered_json object = ordered_json::parse(line);
+      // Not an ordered_json, which looks for every name among all before it: a long line would take minutes.
+      const auto object = nlohmann::json::parse(line);
       HistoryRow row;
-      object.at("epoch").get_to(row.epoch);
-      object.at("step").get_to(row.step);
+      read_count(object, "epoch", row.epoch);
+      read_count(object, "step", row.step);
       for (const auto& [name, field] : measured)
         if (object.contains(name)) row.*field = object[name].is_null() ? NAN : object[name].get<double>();
       object.at("lr").get_to(row.lr);
-      object.at("flops").get_to(row.flops);
+      read_count(object, "flops", row.flops);
       object.at("seconds").get_to(row.seconds);
       row.diverged = object.contains("status");
       history.push_back(row);
     } catch (const nlohmann::json::exception& error) {
-      fail<FileError>("[history] {}: line {} is malformed: {}", file, history.size() + 1, error.what());
+      refuse(error.what());
+    } catch (const ValueError& error) {
+      refuse(error.what());
     }
   }
   return history;
