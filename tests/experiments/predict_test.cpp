@@ -9,6 +9,7 @@
 
 #include <elk/data/load.hpp>
 #include <elk/io/safetensors.hpp>
+#include <elk/ops/activation.hpp>
 #include <elk/ops/shape.hpp>
 #include <models/model_file.hpp>
 
@@ -109,7 +110,7 @@ TEST_F(Predict, AgreesWithTheModel) {
   const Json result = results({"7"})[0];
   const models::Model loaded = models::load_model(model());
   const Tensor x = reshape(test_image(7), {1, 784});
-  const Tensor expected = softmax(loaded.net(cast(x, f32) / 255));
+  const Tensor expected = elk::softmax(loaded.net(cast(x, f32) / 255));
   double sum = 0;
   ASSERT_EQ(result["probabilities"].size(), 10u);
   for (std::size_t i = 0; i < 10; ++i) {
