@@ -1,0 +1,15 @@
+# cmake -P run.cmake: runs PROGRAM in the empty folder FOLDER/run, beside the files of DATA, and compares what it prints with
+# FOLDER/output.txt; with ROUGHLY, all but the digits.
+file(REMOVE_RECURSE ${FOLDER}/run)
+file(COPY ${DATA}/ DESTINATION ${FOLDER}/run)
+execute_process(COMMAND ${PROGRAM} WORKING_DIRECTORY ${FOLDER}/run OUTPUT_VARIABLE printed COMMAND_ERROR_IS_FATAL ANY)
+file(READ ${FOLDER}/output.txt shown)
+message("${printed}")
+if(ROUGHLY)
+  string(REGEX REPLACE "[0-9]" "0" printed "${printed}")
+  string(REGEX REPLACE "[0-9]" "0" shown "${shown}")
+endif()
+if(NOT "${printed}" STREQUAL "${shown}")
+  message("The page shows:\n${shown}")
+  message(FATAL_ERROR "the program prints something else than the page shows")
+endif()
