@@ -8,7 +8,7 @@
 
 #include <elk/base/error.hpp>
 #include <elk/data/center.hpp>
-#include <elk/data/scale.hpp>
+#include <elk/data/resize.hpp>
 #include <elk/ops/shape.hpp>
 #include <lab/image_file.hpp>
 
@@ -25,7 +25,7 @@ Tensor prepare_fashion(const Tensor& grey) {
   const auto fitted = [&](Index length) {
     return std::max<Index>(1, (length * side + longest / 2) / longest);
   };
-  const Tensor small = scale(grey, fitted(h), fitted(w));
+  const Tensor small = resize(grey, fitted(h), fitted(w));
   const Index rows = small.size(0), columns = small.size(1);
   const bool light = has_light_border(grey);
   const auto pixels = small.data<std::uint8_t>();
@@ -47,7 +47,7 @@ Tensor middle_square(const Tensor& image) {
 }  // namespace
 
 Tensor prepare_image(const Tensor& image, const std::string& dataset) {
-  if (dataset == "cifar-10") return scale(middle_square(image), 32, 32);
+  if (dataset == "cifar-10") return resize(middle_square(image), 32, 32);
   const Tensor grey = to_grey(image);
   if (dataset == "fashion-mnist") return prepare_fashion(grey);
   if (dataset == "digits" || dataset == "mnist")

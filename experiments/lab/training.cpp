@@ -89,7 +89,6 @@ Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>&
   options_ = {.loss = loss,
               .epochs = config.epochs,
               .batch_size = config.batch_size,
-              .dtype = config.float_type(),
               .schedule = config.make_schedule(),
               .evaluation_loss = loss};
   if (validation_.size() > 0) options_.validation = validation_;

@@ -13,7 +13,7 @@
 #include <elk/data/center.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
-#include <elk/data/scale.hpp>
+#include <elk/data/resize.hpp>
 #include <elk/data/statistics.hpp>
 #include <elk/debug/doctor.hpp>
 #include <elk/debug/gradcheck.hpp>

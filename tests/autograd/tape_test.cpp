@@ -273,10 +273,12 @@ TEST(Tape, MisuseIsExplained) {
             "[tensor] this tensor is undefined: it was default-made and never assigned");
   EXPECT_EQ(
       error_of<TapeError>([&] { (void)record("twice", y, wrt(x, [](const Tensor& dy) { return dy; })); }),
-      "[twice] the result is on the tape already: record a new tensor, not an input");
+      "[twice] the result is on the tape already: record a new tensor, computed from detach(x), not an "
+      "input");
   EXPECT_EQ(
       error_of<TapeError>([&] { (void)record("identity", x, wrt(x, [](const Tensor& dy) { return dy; })); }),
-      "[identity] the result is on the tape already: record a new tensor, not an input");
+      "[identity] the result is on the tape already: record a new tensor, computed from detach(x), not an "
+      "input");
   EXPECT_EQ(error_of<DTypeError>(
                 [&] { (void)record("count", arange(2), wrt(x, [](const Tensor& dy) { return dy; })); }),
             "[count] only f32 and f64 have gradients, the result is i64");
@@ -292,7 +294,8 @@ TEST(Tape, AParameterIsNoResult) {
   Tape tape;
   EXPECT_EQ(
       error_of<TapeError>([&] { (void)record("identity", w, wrt(w, [](const Tensor& dy) { return dy; })); }),
-      "[identity] the result is on the tape already: record a new tensor, not an input");
+      "[identity] the result is on the tape already: record a new tensor, computed from detach(x), not an "
+      "input");
 }
 
 TEST(Tape, RulesMustReturnTheInputsShapeAndDtype) {

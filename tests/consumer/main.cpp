@@ -19,8 +19,8 @@ void expect(bool condition, const char* what) {
 
 // An operation: x² / (1 + x²), with its derivative.
 elk::Tensor saturate(const elk::Tensor& x) {
-  const elk::Tensor s = elk::square(x);
-  return elk::record("saturate", elk::detach(s / (1 + s)), elk::wrt(x, [x](const elk::Tensor& dy) {
+  const elk::Tensor s = elk::square(elk::detach(x));
+  return elk::record("saturate", s / (1 + s), elk::wrt(x, [x](const elk::Tensor& dy) {
                        return dy * 2 * x / elk::square(1 + elk::square(x));
                      }));
 }

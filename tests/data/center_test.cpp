@@ -7,7 +7,7 @@
 
 #include <elk/base/error.hpp>
 #include <elk/data/load.hpp>
-#include <elk/data/scale.hpp>
+#include <elk/data/resize.hpp>
 
 #include "support.hpp"
 
@@ -42,33 +42,33 @@ Tensor inverted(const Tensor& image) {
 
 TEST(Scale, TakesTheMeanOfTheAreaThatAPixelCovers) {
   const Tensor image = from(Bytes{0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110}, {3, 4});
-  EXPECT_THAT(bytes(scale(image, 3, 4)), ElementsAreArray(bytes(image)));
-  EXPECT_THAT(bytes(scale(image, 1, 2)), ElementsAre(45, 65));
-  EXPECT_THAT(bytes(scale(image, 1, 1)), ElementsAre(55));
-  EXPECT_THAT(bytes(scale(from(Bytes{0, 90, 240}, {1, 3}), 1, 2)), ElementsAre(30, 190));
-  EXPECT_THAT(bytes(scale(from(Bytes{1, 2}, {1, 2}), 1, 1)), ElementsAre(2));  // a half is rounded up
-  EXPECT_THAT(bytes(scale(from(Bytes{7, 200}, {1, 2}), 2, 4)), ElementsAre(7, 7, 200, 200, 7, 7, 200, 200));
-  EXPECT_THAT(bytes(scale(from(Bytes{0, 100, 200}, {3, 1}), 4, 1)), ElementsAre(0, 67, 133, 200));
+  EXPECT_THAT(bytes(resize(image, 3, 4)), ElementsAreArray(bytes(image)));
+  EXPECT_THAT(bytes(resize(image, 1, 2)), ElementsAre(45, 65));
+  EXPECT_THAT(bytes(resize(image, 1, 1)), ElementsAre(55));
+  EXPECT_THAT(bytes(resize(from(Bytes{0, 90, 240}, {1, 3}), 1, 2)), ElementsAre(30, 190));
+  EXPECT_THAT(bytes(resize(from(Bytes{1, 2}, {1, 2}), 1, 1)), ElementsAre(2));  // a half is rounded up
+  EXPECT_THAT(bytes(resize(from(Bytes{7, 200}, {1, 2}), 2, 4)), ElementsAre(7, 7, 200, 200, 7, 7, 200, 200));
+  EXPECT_THAT(bytes(resize(from(Bytes{0, 100, 200}, {3, 1}), 4, 1)), ElementsAre(0, 67, 133, 200));
 }
 
 TEST(Scale, TakesEachPlaneByItself) {
-  const Tensor planes = scale(from(Bytes{0, 10, 100, 110, 200, 210}, {3, 1, 2}), 1, 1);
+  const Tensor planes = resize(from(Bytes{0, 10, 100, 110, 200, 210}, {3, 1, 2}), 1, 1);
   EXPECT_EQ(planes.shape(), (Shape{3, 1, 1}));
   EXPECT_THAT(bytes(planes), ElementsAre(5, 105, 205));
 }
 
 TEST(Scale, KeepsAPlainImagePlain) {
   for (const Index size : {1, 7, 28, 300})
-    EXPECT_THAT(bytes(scale(full({size, 31}, 255, u8), 28, 28)), Each(255)) << size;
+    EXPECT_THAT(bytes(resize(full({size, 31}, 255, u8), 28, 28)), Each(255)) << size;
 }
 
 TEST(Scale, RefusesOtherThings) {
-  EXPECT_ERROR(scale(zeros({2, 2}), 1, 1), DTypeError, "[scale] the image must be u8, got f32");
-  EXPECT_ERROR(scale(zeros({4}, u8), 1, 1), ShapeError,
-               "[scale] expected an image (H, W) or (C, H, W), got (4)");
-  EXPECT_ERROR(scale(zeros({2, 0}, u8), 1, 1), ShapeError,
-               "[scale] expected an image (H, W) or (C, H, W), got (2, 0)");
-  EXPECT_ERROR(scale(zeros({2, 2}, u8), 0, 3), ShapeError, "[scale] the wanted size 0 x 3 is empty");
+  EXPECT_ERROR(resize(zeros({2, 2}), 1, 1), DTypeError, "[resize] the image must be u8, got f32");
+  EXPECT_ERROR(resize(zeros({4}, u8), 1, 1), ShapeError,
+               "[resize] expected an image (H, W) or (C, H, W), got (4)");
+  EXPECT_ERROR(resize(zeros({2, 0}, u8), 1, 1), ShapeError,
+               "[resize] expected an image (H, W) or (C, H, W), got (2, 0)");
+  EXPECT_ERROR(resize(zeros({2, 2}, u8), 0, 3), ShapeError, "[resize] the wanted size 0 x 3 is empty");
 }
 
 TEST(CenterDigit, FitsTheBoxOfTheInkInto20By20AboutTheMiddle) {

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include <elk/data/center.hpp>
-#include <elk/data/scale.hpp>
+#include <elk/data/resize.hpp>
 #include <lab/image_file.hpp>
 #include <lab/image_text.hpp>
 #include <lab/prepare_image.hpp>

@@ -97,6 +97,15 @@ TEST(Fit, IsTheLoopOneWouldWrite) {
   EXPECT_EQ(numbers(a.net.state()), numbers(b.net.state()));
 }
 
+TEST(Fit, TakesTheNetworksDType) {
+  Given given;
+  given.net.to(f64);
+  EXPECT_EQ(given.run().status, Status::finished);
+  EXPECT_EQ(given.net.state()[0].value.dtype(), f64);
+  given.options.dtype = f32;
+  EXPECT_THAT(error_of<DTypeError>([&] { given.run(); }), HasSubstr("dtypes differ"));
+}
+
 TEST(Fit, CallsBackInOrder) {
   Given given;
   given.options.epochs = 2;

@@ -3,7 +3,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/data/center.hpp>
-#include <elk/data/scale.hpp>
+#include <elk/data/resize.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk {
@@ -99,7 +99,7 @@ Tensor center_digit(const Tensor& grey) {
   const auto fitted = [&](Index length) {
     return std::max<Index>(1, (length * box_side + longest / 2) / longest);
   };
-  const Tensor box = scale(cropped, fitted(h), fitted(w));
+  const Tensor box = resize(cropped, fitted(h), fitted(w));
 
   const auto pixels = box.data<std::uint8_t>();
   const Index rows = box.size(0), columns = box.size(1);

@@ -24,6 +24,8 @@ const Module& Sequential::operator[](std::size_t i) const {
   return *parts_[i].module;
 }
 
+Module& Sequential::operator[](std::size_t i) { return const_cast<Module&>(std::as_const(*this)[i]); }
+
 Tensor Sequential::forward(const Tensor& x) const {
   Tensor y = x;
   for (const Part& part : parts_) y = (*part.module)(y);

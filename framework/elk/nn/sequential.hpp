@@ -49,6 +49,7 @@ class Sequential : public Module {
   std::size_t size() const { return parts_.size(); }
   /// IndexError outside 0 to size() - 1.
   const Module& operator[](std::size_t i) const;
+  Module& operator[](std::size_t i);
 
   Tensor forward(const Tensor& x) const override;
   using Module::operator();

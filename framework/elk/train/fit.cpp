@@ -60,7 +60,9 @@ Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng&
   if (options_.epochs < 0) fail<ValueError>("[fit] epochs must be at least 0, got {}", options_.epochs);
   if (options_.batch_size < 1)
     fail<ValueError>("[fit] the batch size must be at least 1, got {}", options_.batch_size);
-  if (!is_float(options_.dtype)) fail<DTypeError>("[fit] expected f32 or f64, got {}", options_.dtype);
+  const std::vector<nn::NamedSlot> parameters = net.parameters();
+  if (!options_.dtype) options_.dtype = parameters.empty() ? f32 : parameters[0].slot->value.dtype();
+  if (!is_float(*options_.dtype)) fail<DTypeError>("[fit] expected f32 or f64, got {}", *options_.dtype);
   if (!options_.schedule) options_.schedule = optim::constant();
   if (!options_.evaluation_loss) options_.evaluation_loss = options_.loss;
 }
@@ -77,7 +79,7 @@ double Fit::position() const {
 Tensor Fit::objective(const Tensor& x, const Tensor& labels) const { return options_.loss(net_(x), labels); }
 
 Evaluation Fit::measure(const Dataset& data) const {
-  return evaluate(net_, data, options_.evaluation_loss, options_.dtype);
+  return evaluate(net_, data, options_.evaluation_loss, *options_.dtype);
 }
 
 void Fit::each(void (Callback::*call)(Fit&)) {
@@ -104,7 +106,7 @@ bool Fit::train_epoch() {
     batch_ = 0;
     loss_sum_ = epoch_seconds_ = 0;
   }
-  Batches batches(data_, options_.batch_size, order_, options_.dtype, batch_);
+  Batches batches(data_, options_.batch_size, order_, *options_.dtype, batch_);
   if (options_.augment) batches = batches.augmented(*options_.augment, epoch_);
   for (auto it = batches.begin(); it != batches.end(); ++it) {
     if (stop_asked_) return false;
@@ -154,7 +156,7 @@ void Fit::finish_epoch() {
   batch_ = 0;
   ++epoch_;
   if (row.diverged) {
-    const auto [x, labels] = gather(data_, std::vector<Index>{0}, options_.dtype);
+    const auto [x, labels] = gather(data_, std::vector<Index>{0}, *options_.dtype);
     result_.problem = where(fmt::format("the end of epoch {}", epoch_), x, labels, rng_);
   }
   add_row(row);

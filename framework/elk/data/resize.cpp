@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include <elk/base/format.hpp>
-#include <elk/data/scale.hpp>
+#include <elk/data/resize.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk {
@@ -26,11 +26,11 @@ void add_areas(const T* in, Index in_line, Index in_step, Index from, std::int64
 
 }  // namespace
 
-Tensor scale(const Tensor& image, Index rows, Index columns) {
-  if (image.dtype() != u8) fail<DTypeError>("[scale] the image must be u8, got {}", image.dtype());
+Tensor resize(const Tensor& image, Index rows, Index columns) {
+  if (image.dtype() != u8) fail<DTypeError>("[resize] the image must be u8, got {}", image.dtype());
   if ((image.rank() != 2 && image.rank() != 3) || image.size() == 0)
-    fail<ShapeError>("[scale] expected an image (H, W) or (C, H, W), got {}", image.shape());
-  if (rows < 1 || columns < 1) fail<ShapeError>("[scale] the wanted size {} x {} is empty", rows, columns);
+    fail<ShapeError>("[resize] expected an image (H, W) or (C, H, W), got {}", image.shape());
+  if (rows < 1 || columns < 1) fail<ShapeError>("[resize] the wanted size {} x {} is empty", rows, columns);
   const Index planes = image.rank() == 3 ? image.size(0) : 1, h = image.size(-2), w = image.size(-1);
   const std::int64_t area = h * w;
   Tensor result = empty(image.rank() == 3 ? Shape{planes, rows, columns} : Shape{rows, columns}, u8);

@@ -9,6 +9,6 @@ namespace elk {
 /// the result is the mean of the area that it covers, in exact integers, so that shrinking smooths edges and
 /// size 1:1 changes nothing. DTypeError unless u8; ShapeError for another rank, an empty image or a size
 /// below 1.
-Tensor scale(const Tensor& image, Index rows, Index columns);
+Tensor resize(const Tensor& image, Index rows, Index columns);
 
 }  // namespace elk
