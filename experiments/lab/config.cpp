@@ -228,7 +228,8 @@ optim::Schedule TrainConfig::make_schedule() const {
   if (schedule == "one_cycle") return optim::one_cycle(total);
   // exponential:F, or step:N:F
   const bool step = schedule.starts_with("step:");
-  const char* at = schedule.data() + schedule.find(':') + 1;
+  // Without a colon from the front: npos + 1 is 0, where the pointer + npos would be undefined.
+  const char* at = schedule.data() + (schedule.find(':') + 1);
   const char* const end = schedule.data() + schedule.size();
   int every = 1;
   double factor = 0;

@@ -131,6 +131,7 @@ write("config/paper.json", json.dumps({
     "loss": "paper_mean"}))
 write("config/residual.json", json.dumps({
     "model": "residual_mlp", "activation": "gelu", "optimizer": "adamw", "schedule": "cosine"}))
+write("config/no_such_schedule.json", json.dumps({"schedule": "gosine"}))  # was once undefined behaviour
 
 write("augment/all", "shift:2,rotate:10,scale:0.1,shear:5,elastic:1.4,elastic_sigma:4,flip,crop:4,cutout:8,noise:0.1,"
                      "mixup:0.4")
