@@ -102,7 +102,10 @@ struct Recorder {
     if (!is_float(y.dtype()))
       fail<DTypeError>("[{}] only f32 and f64 have gradients, the result is {}", operation, y.dtype());
     if (tape.find(y) != Tape::absent || detail::is_watched(y))
-      fail<TapeError>("[{}] the result is on the tape already: record a new tensor, computed from detach(x), not an input", operation);
+      fail<TapeError>(
+          "[{}] the result is on the tape already: record a new tensor, computed from detach(x), not an "
+          "input",
+          operation);
     const std::uint32_t node = tape.add_node(operation, y, false);
     tape.nodes_[node].links = tracked;
     for (std::size_t i = 0; i < count; ++i)
