@@ -266,6 +266,17 @@ TEST(EarlyStopping, EndsTheRunAndPutsTheBestWeightsBack) {
   EXPECT_EQ(numbers(given.net.state()), after[2]);
 }
 
+TEST(EarlyStopping, OfOneRunKnowsNothingOfThoseBefore) {
+  EarlyStopping early(3);
+  Given first, second(6), alone(6);
+  first.options.epochs = 30;  // it ends better than the others
+  first.run({&early});
+  second.run({&early});
+  EarlyStopping fresh(3);
+  alone.run({&fresh});
+  EXPECT_EQ(numbers(second.net.state()), numbers(alone.net.state()));
+}
+
 TEST(CheckpointFile, AStoppedRunGoesOnToTheSameBits) {
   Given whole;
   EarlyStopping patient(50);
