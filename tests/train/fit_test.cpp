@@ -241,6 +241,17 @@ TEST(Fit, RefusesWhatCannotBegin) {
             "[fit] expected f32 or f64, got i64");
   EXPECT_EQ(refused(ShapeError(""), [](FitOptions&, Dataset& d) { d = d.take(0, 0); }),
             "[fit] the data set \"digits\" is empty");
+  EXPECT_EQ(refused(value, [](FitOptions& o, Dataset&) { o.loss = nullptr; }),
+            "[fit] the options have no loss");
+  EXPECT_EQ(refused(value, [](FitOptions& o, Dataset&) { o.callbacks = {nullptr}; }),
+            "[fit] callback 0 is null");
+  EXPECT_EQ(refused(ShapeError(""), [](FitOptions& o, Dataset& d) { o.validation = d.take(0, 0); }),
+            "[fit] validation: the data set \"digits\" is empty");
+  EXPECT_EQ(refused(ShapeError(""),
+                    [](FitOptions& o, Dataset&) {
+                      o.train_sample = {"small", zeros({2, 3, 3}, u8), zeros({2}, i64), {"a"}};
+                    }),
+            "[fit] train_sample: its examples are (3, 3), those to train on (28, 28)");
   EXPECT_EQ(error_of<ValueError>([] { EarlyStopping(0); }),
             "[early_stopping] patience must be at least 1, got 0");
   EarlyStopping early(1);

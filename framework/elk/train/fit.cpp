@@ -44,6 +44,17 @@ std::vector<T> numbers(const State& all, const std::string& name, std::size_t co
 // Of a file: the run goes on counting, and must not overflow.
 constexpr std::int64_t highest_count = std::int64_t{1} << 62;
 
+// A data set that is measured after every epoch, if there is one: what is wrong with it must not wait for the
+// end of the first.
+void check_measured(const char* option, const Dataset& measured, const Dataset& trained) {
+  if (!measured.images.defined()) return;
+  measured.check();
+  if (measured.size() == 0) fail<ShapeError>("[fit] {}: the data set \"{}\" is empty", option, measured.name);
+  if (measured.features() != trained.features())
+    fail<ShapeError>("[fit] {}: its examples are {}, those to train on {}", option, measured.sample_shape(),
+                     trained.sample_shape());
+}
+
 std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i); }
 
 }  // namespace
@@ -63,6 +74,11 @@ Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng&
   const std::vector<nn::NamedSlot> parameters = net.parameters();
   if (!options_.dtype) options_.dtype = parameters.empty() ? f32 : parameters[0].slot->value.dtype();
   if (!is_float(*options_.dtype)) fail<DTypeError>("[fit] expected f32 or f64, got {}", *options_.dtype);
+  if (!options_.loss) fail<ValueError>("[fit] the options have no loss");
+  for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
+    if (options_.callbacks[i] == nullptr) fail<ValueError>("[fit] callback {} is null", i);
+  check_measured("validation", options_.validation, data);
+  check_measured("train_sample", options_.train_sample, data);
   if (!options_.schedule) options_.schedule = optim::constant();
   if (!options_.evaluation_loss) options_.evaluation_loss = options_.loss;
 }
