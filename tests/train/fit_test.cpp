@@ -327,6 +327,7 @@ TEST(CheckpointFile, AFinishedRunIsOnlyRead) {
   EXPECT_EQ(numbers(second.net.state()), numbers(first.net.state()));
   Given more(9);
   more.options.epochs = 4;
+  more.options.batch_size = 30;  // between epochs, the size of the batches may change
   EXPECT_EQ(more.run({&checkpoint}).history.size(), 4u);
 }
 
@@ -373,6 +374,10 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
             "it belongs to 80 training examples, the data have 90");
   EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = full({90}, 90, i64); }),
             "its order has example 90 of 90");
+  EXPECT_EQ(refused([&](auto& f) {
+              tensor(f, "position") = from(std::vector<Index>{1, 2, 7, 0, 0, 30});
+            }),
+            "it stopped in the middle of an epoch in batches of 30, which those of 20 cannot end");
   EXPECT_EQ(refused([&](auto& f) { tensor(f, "sums") = zeros({5}, f64); }),
             "\"sums\" holds 5 numbers, expected 2");
   EXPECT_THAT(refused([&](auto& f) { tensor(f, "rng.key") = zeros({624}); }), HasSubstr("f32"));
@@ -384,7 +389,7 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
   constexpr Index highest = std::numeric_limits<Index>::max();
   for (std::size_t i = 0; i < 3; ++i)
     for (const Index count : {Index{-1}, highest}) {
-      std::vector<Index> position{1, 2, 7, 0, 0};
+      std::vector<Index> position{1, 2, 7, 0, 0, 20};
       position[i] = count;
       EXPECT_EQ(refused([&](auto& f) { tensor(f, "position") = from(position); }),
                 "\"position\" holds " + std::to_string(count) + ", expected counts from 0 to 2^62");

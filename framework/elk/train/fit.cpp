@@ -225,8 +225,9 @@ void Fit::save(const std::string& path, const Metadata& about) const {
   all.push_back({"rng.position", from(std::vector<std::int64_t>{rng.position, rng.has_gauss})});
   all.push_back({"rng.gauss", from(std::vector<double>{rng.gauss})});
   all.push_back({"order", from(order_)});
-  all.push_back({"position", from(std::vector<std::int64_t>{
-                                 epoch_, batch_, step_, static_cast<std::int64_t>(flops_), finish_asked_})});
+  all.push_back(
+      {"position", from(std::vector<std::int64_t>{epoch_, batch_, step_, static_cast<std::int64_t>(flops_),
+                                                  finish_asked_, options_.batch_size})});
   all.push_back({"sums", from(std::vector<double>{loss_sum_, epoch_seconds_})});
   Metadata metadata = about;
   metadata["format"] = checkpoint_format;
@@ -250,7 +251,7 @@ void Fit::load(const std::string& path) {
     Rng::State rng{{}, static_cast<int>(at[0]), at[1] != 0, numbers<double>(file.tensors, "rng.gauss", 1)[0]};
     std::transform(key.begin(), key.end(), rng.key.begin(),
                    [](auto word) { return static_cast<std::uint32_t>(word); });
-    const auto position = numbers<std::int64_t>(file.tensors, "position", 5);
+    const auto position = numbers<std::int64_t>(file.tensors, "position", 6);
     for (const std::int64_t count : {position[0], position[1], position[2]})
       if (count < 0 || count > highest_count)
         fail<ValueError>("\"position\" holds {}, expected counts from 0 to 2^62", count);
@@ -261,6 +262,10 @@ void Fit::load(const std::string& path) {
     for (const Index row : order)
       if (row < 0 || row >= data_.size())
         fail<ValueError>("its order has example {} of {}", row, data_.size());
+    // Other batches would take some examples twice and others never.
+    if (!order.empty() && position[5] != options_.batch_size)
+      fail<ValueError>("it stopped in the middle of an epoch in batches of {}, which those of {} cannot end",
+                       position[5], options_.batch_size);
     const std::vector<HistoryRow> history = parse_jsonl(text("history"), path);
     // The row of an epoch that diverged before its end is there already.
     const bool broken_off = !order.empty() && !history.empty() && history.back().diverged;
