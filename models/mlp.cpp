@@ -18,7 +18,7 @@ MLP::MLP(const MLPOptions& options, Rng& rng) {
     if (options.clip) add("clip" + number, *options.clip);
     if (i + 1 == sizes.size()) break;
     add("act" + number, options.activation);
-    if (options.dropout > 0) add("drop" + number, nn::Dropout(options.dropout));
+    if (options.dropout != 0) add("drop" + number, nn::Dropout(options.dropout));
   }
 }
 

@@ -86,6 +86,25 @@ void check_architecture(const ModelInfo& info) {
     fail<ValueError>("the layer sizes {} make no {}", fmt::join(sizes, ", "), info.kind);
 }
 
+// Throws unless `held` numbers are what the described network has, and its inputs and outputs fit it.
+void check_fit(const ModelInfo& info, Index held) {
+  check_architecture(info);
+  if (const double promised = state_size(info); promised != static_cast<double>(held))
+    fail<ValueError>("the sizes stand for {} weights, there are {}", promised, held);
+  const bool no_shape =
+      std::any_of(info.input_shape.begin(), info.input_shape.end(), [](Index n) { return n < 1; });
+  if (no_shape || info.input_shape.size() != info.sizes.front() ||
+      static_cast<Index>(info.classes.size()) != info.sizes.back())
+    fail<ValueError>("inputs {} and {} classes do not fit layers of {}", info.input_shape,
+                     info.classes.size(), fmt::join(info.sizes, ", "));
+}
+
+Index count(const State& state) {
+  Index all = 0;
+  for (const NamedTensor& item : state) all += item.value.size();
+  return all;
+}
+
 // An input with every pixel value somewhere, the same for everybody.
 Tensor probe_input(Index features, DType dtype) {
   std::vector<double> values(static_cast<std::size_t>(features));
@@ -106,6 +125,12 @@ const std::vector<std::string>& model_kinds() {
 }
 
 void save_model(const std::string& path, const nn::Module& net, const ModelInfo& info) {
+  const State state = net.state();
+  try {
+    check_fit(info, count(state));
+  } catch (const ValueError& error) {
+    fail<ValueError>("[model] {}: {}", path, error.what());
+  }
   const json architecture{{"kind", info.kind},
                           {"sizes", info.sizes},
                           {"activation", info.activation},
@@ -125,7 +150,7 @@ void save_model(const std::string& path, const nn::Module& net, const ModelInfo&
       {"probe_output", json(numbers(net(x))).dump()},
       {"probe_tolerance", json(probe_tolerance).dump()},
   };
-  save_safetensors(path, net.state(), metadata);
+  save_safetensors(path, state, metadata);
 }
 
 Model load_model(const std::string& path) {
@@ -153,25 +178,16 @@ Model load_model(const std::string& path) {
     json::parse(text("classes")).get_to(info.classes);
     info.input_shape = Shape(whole_numbers(json::parse(text("input_shape")), "input_shape"));
 
-    check_architecture(info);
     // Checked before a network of the stated sizes is made: a few bytes must not ask for gigabytes.
-    const double promised = state_size(info);
-    Index held = 0;
-    for (const NamedTensor& item : file.tensors) held += item.value.size();
-    if (promised != static_cast<double>(held))
-      fail<ValueError>("the sizes stand for {} weights, the file holds {}", promised, held);
-    const bool no_shape =
-        std::any_of(info.input_shape.begin(), info.input_shape.end(), [](Index n) { return n < 1; });
-    if (no_shape || info.input_shape.size() != info.sizes.front() ||
-        static_cast<Index>(info.classes.size()) != info.sizes.back())
-      fail<ValueError>("inputs {} and {} classes do not fit layers of {}", info.input_shape,
-                       info.classes.size(), fmt::join(info.sizes, ", "));
-
+    check_fit(info, count(file.tensors));
     Model model{info, rebuild(info)};
     model.net.load_state(file.tensors);
 
     const auto probe = json::parse(text("probe_input")).get<std::vector<double>>();
-    const auto expected = json::parse(text("probe_output")).get<std::vector<double>>();
+    const json output = json::parse(text("probe_output"));
+    if (std::any_of(output.begin(), output.end(), [](const json& value) { return value.is_null(); }))
+      fail<ValueError>("the network's output is not finite: its training diverged");
+    const auto expected = output.get<std::vector<double>>();
     const double tolerance = json::parse(text("probe_tolerance"));
     const std::vector<double> found =
         numbers(model.net(cast(from(probe, {1, info.sizes.front()}), info.dtype)));

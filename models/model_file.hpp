@@ -32,7 +32,8 @@ struct Model {
   nn::Sequential net;
 };
 
-/// Writes `net` with a probe: an input and the logits it gives.
+/// Writes `net` with a probe: an input and the logits it gives. ValueError when `info` describes another
+/// network.
 void save_model(const std::string& path, const nn::Module& net, const ModelInfo& info);
 
 /// Rebuilds the network and checks that the probe comes out again to 1e-4. FileError when it does not, or

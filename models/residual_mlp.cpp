@@ -17,7 +17,7 @@ ResidualMLP::ResidualMLP(const ResidualMLPOptions& options, Rng& rng) {
     block.add("norm", nn::LayerNorm(width, 1e-5, options.dtype));
     block.add("expand", nn::Linear(width, inner, rng, linear));
     block.add("act", options.activation);
-    if (options.dropout > 0) block.add("drop", nn::Dropout(options.dropout));
+    if (options.dropout != 0) block.add("drop", nn::Dropout(options.dropout));
     block.add("contract", nn::Linear(inner, width, rng, linear));
     add("block" + std::to_string(i), std::move(block));
   }

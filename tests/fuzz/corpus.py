@@ -116,7 +116,7 @@ write("checkpoint/run.safetensors", safetensors({
     "callback0.best.weight": ("F32", [2, 1], [0.5, -0.5]), "callback0.best.bias": ("F32", [2], [0, 0]),
     "rng.key": ("I64", [624], [(i * 2654435761) % 2**32 for i in range(1, 625)]),
     "rng.position": ("I64", [2], [624, 0]), "rng.gauss": ("F64", [1], [0]),
-    "order": ("I64", [3], [2, 0, 1]), "position": ("I64", [5], [1, 1, 3, 12, 0]),
+    "order": ("I64", [3], [2, 0, 1]), "position": ("I64", [6], [1, 1, 3, 12, 0, 2]),
     "sums": ("F64", [2], [0.5, 1]),
 }, {"format": "elkgrad-checkpoint/1", "history": history[:history.index("\n") + 1]}))
 

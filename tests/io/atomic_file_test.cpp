@@ -16,6 +16,7 @@
 #include <elk/io/atomic_file.hpp>
 
 #include "io/temporary_folder.hpp"
+#include "support.hpp"
 
 namespace elk {
 namespace {
@@ -283,6 +284,16 @@ TEST(ReadFile, ErrorsNameThePathAndTheReason) {
   EXPECT_THAT(reading(folder.path()), says("[read] " + folder.path() + ": this is a folder"));
   EXPECT_THAT(reading(""), says("[read] the path is empty"));
   EXPECT_THAT(reading(std::string("a\0b", 3)), says("[read] \"a\\x00b\": the path contains a zero byte"));
+}
+
+TEST(ReadFile, StopsAtALimit) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a", "12345");
+  EXPECT_EQ(read_file(folder / "a", 5), "12345");
+  EXPECT_EQ(test::error_of<FileError>([&] { read_file(folder / "a", 4); }),
+            "[read] " + (folder / "a") + ": expected at most 4 bytes, found more");
+  EXPECT_EQ(test::error_of<FileError>([] { read_file("/dev/zero", 10000); }),
+            "[read] /dev/zero: expected at most 10000 bytes, found more");
 }
 
 TEST(ReadFile, SizesThatTheSystemDoesNotTell) {

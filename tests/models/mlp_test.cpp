@@ -6,6 +6,7 @@
 
 #include <elk/elk.hpp>
 #include <models/mlp.hpp>
+#include <models/residual_mlp.hpp>
 
 #include "support.hpp"
 
@@ -111,6 +112,19 @@ TEST(Mlp, ForwardByHand) {
   EXPECT_THAT(values(net(x)), ElementsAre(5.5, 13.5, 0, 10));
   const double p = 1 / (1 + std::exp(8.0)), q = 1 / (1 + std::exp(10.0));
   EXPECT_THAT(values(softmax(net(x))), testing::Pointwise(testing::DoubleNear(1e-15), {p, 1 - p, q, 1 - q}));
+}
+
+TEST(Mlp, RefusesADropoutThatIsNoProbability) {
+  Rng rng(0);
+  for (const double p : {-0.5, 1.0, std::nan("")}) {
+    EXPECT_THAT(error_of<ValueError>([&] {
+                  MLP({.sizes = {2, 3, 2}, .activation = activation("relu"), .dropout = p}, rng);
+                }),
+                testing::StartsWith("[dropout] expected a probability"));
+    EXPECT_THAT(error_of<ValueError>(
+                    [&] { ResidualMLP({.inputs = 2, .width = 3, .classes = 2, .dropout = p}, rng); }),
+                testing::StartsWith("[dropout] expected a probability"));
+  }
 }
 
 TEST(Mlp, DropoutActsInTrainingOnly) {

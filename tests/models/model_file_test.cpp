@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -125,6 +126,33 @@ TEST_F(ModelFile, NoSuchFile) {
   EXPECT_THAT(error_of<FileError>([&] { load_model(path_); }), HasSubstr("No such file"));
 }
 
+TEST_F(ModelFile, OfAnotherNetworkIsNotWritten) {
+  const auto refused_to_save = [&](const ModelInfo& wrong) {
+    const std::string message = error_of<ValueError>([&] { save_model(path_, net(info()), wrong); }),
+                      start = "[model] " + path_ + ": ";
+    EXPECT_TRUE(message.starts_with(start)) << message;
+    EXPECT_THAT(error_of<FileError>([&] { load_model(path_); }), HasSubstr("No such file"));
+    return message.substr(std::min(start.size(), message.size()));
+  };
+  EXPECT_EQ(refused_to_save({}), "the layer sizes  make no mlp");
+  ModelInfo wrong = info();
+  wrong.sizes = {6, 4, 3};
+  EXPECT_EQ(refused_to_save(wrong), "the sizes stand for 43 weights, there are 53");
+  wrong = info();
+  wrong.classes.pop_back();
+  EXPECT_EQ(refused_to_save(wrong), "inputs (2, 3) and 2 classes do not fit layers of 6, 5, 3");
+}
+
+TEST_F(ModelFile, OfANetworkThatDiverged) {
+  MLP broken = net(info());
+  State state = broken.state();
+  state.back().value = full({3}, NAN);
+  broken.load_state(state);
+  save_model(path_, broken, info());
+  EXPECT_EQ(error_of<FileError>([&] { load_model(path_); }),
+            "[model] " + path_ + ": the network's output is not finite: its training diverged");
+}
+
 TEST_F(ModelFile, MissingMetadata) {
   for (const char* key : {"format", "architecture", "dataset", "classes", "input_shape", "probe_input",
                           "probe_output", "probe_tolerance"})
@@ -168,10 +196,10 @@ TEST_F(ModelFile, ArchitecturesThatCannotBe) {
   EXPECT_EQ(architecture("6,1e300,3"), "expected whole numbers as \"sizes\", found 1e+300");
   EXPECT_EQ(architecture("6,[5],3"), "expected whole numbers as \"sizes\", found array");
   EXPECT_EQ(refused("input_shape", "[2, 3e99]"), "expected whole numbers as \"input_shape\", found 3e+99");
-  EXPECT_EQ(architecture("6,1000000000,3"), "the sizes stand for 10000000003 weights, the file holds 53");
+  EXPECT_EQ(architecture("6,1000000000,3"), "the sizes stand for 10000000003 weights, there are 53");
   EXPECT_EQ(architecture("1000000000,1000000000,3"),
-            "the sizes stand for 1.000000004e+18 weights, the file holds 53");
-  EXPECT_EQ(architecture("6,5,4"), "the sizes stand for 59 weights, the file holds 53");
+            "the sizes stand for 1.000000004e+18 weights, there are 53");
+  EXPECT_EQ(architecture("6,5,4"), "the sizes stand for 59 weights, there are 53");
   const std::string no_fit = "inputs (2, 3) and 3 classes do not fit layers of ";
   EXPECT_EQ(architecture("52,1"), no_fit + "52, 1");
   EXPECT_THAT(
@@ -196,7 +224,7 @@ TEST_F(ModelFile, KindsThatCannotBe) {
   EXPECT_EQ(kind("cnn", "6,5,3"), "the kind \"cnn\" is not mlp or residual_mlp");
   EXPECT_EQ(kind("residual_mlp", "6,3"), "the layer sizes 6, 3 make no residual_mlp");
   EXPECT_EQ(kind("residual_mlp", "6,5,4,3"), "the layer sizes 6, 5, 4, 3 make no residual_mlp");
-  EXPECT_EQ(kind("residual_mlp", "6,5,3"), "the sizes stand for 288 weights, the file holds 53");
+  EXPECT_EQ(kind("residual_mlp", "6,5,3"), "the sizes stand for 288 weights, there are 53");
 }
 
 TEST_F(ModelFile, ResidualRoundTrip) {
@@ -269,7 +297,7 @@ TEST_F(ModelFile, WrongTensors) {
   EXPECT_EQ(refused([](SafetensorsFile& file) { file.tensors[0].value = transpose(file.tensors[0].value); }),
             "[load_state] \"fc1.weight\" must be f32 (5, 6), got f32 (6, 5)");
   EXPECT_EQ(refused([](SafetensorsFile& file) { file.tensors.pop_back(); }),
-            "the sizes stand for 53 weights, the file holds 50");
+            "the sizes stand for 53 weights, there are 50");
   EXPECT_EQ(refused([](SafetensorsFile& file) {
               file.tensors.push_back({"extra", zeros({0})});
             }),

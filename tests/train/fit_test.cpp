@@ -241,6 +241,17 @@ TEST(Fit, RefusesWhatCannotBegin) {
             "[fit] expected f32 or f64, got i64");
   EXPECT_EQ(refused(ShapeError(""), [](FitOptions&, Dataset& d) { d = d.take(0, 0); }),
             "[fit] the data set \"digits\" is empty");
+  EXPECT_EQ(refused(value, [](FitOptions& o, Dataset&) { o.loss = nullptr; }),
+            "[fit] the options have no loss");
+  EXPECT_EQ(refused(value, [](FitOptions& o, Dataset&) { o.callbacks = {nullptr}; }),
+            "[fit] callback 0 is null");
+  EXPECT_EQ(refused(ShapeError(""), [](FitOptions& o, Dataset& d) { o.validation = d.take(0, 0); }),
+            "[fit] validation: the data set \"digits\" is empty");
+  EXPECT_EQ(refused(ShapeError(""),
+                    [](FitOptions& o, Dataset&) {
+                      o.train_sample = {"small", zeros({2, 3, 3}, u8), zeros({2}, i64), {"a"}};
+                    }),
+            "[fit] train_sample: its examples are (3, 3), those to train on (28, 28)");
   EXPECT_EQ(error_of<ValueError>([] { EarlyStopping(0); }),
             "[early_stopping] patience must be at least 1, got 0");
   EarlyStopping early(1);
@@ -264,6 +275,17 @@ TEST(EarlyStopping, EndsTheRunAndPutsTheBestWeightsBack) {
   const Result result = given.run({&watch, &early});
   EXPECT_EQ(result.history.size(), 7u);
   EXPECT_EQ(numbers(given.net.state()), after[2]);
+}
+
+TEST(EarlyStopping, OfOneRunKnowsNothingOfThoseBefore) {
+  EarlyStopping early(3);
+  Given first, second(6), alone(6);
+  first.options.epochs = 30;  // it ends better than the others
+  first.run({&early});
+  second.run({&early});
+  EarlyStopping fresh(3);
+  alone.run({&fresh});
+  EXPECT_EQ(numbers(second.net.state()), numbers(alone.net.state()));
 }
 
 TEST(CheckpointFile, AStoppedRunGoesOnToTheSameBits) {
@@ -305,6 +327,7 @@ TEST(CheckpointFile, AFinishedRunIsOnlyRead) {
   EXPECT_EQ(numbers(second.net.state()), numbers(first.net.state()));
   Given more(9);
   more.options.epochs = 4;
+  more.options.batch_size = 30;  // between epochs, the size of the batches may change
   EXPECT_EQ(more.run({&checkpoint}).history.size(), 4u);
 }
 
@@ -351,6 +374,10 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
             "it belongs to 80 training examples, the data have 90");
   EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = full({90}, 90, i64); }),
             "its order has example 90 of 90");
+  EXPECT_EQ(refused([&](auto& f) {
+              tensor(f, "position") = from(std::vector<Index>{1, 2, 7, 0, 0, 30});
+            }),
+            "it stopped in the middle of an epoch in batches of 30, which those of 20 cannot end");
   EXPECT_EQ(refused([&](auto& f) { tensor(f, "sums") = zeros({5}, f64); }),
             "\"sums\" holds 5 numbers, expected 2");
   EXPECT_THAT(refused([&](auto& f) { tensor(f, "rng.key") = zeros({624}); }), HasSubstr("f32"));
@@ -362,7 +389,7 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
   constexpr Index highest = std::numeric_limits<Index>::max();
   for (std::size_t i = 0; i < 3; ++i)
     for (const Index count : {Index{-1}, highest}) {
-      std::vector<Index> position{1, 2, 7, 0, 0};
+      std::vector<Index> position{1, 2, 7, 0, 0, 20};
       position[i] = count;
       EXPECT_EQ(refused([&](auto& f) { tensor(f, "position") = from(position); }),
                 "\"position\" holds " + std::to_string(count) + ", expected counts from 0 to 2^62");

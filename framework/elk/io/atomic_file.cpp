@@ -145,7 +145,7 @@ void write_file_atomically(const std::string& path, std::string_view bytes) {
   file.commit();
 }
 
-std::string read_file(const std::string& path) {
+std::string read_file(const std::string& path, std::size_t most) {
   check_path("read", path);
   const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)};
   struct stat status;
@@ -158,7 +158,7 @@ std::string read_file(const std::string& path) {
   std::string bytes;
   std::size_t filled = 0;
   try {
-    bytes.resize(std::max<std::size_t>(static_cast<std::size_t>(status.st_size) + 1, 4096));
+    bytes.resize(std::max<std::size_t>(std::min(static_cast<std::size_t>(status.st_size), most) + 1, 4096));
     for (;;) {
       if (filled == bytes.size()) bytes.resize(2 * filled);
       const ssize_t count = ::read(file.number, bytes.data() + filled, bytes.size() - filled);
@@ -166,6 +166,7 @@ std::string read_file(const std::string& path) {
       if (count < 0) fail<FileError>("[read] {}: {}", path, reason(errno));
       if (count == 0) break;
       filled += static_cast<std::size_t>(count);
+      if (filled > most) fail<FileError>("[read] {}: expected at most {} bytes, found more", path, most);
     }
   } catch (const std::bad_alloc&) {
     fail<FileError>("[read] {}: its {} bytes do not fit into memory", path,

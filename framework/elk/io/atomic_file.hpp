@@ -1,6 +1,8 @@
 // Files that appear whole or not at all, whatever happens while they are written.
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -43,7 +45,8 @@ class AtomicFile {
 /// Writes `bytes` as the file `path` by way of an AtomicFile.
 void write_file_atomically(const std::string& path, std::string_view bytes);
 
-/// All bytes of a file. FileError when it is missing, a folder or unreadable.
-std::string read_file(const std::string& path);
+/// All bytes of a file. FileError when it is missing, a folder, unreadable or of more than `most` bytes: a
+/// device may never end.
+std::string read_file(const std::string& path, std::size_t most = std::numeric_limits<std::size_t>::max());
 
 }  // namespace elk

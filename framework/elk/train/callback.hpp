@@ -39,7 +39,7 @@ class Callback {
 };
 
 /// Finishes the run after `patience` epochs without a lower val_loss, and in the end puts the weights back
-/// that had the lowest. (L. Prechelt, "Early stopping - but when?", 1998.)
+/// that had the lowest. Each run begins anew. (L. Prechelt, "Early stopping - but when?", 1998.)
 class EarlyStopping : public Callback {
  public:
   /// ValueError unless patience is at least 1.

@@ -44,6 +44,17 @@ std::vector<T> numbers(const State& all, const std::string& name, std::size_t co
 // Of a file: the run goes on counting, and must not overflow.
 constexpr std::int64_t highest_count = std::int64_t{1} << 62;
 
+// A data set that is measured after every epoch, if there is one: what is wrong with it must not wait for the
+// end of the first.
+void check_measured(const char* option, const Dataset& measured, const Dataset& trained) {
+  if (!measured.images.defined()) return;
+  measured.check();
+  if (measured.size() == 0) fail<ShapeError>("[fit] {}: the data set \"{}\" is empty", option, measured.name);
+  if (measured.features() != trained.features())
+    fail<ShapeError>("[fit] {}: its examples are {}, those to train on {}", option, measured.sample_shape(),
+                     trained.sample_shape());
+}
+
 std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i); }
 
 }  // namespace
@@ -63,6 +74,11 @@ Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng&
   const std::vector<nn::NamedSlot> parameters = net.parameters();
   if (!options_.dtype) options_.dtype = parameters.empty() ? f32 : parameters[0].slot->value.dtype();
   if (!is_float(*options_.dtype)) fail<DTypeError>("[fit] expected f32 or f64, got {}", *options_.dtype);
+  if (!options_.loss) fail<ValueError>("[fit] the options have no loss");
+  for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
+    if (options_.callbacks[i] == nullptr) fail<ValueError>("[fit] callback {} is null", i);
+  check_measured("validation", options_.validation, data);
+  check_measured("train_sample", options_.train_sample, data);
   if (!options_.schedule) options_.schedule = optim::constant();
   if (!options_.evaluation_loss) options_.evaluation_loss = options_.loss;
 }
@@ -209,8 +225,9 @@ void Fit::save(const std::string& path, const Metadata& about) const {
   all.push_back({"rng.position", from(std::vector<std::int64_t>{rng.position, rng.has_gauss})});
   all.push_back({"rng.gauss", from(std::vector<double>{rng.gauss})});
   all.push_back({"order", from(order_)});
-  all.push_back({"position", from(std::vector<std::int64_t>{
-                                 epoch_, batch_, step_, static_cast<std::int64_t>(flops_), finish_asked_})});
+  all.push_back(
+      {"position", from(std::vector<std::int64_t>{epoch_, batch_, step_, static_cast<std::int64_t>(flops_),
+                                                  finish_asked_, options_.batch_size})});
   all.push_back({"sums", from(std::vector<double>{loss_sum_, epoch_seconds_})});
   Metadata metadata = about;
   metadata["format"] = checkpoint_format;
@@ -234,7 +251,7 @@ void Fit::load(const std::string& path) {
     Rng::State rng{{}, static_cast<int>(at[0]), at[1] != 0, numbers<double>(file.tensors, "rng.gauss", 1)[0]};
     std::transform(key.begin(), key.end(), rng.key.begin(),
                    [](auto word) { return static_cast<std::uint32_t>(word); });
-    const auto position = numbers<std::int64_t>(file.tensors, "position", 5);
+    const auto position = numbers<std::int64_t>(file.tensors, "position", 6);
     for (const std::int64_t count : {position[0], position[1], position[2]})
       if (count < 0 || count > highest_count)
         fail<ValueError>("\"position\" holds {}, expected counts from 0 to 2^62", count);
@@ -245,6 +262,10 @@ void Fit::load(const std::string& path) {
     for (const Index row : order)
       if (row < 0 || row >= data_.size())
         fail<ValueError>("its order has example {} of {}", row, data_.size());
+    // Other batches would take some examples twice and others never.
+    if (!order.empty() && position[5] != options_.batch_size)
+      fail<ValueError>("it stopped in the middle of an epoch in batches of {}, which those of {} cannot end",
+                       position[5], options_.batch_size);
     const std::vector<HistoryRow> history = parse_jsonl(text("history"), path);
     // The row of an epoch that diverged before its end is there already.
     const bool broken_off = !order.empty() && !history.empty() && history.back().diverged;
