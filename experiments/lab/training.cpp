@@ -29,9 +29,7 @@ train::Loss make_loss(const std::string& name) {
                  labels.dtype() == i64 ? one_hot(labels, logits.size(1), logits.dtype()) : labels);
     };
   if (name == "paper_mean") return paper::mean_loss;
-  return [](const Tensor& logits, const Tensor& labels) {
-    return labels.dtype() == i64 ? cross_entropy(logits, labels) : soft_cross_entropy(logits, labels);
-  };
+  return cross_entropy;
 }
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& net) {

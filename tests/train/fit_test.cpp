@@ -148,6 +148,14 @@ TEST(Fit, AugmentsByEpochAndRow) {
   EXPECT_EQ(numbers(a.net.state()), numbers(b.net.state()));
 }
 
+TEST(Fit, TakesMixedImages) {
+  Given given;
+  given.options.augment.emplace(AugmentOptions{.mixup = 1}, 3);
+  const Result result = given.run();
+  EXPECT_EQ(result.status, Status::finished);
+  EXPECT_LT(*result.history.back().val_loss, *result.history.front().val_loss);
+}
+
 TEST(Fit, PassesGradientsOn) {
   Given given;
   int calls = 0;

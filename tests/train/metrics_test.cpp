@@ -114,7 +114,7 @@ TEST(Metrics, RefuseWhatDoesNotFit) {
   EXPECT_EQ(error_of<ValueError>([] {
               calibration_error(zeros({1, 3}), labels({1}), 0);
             }),
-            "[calibration_error] expected at least 1 bin, got 0");
+            "[calibration_error] expected 1 to 1000000 bins, got 0");
 }
 
 }  // namespace

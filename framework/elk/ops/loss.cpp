@@ -20,6 +20,7 @@ void check_pair(const char* operation, const Tensor& a, const Tensor& b) {
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
+  if (labels.rank() == 2 && is_float(labels.dtype())) return soft_cross_entropy(logits, labels);
   return record("cross_entropy", kernels::cross_entropy(logits, labels),
                 wrt(logits, [logits, labels](const Tensor& dy) {
                   const Tensor target = kernels::one_hot(labels, logits.size(1), logits.dtype());

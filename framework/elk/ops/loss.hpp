@@ -6,7 +6,8 @@
 namespace elk {
 
 /// Mean over the batch of -log softmax(logits)[label]: logits (N, classes), labels i64 (N) of 0 to classes
-/// - 1. Its gradient is (softmax(logits) - one_hot(labels)) / N.
+/// - 1. Its gradient is (softmax(logits) - one_hot(labels)) / N. Labels that are soft targets (N, classes),
+/// such as mixup makes, go to soft_cross_entropy.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 
 /// Cross-entropy with smoothed labels: a share `label_smoothing`, from 0 to 1, of each target is spread over

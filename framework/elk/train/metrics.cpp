@@ -68,7 +68,9 @@ Tensor confusion_matrix(const Tensor& logits, const Tensor& labels) {
 
 double calibration_error(const Tensor& logits, const Tensor& labels, Index bins) {
   check("calibration_error", logits, labels);
-  if (bins < 1) fail<ValueError>("[calibration_error] expected at least 1 bin, got {}", bins);
+  constexpr Index most_bins = 1'000'000;
+  if (bins < 1 || bins > most_bins)
+    fail<ValueError>("[calibration_error] expected 1 to {} bins, got {}", most_bins, bins);
   const Tensor probabilities = softmax(cast(logits, f64)), predicted = argmax(probabilities, -1);
   const auto p = probabilities.data<double>();
   const auto found = predicted.data<std::int64_t>(), wanted = labels.data<std::int64_t>();

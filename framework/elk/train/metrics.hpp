@@ -19,7 +19,7 @@ Tensor confusion_matrix(const Tensor& logits, const Tensor& labels);
 /// The expected calibration error: examples are sorted into `bins` by their confidence, the largest
 /// probability of softmax(logits); the mean over examples of |share right - mean confidence| in their bin. 0
 /// for a network that is right as often as it says. (C. Guo et al., "On calibration of modern neural
-/// networks", 2017.) ValueError unless bins is at least 1.
+/// networks", 2017.) ValueError unless bins is from 1 to a million.
 double calibration_error(const Tensor& logits, const Tensor& labels, Index bins = 15);
 
 }  // namespace elk::train
