@@ -6,7 +6,11 @@
 namespace elk::models {
 
 ResidualMLP::ResidualMLP(const ResidualMLPOptions& options, Rng& rng) {
-  const Index width = options.width, inner = options.expansion * width;
+  const Index width = options.width;
+  Index inner = 0;
+  if (__builtin_mul_overflow(options.expansion, width, &inner))
+    fail<ShapeError>("[residual_mlp] an inner layer of {} times {} units is too large", options.expansion,
+                     width);
   if (options.blocks < 0)
     fail<ValueError>("[residual_mlp] expected 0 blocks or more, got {}", options.blocks);
   const nn::Linear::Options linear{.init = options.init, .dtype = options.dtype};

@@ -14,6 +14,7 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/nn/layers.hpp>
+#include <elk/nn/normalize.hpp>
 #include <elk/nn/residual.hpp>
 #include <elk/onnx/onnx.hpp>
 #include <elk/ops/activation.hpp>
@@ -65,6 +66,8 @@ std::vector<Case> cases() {
   add("Softmax", Sequential(Softmax()), {4});
   add("SoftmaxOfThreeAxes", Sequential(Softmax()), {3, 4});
   add("LayerNorm", Sequential(LayerNorm(4, 0.01)), {4});
+  add("Normalize", Sequential(Normalize(randn({6}, rng), randn({6}, rng)), linear(6, 4)), {6});
+  add("Whiten", Sequential(Whiten(randn({6}, rng), randn({5, 6}, rng)), linear(5, 4)), {6});
   add("LayerNormOfThreeAxes", Sequential(LayerNorm(4)), {3, 4});
   add("Flatten", Sequential(Flatten(), linear(12, 3)), {3, 4});
   add("FlattenNothing", Sequential(Flatten()), {4});
@@ -208,7 +211,8 @@ TEST_F(Onnx, RefusesWhatHasNoForm) {
     return nn::Sequential(nn::Function(name, std::move(f)));
   };
   const std::string expected =
-      " has no ONNX form: expected Linear, LayerNorm, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, "
+      " has no ONNX form: expected Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, "
+      "Sigmoid, Tanh, GELU, Softmax, "
       "Flatten, Dropout, "
       "Residual, Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, gelu or clip(...)";
   Rng rng(1);

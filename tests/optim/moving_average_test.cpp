@@ -75,6 +75,11 @@ TEST_P(Average, AStateKeptStaysAsItWas) {
 }
 
 TEST(AverageErrors, AreClear) {
+  One converted;
+  MovingAverage of_f64(converted, 0.5);
+  converted.to(f32);
+  EXPECT_EQ(error_of<DTypeError>([&] { of_f64.swap(); }),
+            "[moving_average] \"weight\" is f32 now, its average f64");
   One net;
   EXPECT_EQ(error_of<ValueError>([&] { MovingAverage(net, 1); }),
             "[moving_average] decay must be from 0 to below 1, got 1");

@@ -409,6 +409,8 @@ TEST(Group, RefusesBadOnes) {
   };
   EXPECT_EQ(refused([](const nn::NamedSlot& p) { return p.name == "c"; }, {}),
             "[group] none of the 2 parameters belongs to it");
+  EXPECT_EQ(refused(std::function<bool(const nn::NamedSlot&)>(), {}),
+            "[group] there is no function that says who belongs to it");
   EXPECT_EQ(refused(is_b, {.lr_factor = -1}), "[group] lr_factor must be from 0 to below inf, got -1");
   EXPECT_EQ(refused(is_b, {.weight_decay = NAN}),
             "[group] weight_decay must be from 0 to below inf, got nan");

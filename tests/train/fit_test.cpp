@@ -130,6 +130,7 @@ TEST(Fit, AsksTheScheduleBeforeEveryStep) {
     return base / 2;
   };
   EXPECT_EQ(given.run().history.back().lr, 0.005);
+  EXPECT_EQ(given.adam.lr(), 0.01) << "put back";
   EXPECT_THAT(asked, ElementsAre(0, 0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.4, 1.6, 1.8));
 }
 

@@ -1,6 +1,9 @@
 // How the library builds its messages. Private: included by .cpp files only, so that users need no fmt.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -28,6 +31,14 @@ struct fmt::formatter<elk::DType> : fmt::formatter<const char*> {
 };
 
 namespace elk {
+
+/// Text from a file or a user as part of a message, quoted: it may be long and contain anything.
+inline std::string shown(std::string_view text, std::size_t longest = 100) {
+  if (text.size() <= longest) return fmt::format("{:?}", text);
+  std::size_t length = longest;
+  while ((static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;  // not inside a character
+  return fmt::format("{:?}...", text.substr(0, length));
+}
 
 /// Throws `E` with the formatted message.
 template <class E, class... Args>

@@ -24,11 +24,7 @@ static_assert(std::endian::native == std::endian::little, "the elements are writ
 constexpr std::string_view magic = "\x93NUMPY", ending = ".npy";
 constexpr std::uint64_t largest_tensor = std::uint64_t{1} << 46;  // bytes; as elk::empty
 
-// Text from a file, which may be long and contain anything, as part of a message.
-std::string shown(std::string_view text) {
-  constexpr std::size_t longest = 40;
-  return text.size() <= longest ? fmt::format("{:?}", text) : fmt::format("{:?}...", text.substr(0, longest));
-}
+std::string excerpt(std::string_view text) { return shown(text, 40); }
 
 // --- Element types ---
 
@@ -193,7 +189,7 @@ class HeaderReader {
         once(shape.has_value());
         shape = sizes();
       } else {
-        refuse("expected 'descr', 'fortran_order' and 'shape' in the header, found {}", shown(key));
+        refuse("expected 'descr', 'fortran_order' and 'shape' in the header, found {}", excerpt(key));
       }
       if (!accept(',')) {
         expect('}');
@@ -216,7 +212,7 @@ class HeaderReader {
   }
   [[noreturn]] void unexpected(std::string_view expected) const {
     refuse("expected {} at byte {} of the header, found {}", expected, at_,
-           at_ == text_.size() ? "its end" : shown(text_.substr(at_)));
+           at_ == text_.size() ? "its end" : excerpt(text_.substr(at_)));
   }
 
   void skip_space() {
@@ -265,7 +261,7 @@ class HeaderReader {
     for (; at_digit(); ++at_)
       if (__builtin_mul_overflow(value, 10, &value) ||
           __builtin_add_overflow(value, text_[at_] - '0', &value))
-        refuse("expected sizes below 2^63, found {}", shown(text_.substr(begin)));
+        refuse("expected sizes below 2^63, found {}", excerpt(text_.substr(begin)));
     return value;
   }
 
@@ -294,7 +290,7 @@ class HeaderReader {
       refuse("expected numbers, found Python objects, which would have to be unpickled: not safe, not read");
     if (!known)
       refuse("expected the type f2, f4, f8, i1, i2, i4, i8, u1, u2, u4 or b1 with its byte order, found {}",
-             shown(descr));
+             excerpt(descr));
     return format;
   }
 
@@ -331,7 +327,7 @@ Tensor load_npy(const std::string& path) { return parse_npy(read_file(path), pat
 Tensor parse_npy(std::string_view bytes, const std::string& file) {
   if (!bytes.starts_with(magic))
     fail<FileError>("[npy] {}: expected a file that begins with {:?}, found {}", file, magic,
-                    bytes.empty() ? "an empty one" : shown(bytes.substr(0, magic.size())));
+                    bytes.empty() ? "an empty one" : excerpt(bytes.substr(0, magic.size())));
   bytes.remove_prefix(magic.size());
   const auto byte = [&](std::size_t i) {
     return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i]));
@@ -364,10 +360,11 @@ std::string format_npz(const State& tensors) {
   std::unordered_set<std::string_view> names;
   for (const auto& [name, value] : tensors) {
     if (name.empty()) fail<ValueError>("[npz] a tensor has no name");
-    if (!is_utf8(name)) fail<ValueError>("[npz] the name {} is not UTF-8", shown(name));
-    if (name.find('\0') != name.npos) fail<ValueError>("[npz] the name {} contains a zero byte", shown(name));
-    if (!names.insert(name).second) fail<ValueError>("[npz] two tensors are named {}", shown(name));
-    if (!value.defined()) fail<ValueError>("[npz] tensor {} is undefined", shown(name));
+    if (!is_utf8(name)) fail<ValueError>("[npz] the name {} is not UTF-8", excerpt(name));
+    if (name.find('\0') != name.npos)
+      fail<ValueError>("[npz] the name {} contains a zero byte", excerpt(name));
+    if (!names.insert(name).second) fail<ValueError>("[npz] two tensors are named {}", excerpt(name));
+    if (!value.defined()) fail<ValueError>("[npz] tensor {} is undefined", excerpt(name));
     archive.add(name + std::string(ending), format_npy(value));
   }
   return archive.finish();
@@ -386,10 +383,10 @@ State parse_npz(std::string_view bytes, const std::string& file) {
     const std::string name = entry.substr(0, entry.size() - std::min(entry.size(), ending.size()));
     if (!entry.ends_with(ending) || name.empty() || !is_utf8(name) || name.find('\0') != name.npos)
       fail<FileError>("[npz] {}: expected arrays named like \"x.npy\" in UTF-8, found {}", file,
-                      shown(entry));
+                      excerpt(entry));
     if (!names.insert(name).second)
-      fail<FileError>("[npz] {}: expected each name once, found {} twice", file, shown(name));
-    state.push_back({name, parse_npy(content, fmt::format("{}: {}", file, shown(entry)))});
+      fail<FileError>("[npz] {}: expected each name once, found {} twice", file, excerpt(name));
+    state.push_back({name, parse_npy(content, fmt::format("{}: {}", file, excerpt(entry)))});
   });
   return state;
 }

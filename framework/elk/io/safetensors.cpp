@@ -33,15 +33,6 @@ std::string_view format_of(DType dtype) {
       ->second;
 }
 
-// A name from a file, which may be long and contain anything, as part of a message.
-std::string shown(std::string_view text) {
-  constexpr std::size_t longest = 100;
-  if (text.size() <= longest) return fmt::format("{:?}", text);
-  std::size_t length = longest;
-  while ((static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;  // not inside a character
-  return fmt::format("{:?}...", text.substr(0, length));
-}
-
 // --- Writing ---
 
 // JSON text of a string; `what` says whose it is when it has no place in a file.

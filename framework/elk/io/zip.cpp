@@ -33,12 +33,6 @@ bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
-// A name from an archive, which may be long and contain anything, as part of a message.
-std::string shown(std::string_view name) {
-  constexpr std::size_t longest = 100;
-  return name.size() <= longest ? fmt::format("{:?}", name) : fmt::format("{:?}...", name.substr(0, longest));
-}
-
 // --- Reading ---
 
 class ZipReader {

@@ -18,6 +18,9 @@ class Normalize : public Module {
   void fields(Fields& f) override { f("mean", mean_)("scale", scale_); }
   std::string describe() const override;
 
+  const Tensor& mean() const { return mean_; }
+  const Tensor& scale() const { return scale_; }
+
  private:
   Tensor mean_, scale_;
 };
@@ -30,6 +33,9 @@ class Whiten : public Module {
   Tensor forward(const Tensor& x) const override;
   void fields(Fields& f) override { f("mean", mean_)("matrix", matrix_); }
   std::string describe() const override;
+
+  const Tensor& mean() const { return mean_; }
+  const Tensor& matrix() const { return matrix_; }
 
  private:
   Tensor mean_, matrix_;

@@ -18,6 +18,7 @@
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/nn/layers.hpp>
+#include <elk/nn/normalize.hpp>
 #include <elk/nn/residual.hpp>
 #include <elk/onnx/onnx.hpp>
 #include <elk/ops/activation.hpp>
@@ -34,7 +35,8 @@ constexpr int operator_set = 13, ir_version = 7;  // of 2020: widely read, and w
 constexpr Index worked_out = -1, as_before = 0;  // for Reshape: sizes that depend on the batch
 
 constexpr const char* known =
-    "Linear, LayerNorm, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, Flatten, Dropout, Residual, "
+    "Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, "
+    "Flatten, Dropout, Residual, "
     "Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, gelu or clip(...)";
 
 // A value of the graph, and what it is for a probe: that tells its shape, and shows whether the graph
@@ -116,6 +118,8 @@ class Exporter {
   Value add_sequence(const nn::Sequential& sequence, const Value& x);
   std::string add_linear(const nn::Linear& linear, const Value& x, const Shape& result);
   std::string add_layer_norm(const nn::LayerNorm& norm, const Value& x);
+  std::string add_normalize(const nn::Normalize& normalize, const std::string& x);
+  std::string add_whiten(const nn::Whiten& whiten, const std::string& x);
   std::string add_leaky_relu(const nn::Module& module, const std::string& x, double slope);
   std::string add_gelu(const nn::Module& module, const std::string& x);
   std::string add_function(const nn::Function& function, const std::string& x);
@@ -193,6 +197,21 @@ std::string Exporter::add_layer_norm(const nn::LayerNorm& norm, const Value& x) 
   return matrix ? y : unfold(norm, y, shape);
 }
 
+std::string Exporter::add_normalize(const nn::Normalize& normalize, const std::string& x) {
+  const std::string mean = initializer(inner(normalize, "mean"), normalize.mean()),
+                    scale = initializer(inner(normalize, "scale"), normalize.scale());
+  return node(normalize, "Mul", {node(normalize, "Sub", {x, mean}, "centred"), scale});
+}
+
+std::string Exporter::add_whiten(const nn::Whiten& whiten, const std::string& x) {
+  const std::string mean = initializer(inner(whiten, "mean"), whiten.mean()),
+                    matrix = initializer(inner(whiten, "matrix"), whiten.matrix()),
+                    centred = node(whiten, "Sub", {x, mean}, "centred"),
+                    y = node(whiten, "Gemm", {centred, matrix});
+  attribute("transB", onnx::AttributeProto::INT).set_i(1);
+  return y;
+}
+
 std::string Exporter::add_leaky_relu(const nn::Module& module, const std::string& x, double slope) {
   const std::string y = node(module, "LeakyRelu", {x});
   attribute("alpha", onnx::AttributeProto::FLOAT).set_f(static_cast<float>(slope));
@@ -262,6 +281,10 @@ Value Exporter::add(const nn::Module& module, const Value& x) {
     name = add_linear(*linear, x, y.shape());
   } else if (const auto* norm = exactly<nn::LayerNorm>(module)) {
     name = add_layer_norm(*norm, x);
+  } else if (const auto* normalize = exactly<nn::Normalize>(module)) {
+    name = add_normalize(*normalize, x.name);
+  } else if (const auto* whiten = exactly<nn::Whiten>(module); whiten != nullptr && y.rank() == 2) {
+    name = add_whiten(*whiten, x.name);
   } else if (const auto* leaky = exactly<nn::LeakyReLU>(module)) {
     name = add_leaky_relu(module, x.name, leaky->slope());
   } else if (const auto* function = exactly<nn::Function>(module)) {

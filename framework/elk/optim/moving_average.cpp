@@ -31,6 +31,10 @@ void MovingAverage::update() {
 }
 
 void MovingAverage::swap() {
+  for (const Item& item : items_)
+    if (item.parameter.slot->value.dtype() != item.average.dtype())
+      fail<DTypeError>("[moving_average] \"{}\" is {} now, its average {}", item.parameter.name,
+                       item.parameter.slot->value.dtype(), item.average.dtype());
   for (Item& item : items_) {
     Tensor& weight = item.parameter.slot->value;
     const Tensor before = plain(weight);

@@ -21,7 +21,7 @@ class MovingAverage {
 
   /// Takes the weights of now into the average.
   void update();
-  /// Exchanges weights and averages.
+  /// Exchanges weights and averages. DTypeError when the module was converted meanwhile.
   void swap();
 
   /// The averages under the parameters' names.

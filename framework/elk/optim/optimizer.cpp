@@ -31,6 +31,7 @@ void Optimizer::set_lr(double lr) {
 }
 
 void Optimizer::group(const std::function<bool(const nn::NamedSlot&)>& belongs, const Group& group) {
+  if (!belongs) fail<ValueError>("[group] there is no function that says who belongs to it");
   check("group", "lr_factor", group.lr_factor, 0, INFINITY);
   if (group.weight_decay) check("group", "weight_decay", *group.weight_decay, 0, INFINITY);
   bool found = false;

@@ -210,6 +210,7 @@ Result Fit::run() {
     result_.status = Status::diverged;
     if (result_.problem.empty()) result_.problem = fmt::format("epoch {}", result_.history.back().epoch);
   }
+  optimizer_.set_lr(base_lr_);  // the next run with it begins at its own rate, not at this schedule's last
   each(&Callback::ended);
   return result_;
 }
