@@ -176,7 +176,7 @@ int status_of_child(Body body) {
 
 // Thread sanitizer knows no threads after fork(); the leak check of address sanitizer looks for those of the
 // parent; both reserve most of the address space.
-#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#ifndef ELK_SANITIZE
 
 TEST(Threads, AForkedChildStartsItsOwnAndEnds) {
   set_threads(3);

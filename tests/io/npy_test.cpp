@@ -177,6 +177,13 @@ struct Broken {
   std::string bytes, message;  // the message after "[npy] file: "
 };
 
+// So many bytes that are no text, as a message shows them.
+std::string escaped(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "\\x80";
+  return text;
+}
+
 std::vector<Broken> broken_arrays() {
   const std::string types =
       "expected the type f2, f4, f8, i1, i2, i4, i8, u1, u2, u4 or b1 with its byte order, found ";
@@ -210,6 +217,8 @@ std::vector<Broken> broken_arrays() {
       {"endless name", file_of("{'" + std::string(9999, 'x') + "': 1}"),
        "expected 'descr', 'fortran_order' and 'shape' in the header, found \"" + std::string(40, 'x') +
            "\"..."},
+      {"endless garbage", file_of("{'" + std::string(9999, '\x80') + "': 1}"),
+       "expected 'descr', 'fortran_order' and 'shape' in the header, found \"" + escaped(37) + "\"..."},
       {"name twice", file_of("{'shape': (), 'shape': (1,)}"),
        "expected 'shape' once in the header, found it twice"},
       {"type twice", file_of("{'descr': '<f4', \"descr\": '<f4'}"),

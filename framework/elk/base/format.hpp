@@ -32,11 +32,13 @@ struct fmt::formatter<elk::DType> : fmt::formatter<const char*> {
 
 namespace elk {
 
-/// Text from a file or a user as part of a message, quoted: it may be long and contain anything.
+/// Text from a file or a user as part of a message, quoted: it may be long (of more than `longest`, 3 or
+/// more, bytes the beginning is shown) and contain anything.
 inline std::string shown(std::string_view text, std::size_t longest = 100) {
   if (text.size() <= longest) return fmt::format("{:?}", text);
   std::size_t length = longest;
-  while ((static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;  // not inside a character
+  // Not inside a character of UTF-8, which has at most three bytes after its first.
+  while (length + 3 > longest && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) --length;
   return fmt::format("{:?}...", text.substr(0, length));
 }
 
