@@ -258,7 +258,6 @@ void resolve(TrainConfig& c) {
   one_of("normalize", c.normalize, {"none", "pixel", "channel", "whiten"});
   try {
     const AugmentOptions augment = parse_augment(c.augment);
-    (void)Augment(augment, 0);
     c.augment = to_string(augment);
     if (augment.mixup > 0 && c.loss == "paper_mean")
       usage("--augment: mixup goes with --loss cross_entropy or mse");

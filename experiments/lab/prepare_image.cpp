@@ -21,11 +21,7 @@ bool has_size(const Tensor& image, Index side) { return image.size(-2) == side &
 Tensor prepare_fashion(const Tensor& grey) {
   constexpr Index side = 28;
   if (has_size(grey, side)) return grey;
-  const Index h = grey.size(0), w = grey.size(1), longest = std::max(h, w);
-  const auto fitted = [&](Index length) {
-    return std::max<Index>(1, (length * side + longest / 2) / longest);
-  };
-  const Tensor small = resize(grey, fitted(h), fitted(w));
+  const Tensor small = resize_to_fit(grey, side);
   const Index rows = small.size(0), columns = small.size(1);
   const bool light = has_light_border(grey);
   const auto pixels = small.data<std::uint8_t>();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -172,7 +173,8 @@ int run_train(int argc, char** argv) {
                   training.net().parameter_count(), folder));
 
   const std::string checkpoint_file = folder + "/checkpoint.safetensors";
-  if (run.resume) (void)read_file(checkpoint_file);  // without it, the run would begin anew
+  if (run.resume && !std::filesystem::exists(checkpoint_file))  // the run would begin anew
+    throw FileError(fmt::format("[checkpoint] {}: No such file or directory", checkpoint_file));
   train::Checkpoint checkpoint(checkpoint_file, {{"config", to_json(config)}});
   train::HistoryFile history(folder + "/history.jsonl");
   Report report(config, folder, !run.quiet && !run.json);

@@ -63,6 +63,10 @@ TEST(Scale, KeepsAPlainImagePlain) {
 }
 
 TEST(Scale, RefusesOtherThings) {
+  EXPECT_ERROR(resize_to_fit(zeros({0, 2}, u8), 28), ShapeError,
+               "[resize] expected an image (H, W) or (C, H, W), got (0, 2)");
+  EXPECT_EQ(resize_to_fit(zeros({3, 10, 4}, u8), 5).shape(), (Shape{3, 5, 2}));
+  EXPECT_EQ(resize_to_fit(zeros({1, 100}, u8), 20).shape(), (Shape{1, 20}));
   EXPECT_ERROR(resize(zeros({2, 2}), 1, 1), DTypeError, "[resize] the image must be u8, got f32");
   EXPECT_ERROR(resize(zeros({4}, u8), 1, 1), ShapeError,
                "[resize] expected an image (H, W) or (C, H, W), got (4)");

@@ -94,12 +94,7 @@ bool has_light_border(const Tensor& grey) {
 
 Tensor center_digit(const Tensor& grey) {
   check(grey);
-  const Tensor cropped = crop(ink_of(grey));
-  const Index h = cropped.size(0), w = cropped.size(1), longest = std::max(h, w);
-  const auto fitted = [&](Index length) {
-    return std::max<Index>(1, (length * box_side + longest / 2) / longest);
-  };
-  const Tensor box = resize(cropped, fitted(h), fitted(w));
+  const Tensor box = resize_to_fit(crop(ink_of(grey)), box_side);
 
   const auto pixels = box.data<std::uint8_t>();
   const Index rows = box.size(0), columns = box.size(1);

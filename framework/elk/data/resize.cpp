@@ -24,12 +24,16 @@ void add_areas(const T* in, Index in_line, Index in_step, Index from, std::int64
     }
 }
 
-}  // namespace
-
-Tensor resize(const Tensor& image, Index rows, Index columns) {
+void check(const Tensor& image) {
   if (image.dtype() != u8) fail<DTypeError>("[resize] the image must be u8, got {}", image.dtype());
   if ((image.rank() != 2 && image.rank() != 3) || image.size() == 0)
     fail<ShapeError>("[resize] expected an image (H, W) or (C, H, W), got {}", image.shape());
+}
+
+}  // namespace
+
+Tensor resize(const Tensor& image, Index rows, Index columns) {
+  check(image);
   if (rows < 1 || columns < 1) fail<ShapeError>("[resize] the wanted size {} x {} is empty", rows, columns);
   const Index planes = image.rank() == 3 ? image.size(0) : 1, h = image.size(-2), w = image.size(-1);
   const std::int64_t area = h * w;
@@ -45,6 +49,15 @@ Tensor resize(const Tensor& image, Index rows, Index columns) {
                    [&](std::int64_t sum) { return static_cast<std::uint8_t>((sum + area / 2) / area); });
   }
   return result;
+}
+
+Tensor resize_to_fit(const Tensor& image, Index side) {
+  check(image);
+  const Index h = image.size(-2), w = image.size(-1), longest = std::max(h, w);
+  const auto fitted = [&](Index length) {
+    return std::max<Index>(1, (length * side + longest / 2) / longest);
+  };
+  return resize(image, fitted(h), fitted(w));
 }
 
 }  // namespace elk

@@ -11,4 +11,7 @@ namespace elk {
 /// below 1.
 Tensor resize(const Tensor& image, Index rows, Index columns);
 
+/// The same with the longer of H and W brought to `side` and the other one in proportion, at least 1.
+Tensor resize_to_fit(const Tensor& image, Index side);
+
 }  // namespace elk
