@@ -32,23 +32,8 @@ elk=$repository/elk
 mkdir "$sandbox/served" "$sandbox/here"
 cd "$sandbox/here"
 
-run() { # the command; leaves its exit code in `code`, its output in the files out and err
-  code=0
-  "$@" >"$sandbox/out" 2>"$sandbox/err" </dev/null || code=$?
-}
-check() { # what is checked, then a command that must succeed
-  what=$1
-  shift
-  if ! "$@"; then
-    failures=$((failures + 1))
-    printf 'FAILED: %s (exit code %s)\n--- stdout\n%s\n--- stderr\n%s\n--- requests\n%s\n' "$what" "$code" \
-      "$(cat "$sandbox/out")" "$(cat "$sandbox/err")" "$(cat "$sandbox/log")"
-  fi
-}
-exits() { [ "$code" -eq "$1" ]; }
-is_silent() { [ ! -s "$sandbox/$1" ]; }
-has() { grep -q -e "$2" "$sandbox/$1"; }
-has_not() { ! has "$@"; }
+# shellcheck source=tests/launcher/checks.sh
+. "$repository/tests/launcher/checks.sh"
 holds() { gzip -cdf <"$1" | cmp -s - "$2"; }
 holds_only() { # folder, names
   [ "$(find "$1" -mindepth 1 -printf '%f ' | tr ' ' '\n' | sort)" = "$(printf '%s' "$2" | tr ' ' '\n' | sort)" ]

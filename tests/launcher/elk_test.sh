@@ -69,23 +69,8 @@ cd "$sandbox/elsewhere"
 ln -s "$project/elk" "$sandbox/elk-link"
 elk="$project/elk"
 
-run() { # the command; leaves its exit code in `code`, its output in the files out and err
-  code=0
-  "$@" >"$sandbox/out" 2>"$sandbox/err" </dev/null || code=$?
-}
-check() { # what is checked, then a command that must succeed
-  what=$1
-  shift
-  if ! "$@"; then
-    failures=$((failures + 1))
-    printf 'FAILED: %s (exit code %s)\n--- stdout\n%s\n--- stderr\n%s\n' "$what" "$code" \
-      "$(cat "$sandbox/out")" "$(cat "$sandbox/err")"
-  fi
-}
-exits() { [ "$code" -eq "$1" ]; }
-is_silent() { [ ! -s "$sandbox/$1" ]; }
-has() { grep -q -e "$2" "$sandbox/$1"; }
-has_not() { ! has "$@"; }
+# shellcheck source=tests/launcher/checks.sh
+. "$repository/tests/launcher/checks.sh"
 
 # Words of the launcher's own
 run "$elk"
