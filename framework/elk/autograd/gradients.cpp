@@ -7,10 +7,23 @@
 namespace elk {
 
 namespace detail {
+
+Product::Product(Tensor a, Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
+
+const Tensor& Product::value() const {
+  const std::lock_guard lock(mutex_);
+  if (!computed_) {
+    value_ = kernels::matmul("matmul_tn", a_, true, b_, false);
+    computed_.store(true, std::memory_order_release);
+  }
+  return value_;
+}
+
 Tensor add_gradients(const Tensor& a, const Tensor& b) {
   const auto pass = [](const Tensor& dy) { return dy; };
   return record("add", kernels::add(a, b), wrt(a, pass), wrt(b, pass));
 }
+
 }  // namespace detail
 
 namespace {
@@ -37,25 +50,26 @@ const Tensor& Gradients::operator[](const Tensor& x) const {
         "or it "
         "was not watched",
         x.shape());
-  return at->value;
+  return at->value();
 }
 
 bool Gradients::has(const Tensor& x) const { return find(x.id()) != items_.end(); }
 
 std::vector<Tensor> Gradients::values() const {
   std::vector<Tensor> list;
-  for (const Item& item : items_) list.push_back(item.value);
+  for (const Item& item : items_) list.push_back(item.value());
   return list;
 }
 
 Gradients& Gradients::apply(const std::function<Tensor(const Tensor&)>& f) {
   for (Item& item : items_) {
-    const Tensor next = f(item.value);
-    if (next.shape() != item.value.shape())
-      fail<ShapeError>("[gradients] apply turned {} into {}", item.value.shape(), next.shape());
-    if (next.dtype() != item.value.dtype())
-      fail<DTypeError>("[gradients] apply turned {} into {}", item.value.dtype(), next.dtype());
-    item.value = next;
+    const Tensor& value = item.value();
+    const Tensor next = f(value);
+    if (next.shape() != value.shape())
+      fail<ShapeError>("[gradients] apply turned {} into {}", value.shape(), next.shape());
+    if (next.dtype() != value.dtype())
+      fail<DTypeError>("[gradients] apply turned {} into {}", value.dtype(), next.dtype());
+    item.set(next);
   }
   return *this;
 }
@@ -64,7 +78,7 @@ Gradients& Gradients::operator+=(const Gradients& other) {
   for (const Item& item : other.items_) {
     const auto at = std::lower_bound(items_.begin(), items_.end(), item.id, by_id);
     if (at != items_.end() && at->id == item.id)
-      at->value = detail::add_gradients(at->value, item.value);
+      at->set(detail::add_gradients(at->value(), item.value()));
     else
       items_.insert(at, item);
   }
@@ -72,8 +86,13 @@ Gradients& Gradients::operator+=(const Gradients& other) {
 }
 
 Gradients& Gradients::operator*=(double factor) {
-  for (Item& item : items_) item.value = scaled(item.value, factor);
+  for (Item& item : items_) item.set(scaled(item.value(), factor));
   return *this;
+}
+
+const detail::Product* Gradients::product(const Tensor& x) const {
+  const auto at = find(x.id());
+  return at != items_.end() && at->product && !at->product->computed() ? at->product.get() : nullptr;
 }
 
 void Gradients::drop(const Tensor& x) {

@@ -24,6 +24,14 @@ Wrt<F> wrt(const Tensor& x, F rule) {
   return {x, std::move(rule)};
 }
 
+/// The rule dy -> dyᵀ x of a matrix, by `multiply`. The tape knows it, and keeps the gradient as these two
+/// matrices until somebody reads it: an optimizer may never need to.
+struct ProductRule {
+  Tensor x;
+  Tensor (*multiply)(const Tensor& dy, const Tensor& x);
+  Tensor operator()(const Tensor& dy) const { return multiply(dy, x); }
+};
+
 namespace detail {
 
 struct Input {

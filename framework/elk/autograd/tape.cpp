@@ -61,7 +61,7 @@ std::uint32_t Tape::find_or_add_parameter(const Tensor& x) {
 std::uint32_t Tape::add_node(const char* operation, const Tensor& x, bool wanted) {
   const auto at = static_cast<std::uint32_t>(nodes_.size());
   if (at == absent) fail<TapeError>("[tape] more than {} operations on one tape", absent - 1);
-  nodes_.push_back({operation, x.shape(), x.dtype(), wanted, 0, x.id(), Scope::current(), {}});
+  nodes_.push_back({operation, x.shape(), x.dtype(), wanted, 0, x.id(), Scope::current(), {}, {}});
   index_.emplace(x.id(), at);
   return at;
 }
@@ -158,20 +158,35 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
 
   Gradients result;
   while (!nodes_.empty()) {
-    const Node node = std::move(nodes_.back());
+    Node node = std::move(nodes_.back());
     nodes_.pop_back();
+    if (node.product && node.links > 0) node.gradient = node.product->value();
     const Scope scope(node.scope);  // what a rule computes belongs to the module of its operation
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();
-      if (node.gradient.defined()) accumulate(node.operation, link, link.rule(node.gradient));
+      if (node.gradient.defined() && !keep_product(link, node.gradient))
+        accumulate(node.operation, link, link.rule(node.gradient));
     }
-    if (node.wanted && node.gradient.defined()) result.items_.push_back({node.id, node.gradient});
+    if (node.wanted && (node.gradient.defined() || node.product))
+      result.items_.push_back({node.id, std::move(node.gradient), std::move(node.product)});
   }
   std::sort(result.items_.begin(), result.items_.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
   index_.clear();
   return result;
+}
+
+// Whether the gradient of the input is kept as the product that its rule would compute: only where it is all of
+// the gradient so far, and no tape further out is to differentiate the product.
+bool Tape::keep_product(const Link& link, const Tensor& dy) {
+  const auto* rule = link.rule.target<ProductRule>();
+  Node& to = nodes_[link.to];
+  if (rule == nullptr || to.gradient.defined() || to.product || next_recording(detail::innermost_tape) ||
+      to.shape != Shape{dy.size(1), rule->x.size(1)})
+    return false;
+  to.product = std::make_shared<detail::Product>(dy, rule->x);
+  return true;
 }
 
 // Adds what a rule returned to the gradient of its input. An undefined result stands for zero.
@@ -181,6 +196,7 @@ void Tape::accumulate(const char* operation, const Link& link, Tensor gradient) 
   if (gradient.shape() != to.shape || gradient.dtype() != to.dtype)
     fail<ShapeError>("[{}] the rule of input {} returned {} {}, the input is {} {}", operation, link.input,
                      gradient.dtype(), gradient.shape(), to.dtype, to.shape);
+  if (to.product) to.gradient = std::exchange(to.product, nullptr)->value();
   to.gradient = to.gradient.defined() ? detail::add_gradients(to.gradient, gradient) : std::move(gradient);
 }
 

@@ -5,8 +5,11 @@
 //   auto grads = tape.backward(loss);     // d loss / d w is grads[w]
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -19,6 +22,27 @@ namespace elk {
 /// to dx, of the input's shape and dtype. Written with the library's operations it can itself be
 /// differentiated.
 using Rule = std::function<Tensor(const Tensor& dy)>;
+
+namespace detail {
+
+/// The gradient aᵀ b of a linear layer's weight, for as long as nobody has read it.
+class Product {
+ public:
+  Product(Tensor a, Tensor b);
+  const Tensor& a() const { return a_; }
+  const Tensor& b() const { return b_; }
+  bool computed() const { return computed_.load(std::memory_order_acquire); }
+  /// The product, computed when it is first asked for. May be called by several threads at once.
+  const Tensor& value() const;
+
+ private:
+  Tensor a_, b_;
+  mutable std::mutex mutex_;
+  mutable std::atomic<bool> computed_{false};
+  mutable Tensor value_;
+};
+
+}  // namespace detail
 
 /// What backward returns: the gradients of parameters and watched tensors, as a value to query, add, scale or
 /// drop.
@@ -40,11 +64,21 @@ class Gradients {
   /// Forgets the gradient of x, if there is one.
   void drop(const Tensor& x);
 
+  /// For optimizers that can do without the gradient of a weight itself: the two matrices of which it is the
+  /// product aᵀ b, or null when it is at hand as a tensor. A gradient is computed from them when it is read.
+  const detail::Product* product(const Tensor& x) const;
+
  private:
   friend class Tape;
   struct Item {
     std::uint64_t id;
-    Tensor value;
+    Tensor tensor;                                   // or
+    std::shared_ptr<const detail::Product> product;  // until it is changed
+    const Tensor& value() const { return product ? product->value() : tensor; }
+    void set(Tensor value) {
+      tensor = std::move(value);
+      product.reset();
+    }
   };
   std::vector<Item>::const_iterator find(std::uint64_t id) const;
   std::vector<Item> items_;  // by ascending id
@@ -103,6 +137,7 @@ class Tape {
     std::uint64_t id;
     const void* scope;  // that it happened in
     Tensor gradient;
+    std::shared_ptr<const detail::Product> product;  // in place of `gradient`
   };
   struct Link {
     std::uint32_t to;
@@ -117,6 +152,7 @@ class Tape {
   std::uint32_t find_or_add_parameter(const Tensor& x);
   std::uint32_t add_node(const char* operation, const Tensor& x, bool wanted);
   void check_usable(const char* call) const;
+  bool keep_product(const Link& link, const Tensor& dy);
   void accumulate(const char* operation, const Link& link, Tensor gradient);
 
   Rng* rng_;

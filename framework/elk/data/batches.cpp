@@ -4,29 +4,25 @@
 #include <elk/base/format.hpp>
 #include <elk/data/augment.hpp>
 #include <elk/data/batches.hpp>
+#include <elk/kernels/loops/loops.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk {
 
 namespace {
 
-// A true division, which vectorises: a product with 1 / 255 would round differently.
-template <class T>
-void scale(const std::uint8_t* __restrict from, std::size_t count, T* __restrict to) {
-  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]) / T{255};
-}
-
 template <class T>
 void gather_rows(const Dataset& dataset, std::span<const Index> rows, Batch& batch) {
   const Index n = dataset.size();
-  const auto width = static_cast<std::size_t>(dataset.features());
+  const Index width = dataset.features();
+  const auto scale = kernels::loops<T>().scale_pixels;
   const auto* pixels = dataset.images.data<std::uint8_t>().data();
   const auto* labels = dataset.labels.data<std::int64_t>().data();
   auto* x = detail::writable<T>(batch.x);
   auto* y = detail::writable<std::int64_t>(batch.labels);
   for (const Index row : rows) {
     if (row < 0 || row >= n) fail<IndexError>("[gather] row {} is outside a dataset of {}", row, n);
-    scale(pixels + static_cast<std::size_t>(row) * width, width, x);
+    scale(width, pixels + row * width, x);
     x += width;
     *y++ = labels[row];
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 // First the configuration: without it cxxblas quietly falls back to its own loops, 30 times slower.
 #include <xtensor-blas/xblas_config.hpp>
@@ -11,6 +12,7 @@
 
 #include <elk/base/parallel.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/loops/loops.hpp>
 
 // Present in OpenBLAS alone. Our blocks are the unit of parallelism, so the library's own threads stay out.
 extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
@@ -23,14 +25,74 @@ namespace elk::kernels {
 
 namespace {
 
-// C (m, n) += op(A) op(B), or = when `overwrite`; row-major, leading dimensions as stored.
+// One product of row-major matrices, either operand read as its transpose: c (m, n) = a (m, k) b (k, n), plus
+// `bias` (n) unless that is null; or, given an update, the update of c by it.
 template <class T>
-void gemm(bool ta, bool tb, Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb,
-          bool overwrite, T* c, Index ldc) {
+struct Product {
+  Index m, n, k;
+  const T* a;
+  Index lda;
+  bool ta;
+  const T* b;
+  Index ldb;
+  bool tb;
+  const T* bias;
+  const Update<T>* update;
+  T* c;
+
+  double multiply_adds() const {
+    return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  }
+  /// Columns begin to end of the result.
+  Product columns(Index begin, Index end) const {
+    Product part = *this;
+    part.n = end - begin;
+    part.b += begin * (tb ? ldb : 1);
+    if (bias) part.bias += begin;
+    part.c += begin;
+    return part;
+  }
+  /// Rows begin to end of the result.
+  Product rows(Index begin, Index end) const {
+    Product part = *this;
+    part.m = end - begin;
+    part.a += begin * (ta ? 1 : lda);
+    part.c += begin * ldc;
+    return part;
+  }
+  Index ldc = n;
+};
+
+// By BLAS.
+template <class T>
+void by_blas(const Product<T>& p) {
+  if (p.bias)
+    for (Index i = 0; i < p.m; ++i) std::copy_n(p.bias, p.n, p.c + i * p.ldc);
+  const T alpha = p.update ? -p.update->rate : T(1);
+  const T beta = p.update ? T(1) - p.update->rate * p.update->decay : p.bias ? T(1) : T(0);
   const auto op = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
   const auto i = [](Index size) { return static_cast<int>(size); };
-  cxxblas::gemm<int>(cxxblas::RowMajor, op(ta), op(tb), i(m), i(n), i(k), T(1), a, i(lda), b, i(ldb),
-                     overwrite ? T(0) : T(1), c, i(ldc));
+  cxxblas::gemm<int>(cxxblas::RowMajor, op(p.ta), op(p.tb), i(p.m), i(p.n), i(p.k), alpha, p.a, i(p.lda), p.b,
+                     i(p.ldb), beta, p.c, i(p.ldc));
+}
+
+// By our own loops, which are for a short side: the batch. False for other shapes.
+template <class T>
+bool by_loops(const Product<T>& p) {
+  const Loops<T>& use = loops<T>();
+  if (reference() || (p.bias && !p.tb)) return false;
+  if (!p.ta && p.tb && p.m <= use.most_rows) {
+    use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc);
+  } else if (p.ta && !p.tb && p.k <= use.most_rows) {
+    thread_local std::vector<T> scratch;
+    scratch.resize(static_cast<std::size_t>(use.scratch(p.n, p.k)));
+    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, scratch.data());
+  } else if (!p.ta && !p.tb && p.m <= use.most_rows) {
+    use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 // The result is cut along its longer side into blocks of about this many multiply-adds, each done by one
@@ -45,6 +107,25 @@ Index block_length(Index m, Index n, Index k) {
   const auto blocks = static_cast<Index>(std::clamp(work / block_multiply_adds, 1.0, most_blocks));
   const Index length = (std::max(m, n) + blocks - 1) / blocks;
   return (length + block_multiple - 1) / block_multiple * block_multiple;
+}
+
+// The products `of(i)` of `count` equal shapes, none of its sizes 0.
+template <class T, class F>
+void multiply(Index count, F of) {
+  static const bool single_threaded = [] {
+    if (openblas_set_num_threads) openblas_set_num_threads(1);
+    return true;
+  }();
+  (void)single_threaded;
+  const Product<T> shape = of(0);
+  const Index length = block_length(shape.m, shape.n, shape.k), longer = std::max(shape.m, shape.n);
+  const Index cuts = (longer + length - 1) / length;
+  parallel_for(count * cuts, [&](Index block) {
+    const Product<T> whole = of(block / cuts);
+    const Index begin = block % cuts * length, end = std::min(begin + length, longer);
+    const Product<T> part = whole.n >= whole.m ? whole.columns(begin, end) : whole.rows(begin, end);
+    if (!by_loops(part)) by_blas(part);
+  });
 }
 
 // The leading axes of two stacks of matrices, broadcast against each other.
@@ -91,12 +172,6 @@ Tensor matmul(const char* operation, const Tensor& a, bool ta, const Tensor& b, 
     if (bias.shape() != Shape{n})
       fail<ShapeError>("[{}] expected a bias ({}), got {}", operation, n, bias.shape());
   }
-  static const bool single_threaded = [] {
-    if (openblas_set_num_threads) openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)single_threaded;
-
   const Stack stack(operation, a.shape(), b.shape());
   Shape shape = stack.shape();
   shape.push_back(m);
@@ -106,25 +181,58 @@ Tensor matmul(const char* operation, const Tensor& a, bool ta, const Tensor& b, 
     count_flops(2 * y.size() * k + (bias.defined() ? y.size() : 0));
     if (y.size() == 0) return y;
     T* out = writable<T>(y);
-    if (bias.defined())
-      for (Index i = 0; i < y.size(); i += n) std::copy_n(readable<T>(bias), n, out + i);
-    else if (k == 0)
-      std::fill_n(out, y.size(), T(0));
-    if (k == 0) return y;
-    const Index lda = a.size(-1), ldb = b.size(-1), length = block_length(m, n, k), longer = std::max(m, n);
-    const Index cuts = (longer + length - 1) / length, matrices = y.size() / (m * n);
-    parallel_for(matrices * cuts, [&](Index block) {
-      const Index matrix = block / cuts, begin = block % cuts * length,
-                  count = std::min(length, longer - begin);
-      const T* x = readable<T>(a) + stack.of_a(matrix) * m * k;
-      const T* w = readable<T>(b) + stack.of_b(matrix) * k * n;
-      T* c = out + matrix * m * n;
-      if (n >= m)
-        gemm(ta, tb, m, count, k, x, lda, w + begin * (tb ? ldb : 1), ldb, !bias.defined(), c + begin, n);
+    if (k == 0) {
+      if (bias.defined())
+        for (Index i = 0; i < y.size(); i += n) std::copy_n(readable<T>(bias), n, out + i);
       else
-        gemm(ta, tb, count, n, k, x + begin * (ta ? 1 : lda), lda, w, ldb, !bias.defined(), c + begin * n, n);
+        std::fill_n(out, y.size(), T(0));
+      return y;
+    }
+    multiply<T>(y.size() / (m * n), [&](Index i) {
+      return Product<T>{.m = m,
+                        .n = n,
+                        .k = k,
+                        .a = readable<T>(a) + stack.of_a(i) * m * k,
+                        .lda = a.size(-1),
+                        .ta = ta,
+                        .b = readable<T>(b) + stack.of_b(i) * k * n,
+                        .ldb = b.size(-1),
+                        .tb = tb,
+                        .bias = bias.defined() ? readable<T>(bias) : nullptr,
+                        .update = nullptr,
+                        .c = out + i * m * n};
     });
     return y;
+  });
+}
+
+void sgd_update(Tensor& weight, const Tensor& dy, const Tensor& x, double lr, double weight_decay) {
+  check_same_dtype("sgd", weight, dy);
+  check_same_dtype("sgd", weight, x);
+  if (dy.rank() != 2 || x.rank() != 2 || dy.size(0) != x.size(0) ||
+      weight.shape() != Shape{dy.size(1), x.size(1)})
+    fail<ShapeError>("[sgd] the gradient {} x {} is not that of a weight {}", dy.shape(), x.shape(),
+                     weight.shape());
+  for_float("sgd", weight.dtype(), [&]<class T>() {
+    const Index batch = x.size(0);
+    count_flops(2 * batch * weight.size() + (weight_decay == 0 ? 2 : 4) * weight.size());
+    const Update<T> update{static_cast<T>(lr), static_cast<T>(weight_decay)};
+    if (weight.size() == 0 || batch == 0) return;
+    T* w = writable<T>(weight);
+    multiply<T>(1, [&](Index) {
+      return Product<T>{.m = dy.size(1),
+                        .n = x.size(1),
+                        .k = batch,
+                        .a = readable<T>(dy),
+                        .lda = dy.size(1),
+                        .ta = true,
+                        .b = readable<T>(x),
+                        .ldb = x.size(1),
+                        .tb = false,
+                        .bias = nullptr,
+                        .update = &update,
+                        .c = w};
+    });
   });
 }
 

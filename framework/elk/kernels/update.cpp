@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/loops/loops.hpp>
 
 namespace elk::kernels {
 
@@ -31,12 +32,9 @@ void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double
     const T rate = static_cast<T>(lr), mu = static_cast<T>(momentum), decay = static_cast<T>(weight_decay);
     const T* g = readable<T>(gradient);
     T* w = writable<T>(weight);
-    if (momentum == 0 && decay == 0) {
-      for (Index i = 0; i < n; ++i) w[i] -= rate * g[i];
-      count_flops(2 * n);
-    } else if (momentum == 0) {
-      for (Index i = 0; i < n; ++i) w[i] -= rate * (g[i] + decay * w[i]);
-      count_flops(4 * n);
+    if (momentum == 0) {
+      loops<T>().sgd(n, w, g, {rate, decay});
+      count_flops((decay == 0 ? 2 : 4) * n);
     } else {
       check_update("sgd", weight, velocity);
       T* v = writable<T>(velocity);

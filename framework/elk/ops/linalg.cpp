@@ -32,7 +32,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     return reshape(linear(reshape(x, rows), weight, bias), shape);
   }
   const auto dx = [weight](const Tensor& dy) { return matmul(dy, weight); };
-  const auto dweight = [x](const Tensor& dy) { return matmul_tn(dy, x); };
+  const ProductRule dweight{x, matmul_tn};
   const Tensor y = kernels::matmul("linear", x, false, weight, true, bias);
   if (!bias.defined()) return record("linear", y, wrt(x, dx), wrt(weight, dweight));
   return record("linear", y, wrt(x, dx), wrt(weight, dweight),

@@ -58,8 +58,10 @@ void Optimizer::step(const Gradients& gradients) {
         item.moments.push_back(zeros(weight.shape(), weight.dtype()));
     detail::make_sole_owner(weight);
     for (Tensor& moment : item.moments) detail::make_sole_owner(moment);
-    update(weight, item.moments, gradients[weight],
-           {lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_), ++item.steps});
+    const Step step{lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_), ++item.steps};
+    const detail::Product* product = gradients.product(weight);
+    if (product == nullptr || !update(weight, *product, step))
+      update(weight, item.moments, gradients[weight], step);
   }
 }
 
@@ -119,6 +121,12 @@ void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gra
   Tensor none;
   kernels::sgd_update(weight, moments.empty() ? none : moments[0], gradient, step.lr, options_.momentum,
                       options_.nesterov, step.weight_decay);
+}
+
+bool SGD::update(Tensor& weight, const detail::Product& gradient, const Step& step) {
+  if (options_.momentum > 0) return false;
+  kernels::sgd_update(weight, gradient.a(), gradient.b(), step.lr, step.weight_decay);
+  return true;
 }
 
 Adam::Adam(const nn::Module& module, const Options& options) : Adam(module, options, false) {}

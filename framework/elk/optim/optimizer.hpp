@@ -52,6 +52,11 @@ class Optimizer {
   /// Updates one parameter in place; `moments` in the order of the constructor's names.
   virtual void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
                       const Step& step) = 0;
+  /// The same by a gradient that is still a product (see Gradients::product). False, and nothing changed,
+  /// where it takes the gradient itself: then update() is called.
+  virtual bool update(Tensor& /*weight*/, const detail::Product& /*gradient*/, const Step& /*step*/) {
+    return false;
+  }
 
  private:
   struct Item {
@@ -80,6 +85,7 @@ class SGD : public Optimizer {
  private:
   void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
               const Step& step) override;
+  bool update(Tensor& weight, const detail::Product& gradient, const Step& step) override;
   Options options_;
 };
 

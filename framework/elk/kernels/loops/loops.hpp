@@ -1,0 +1,58 @@
+// Loops that are compiled once for each instruction set, and picked when the program starts. What is here has
+// a measured gain over the general form (docs/performance.md); everything else stays with xtensor and BLAS.
+// Private to kernels/ and data/.
+//
+// Results do not depend on how the work is cut into calls: every element is summed in the same order whatever
+// the sizes around it. Between instruction sets they differ by rounding.
+#pragma once
+
+#include <cstdint>
+
+namespace elk::kernels {
+
+using Index = std::int64_t;
+
+enum class InstructionSet { baseline, avx2, avx512 };
+
+/// What an update of weights does with a gradient g: w -= rate (g + decay w).
+template <class T>
+struct Update {
+  T rate, decay;
+};
+
+/// Matrices are row-major; an `ld` is the distance between rows.
+template <class T>
+struct Loops {
+  /// The most rows of x (the batch) for which the three products below are meant.
+  static constexpr Index most_rows = 128;
+
+  /// y (m, n) = x (m, k) times the transpose of w (n, k), plus bias (n) unless that is null: a linear layer.
+  void (*multiply_nt)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* bias,
+                      T* y, Index ldy);
+  /// c (m, n) = the transpose of a (k, m) times b (k, n), k up to most_rows: the gradient of a linear layer's
+  /// weights; or, given an update, that of c by this gradient, without writing the gradient anywhere: the same
+  /// bits. `scratch` has room for scratch(n, k) elements.
+  void (*multiply_tn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
+                      Index ldc, const Update<T>* update, T* scratch);
+  static Index scratch(Index n, Index k) { return k * (n + 64); }
+  /// c (m, n) = a (m, k) times b (k, n): the gradient of a linear layer's input.
+  void (*multiply_nn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
+                      Index ldc);
+
+  /// w[i] -= rate (g[i] + decay w[i])
+  void (*sgd)(Index n, T* w, const T* g, Update<T> update);
+  /// to[i] = from[i] / 255, rounded as a division is.
+  void (*scale_pixels)(Index n, const std::uint8_t* from, T* to);
+};
+
+/// The best instruction set of this machine, or the lower one that the environment variable ELK_ISA names
+/// (baseline, avx2 or avx512; ValueError for another word, or one that the machine lacks).
+InstructionSet instruction_set();
+const char* name(InstructionSet set);
+/// For tests; false, and nothing changed, where the machine lacks it.
+bool set_instruction_set(InstructionSet set);
+
+template <class T>
+const Loops<T>& loops();
+
+}  // namespace elk::kernels
