@@ -177,8 +177,8 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   return result;
 }
 
-// Whether the gradient of the input is kept as the product that its rule would compute: only where it is all of
-// the gradient so far, and no tape further out is to differentiate the product.
+// Whether the gradient of the input is kept as the product that its rule would compute: only where it is all
+// of the gradient so far, and no tape further out is to differentiate the product.
 bool Tape::keep_product(const Link& link, const Tensor& dy) {
   const auto* rule = link.rule.target<ProductRule>();
   Node& to = nodes_[link.to];

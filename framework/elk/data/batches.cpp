@@ -11,6 +11,9 @@ namespace elk {
 
 namespace {
 
+constexpr std::size_t rows_ahead = 4;
+constexpr Index cache_line = 64;
+
 template <class T>
 void gather_rows(const Dataset& dataset, std::span<const Index> rows, Batch& batch) {
   const Index n = dataset.size();
@@ -20,8 +23,13 @@ void gather_rows(const Dataset& dataset, std::span<const Index> rows, Batch& bat
   const auto* labels = dataset.labels.data<std::int64_t>().data();
   auto* x = detail::writable<T>(batch.x);
   auto* y = detail::writable<std::int64_t>(batch.labels);
-  for (const Index row : rows) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const Index row = rows[i];
     if (row < 0 || row >= n) fail<IndexError>("[gather] row {} is outside a dataset of {}", row, n);
+    // Shuffled rows are all over the memory, where no processor expects them.
+    if (i + rows_ahead < rows.size())
+      for (Index j = 0; j < width; j += cache_line)
+        __builtin_prefetch(pixels + rows[i + rows_ahead] * width + j);
     scale(width, pixels + row * width, x);
     x += width;
     *y++ = labels[row];

@@ -58,9 +58,10 @@ void Optimizer::step(const Gradients& gradients) {
         item.moments.push_back(zeros(weight.shape(), weight.dtype()));
     detail::make_sole_owner(weight);
     for (Tensor& moment : item.moments) detail::make_sole_owner(moment);
-    const Step step{lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_), ++item.steps};
+    const Step step{lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_),
+                    ++item.steps};
     const detail::Product* product = gradients.product(weight);
-    if (product == nullptr || !update(weight, *product, step))
+    if (product == nullptr || !update_by_product(weight, *product, step))
       update(weight, item.moments, gradients[weight], step);
   }
 }
@@ -123,7 +124,7 @@ void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gra
                       options_.nesterov, step.weight_decay);
 }
 
-bool SGD::update(Tensor& weight, const detail::Product& gradient, const Step& step) {
+bool SGD::update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) {
   if (options_.momentum > 0) return false;
   kernels::sgd_update(weight, gradient.a(), gradient.b(), step.lr, step.weight_decay);
   return true;

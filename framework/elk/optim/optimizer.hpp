@@ -54,7 +54,8 @@ class Optimizer {
                       const Step& step) = 0;
   /// The same by a gradient that is still a product (see Gradients::product). False, and nothing changed,
   /// where it takes the gradient itself: then update() is called.
-  virtual bool update(Tensor& /*weight*/, const detail::Product& /*gradient*/, const Step& /*step*/) {
+  virtual bool update_by_product(Tensor& /*weight*/, const detail::Product& /*gradient*/,
+                                 const Step& /*step*/) {
     return false;
   }
 
@@ -85,7 +86,7 @@ class SGD : public Optimizer {
  private:
   void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
               const Step& step) override;
-  bool update(Tensor& weight, const detail::Product& gradient, const Step& step) override;
+  bool update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) override;
   Options options_;
 };
 

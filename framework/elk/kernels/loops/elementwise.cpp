@@ -14,9 +14,9 @@ void sgd(Index n, T* __restrict w, const T* __restrict g, Update<T> update) {
     for (Index i = 0; i < n; ++i) w[i] -= rate * (g[i] + decay * w[i]);
 }
 
-// The quotient of a byte by 255, exactly as a division rounds it but several times as fast: the product with the
-// rounded 1 / 255, corrected by what remains. (P. Markstein, "IA-64 and Elementary Functions", 2000, chapter 8;
-// the tests compare all 256.) Without a fused multiply-add the remainder would be lost.
+// The quotient of a byte by 255, exactly as a division rounds it but several times as fast: the product with
+// the rounded 1 / 255, corrected by what remains. (P. Markstein, "IA-64 and Elementary Functions", 2000,
+// chapter 8; the tests compare all 256.) Without a fused multiply-add the remainder would be lost.
 template <class T>
 void scale_pixels(Index n, const std::uint8_t* __restrict from, T* __restrict to) {
   for (Index i = 0; i < n; ++i) {

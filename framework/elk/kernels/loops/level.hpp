@@ -4,12 +4,12 @@
 
 #include <elk/kernels/loops/loops.hpp>
 
-#define ELK_DECLARE_LEVEL(level)          \
-  namespace level {                       \
-  template <class T>                      \
-  void add_products(Loops<T>& loops);     \
-  template <class T>                      \
-  void add_elementwise(Loops<T>& loops);  \
+#define ELK_DECLARE_LEVEL(level)         \
+  namespace level {                      \
+  template <class T>                     \
+  void add_products(Loops<T>& loops);    \
+  template <class T>                     \
+  void add_elementwise(Loops<T>& loops); \
   }
 
 namespace elk::kernels {

@@ -65,7 +65,9 @@ std::atomic<int>& chosen() {
 
 }  // namespace
 
-InstructionSet instruction_set() { return static_cast<InstructionSet>(chosen().load(std::memory_order_relaxed)); }
+InstructionSet instruction_set() {
+  return static_cast<InstructionSet>(chosen().load(std::memory_order_relaxed));
+}
 
 const char* name(InstructionSet set) { return names[static_cast<int>(set)]; }
 

@@ -30,8 +30,8 @@ struct Loops {
   void (*multiply_nt)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* bias,
                       T* y, Index ldy);
   /// c (m, n) = the transpose of a (k, m) times b (k, n), k up to most_rows: the gradient of a linear layer's
-  /// weights; or, given an update, that of c by this gradient, without writing the gradient anywhere: the same
-  /// bits. `scratch` has room for scratch(n, k) elements.
+  /// weights; or, given an update, that of c by this gradient, without writing the gradient anywhere: the
+  /// same bits. `scratch` has room for scratch(n, k) elements.
   void (*multiply_tn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
                       Index ldc, const Update<T>* update, T* scratch);
   static Index scratch(Index n, Index k) { return k * (n + 64); }

@@ -9,7 +9,9 @@ namespace {
 // Sizes of the tiles: as many accumulators as the registers (32, or 16) hold beside the operands.
 constexpr bool many_registers = vector_bytes == 64;
 template <class T>
-constexpr int dot_columns = many_registers ? 5 : lanes<T> < 4 ? 2 : 3;
+constexpr int dot_columns = many_registers ? 5
+                            : lanes<T> < 4 ? 2
+                                           : 3;
 constexpr int dot_rows = many_registers ? 5 : 3;
 constexpr int outer_rows = many_registers ? 8 : 4;
 constexpr int outer_vectors = many_registers ? 3 : 2;
@@ -17,7 +19,8 @@ constexpr int outer_vectors = many_registers ? 3 : 2;
 template <int n>
 using Constant = std::integral_constant<int, n>;
 
-// Calls f(begin, length) for parts of [0, n) of nearly equal lengths, at most `most`, the length as a constant.
+// Calls f(begin, length) for parts of [0, n) of nearly equal lengths, at most `most`, the length as a
+// constant.
 template <int most, class F>
 ELK_INLINE void for_parts(Index n, F f) {
   const Index parts = (n + most - 1) / most;
@@ -25,16 +28,18 @@ ELK_INLINE void for_parts(Index n, F f) {
     const Index length = (n - begin) / (parts - part);  // the shorter ones come first
     [&]<int... I>(std::integer_sequence<int, I...>) {
       (void)((length == I + 1 && (f(begin, Constant<I + 1>()), true)) || ...);
-    }(std::make_integer_sequence<int, most>());
+    }
+    (std::make_integer_sequence<int, most>());
     begin += length;
   }
 }
 
-// y (R, C) = x (R, k) times the transpose of w (C, k), plus what is at `add`. Both lie along k, so vectors run
-// along k and their lanes are summed at the end. `ahead` is what comes next: the cache is told meanwhile.
+// y (R, C) = x (R, k) times the transpose of w (C, k), plus what is at `add`. Both lie along k, so vectors
+// run along k and their lanes are summed at the end. `ahead` is what comes next: the cache is told meanwhile.
+// Not inlined, or the indices of the shuffles at the end would be kept in registers that the loop needs.
 template <class T, int R, int C>
-void dot_tile(Index k, const T* x, Index ldx, const T* w, Index ldw, const T* add, Index ld_add, T* y,
-              Index ldy, const T* ahead) {
+[[gnu::noinline]] void dot_tile(Index k, const T* x, Index ldx, const T* w, Index ldw, const T* add,
+                                Index ld_add, T* y, Index ldy, const T* ahead) {
   Vector<T> sum[R][C] = {};
   const auto step = [&](auto at) ELK_INLINE_LAMBDA {
     Vector<T> column[C];
@@ -50,6 +55,7 @@ void dot_tile(Index k, const T* x, Index ldx, const T* w, Index ldw, const T* ad
     step([i](const T* p) ELK_INLINE_LAMBDA { return load(p + i); });
   }
   if (i < k) step([i, k](const T* p) ELK_INLINE_LAMBDA { return load(p + i, static_cast<int>(k - i)); });
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
     Vector<T> total = lane_sums<T>(sum[r]);
     if (add) total += load(add + r * ld_add, C);
@@ -60,8 +66,8 @@ void dot_tile(Index k, const T* x, Index ldx, const T* w, Index ldw, const T* ad
 template <class T>
 void multiply_nt(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* bias, T* y,
                  Index ldy) {
-  // Longer rows are taken piece by piece: then so much of each stays in the first cache, also where rows lie a
-  // multiple of its size apart and compete for the same places.
+  // Longer rows are taken piece by piece: then so much of each stays in the first cache, also where rows lie
+  // a multiple of its size apart and compete for the same places.
   constexpr Index longest = 4096 / sizeof(T);
   for_parts<dot_columns<T>>(n, [&](Index column, auto columns) ELK_INLINE_LAMBDA {
     const T* w_here = w + column * ldw;
@@ -86,8 +92,8 @@ struct End {
   const Update<T>* update = nullptr;
 };
 
-// The tile c (R, V vectors) = a (R, k) times b (k, V vectors); a's elements are `a_row` and `a_step` apart. Of
-// the last vector there are `rest` lanes, or all when `whole`.
+// The tile c (R, V vectors) = a (R, k) times b (k, V vectors); a's elements are `a_row` and `a_step` apart.
+// Of the last vector there are `rest` lanes, or all when `whole`.
 template <class T, int R, int V, bool whole>
 void outer_tile(Index k, const T* a, Index a_row, Index a_step, const T* b, Index ldb, T* c, Index ldc,
                 int rest, End<T> end) {
@@ -95,6 +101,7 @@ void outer_tile(Index k, const T* a, Index a_row, Index a_step, const T* b, Inde
     return whole || v + 1 < V ? load(row + v * lanes<T>) : load(row + v * lanes<T>, rest);
   };
   Vector<T> sum[R][V] = {};
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) {
       __builtin_prefetch(c + r * ldc + v * lanes<T>, 1);  // wanted in the end
@@ -108,6 +115,8 @@ void outer_tile(Index k, const T* a, Index a_row, Index a_step, const T* b, Inde
       for (int v = 0; v < V; ++v) sum[r][v] = multiply_add<T>(factor, row[v], sum[r][v]);
     }
   }
+  const Vector<T> rate = spread(end.update ? end.update->rate : T(0));
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) {
       T* to = c + r * ldc;
@@ -115,7 +124,7 @@ void outer_tile(Index k, const T* a, Index a_row, Index a_step, const T* b, Inde
       if (end.update) {
         const Vector<T> old = at(to, v);
         if (end.update->decay != 0) value += end.update->decay * old;
-        value = old - end.update->rate * value;
+        value = old - rate * value;
       }
       if (whole || v + 1 < V)
         store(to + v * lanes<T>, value);
@@ -143,8 +152,8 @@ constexpr Index vectors(Index n) {
 template <class T>
 void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
                  const Update<T>* update, T* scratch) {
-  // b is read once for every outer_rows rows of c. Where that is often, its parts are first laid one after the
-  // other, which the caches take better than rows a multiple of their size apart.
+  // b is read once for every outer_rows rows of c. Where that is often, its parts are first laid one after
+  // the other, which the caches take better than rows a multiple of their size apart.
   const bool pack = m > 32 * outer_rows;
   if (pack)
     for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
@@ -180,7 +189,8 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
       for (Index i = 0; i < length; ++i) {
         const T* from = b + (step + i) * ldb + begin;
         if (there == width)
-          for (int v = 0; v < count; ++v) store(rows_of_b + i * width + v * lanes<T>, load(from + v * lanes<T>));
+          for (int v = 0; v < count; ++v)
+            store(rows_of_b + i * width + v * lanes<T>, load(from + v * lanes<T>));
         else
           for (int j = 0; j < width; ++j) rows_of_b[i * width + j] = j < there ? from[j] : T(0);
       }
