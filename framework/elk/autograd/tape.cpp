@@ -43,6 +43,8 @@ Tape* Tape::next_recording(Tape* tape) {
   return tape;
 }
 
+bool Tape::recording() { return next_recording(detail::innermost_tape) != nullptr; }
+
 Rng* Tape::training_rng() {
   const Tape* tape = next_recording(detail::innermost_tape);
   return tape != nullptr ? tape->rng_ : nullptr;
@@ -182,7 +184,7 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
 bool Tape::keep_product(const Link& link, const Tensor& dy) {
   const auto* rule = link.rule.target<ProductRule>();
   Node& to = nodes_[link.to];
-  if (rule == nullptr || to.gradient.defined() || to.product || next_recording(detail::innermost_tape) ||
+  if (rule == nullptr || to.gradient.defined() || to.product || recording() ||
       to.shape != Shape{dy.size(1), rule->x.size(1)})
     return false;
   to.product = std::make_shared<detail::Product>(dy, rule->x);

@@ -121,6 +121,10 @@ class Tape {
   /// Calls `observer` for every operation recorded from now on. What it computes itself is not recorded.
   void observe(std::function<void(const Event&)> observer) { observer_ = std::move(observer); }
 
+  /// Whether operations of this thread are recorded: in a rule, whether its own operations will be
+  /// differentiated.
+  static bool recording();
+
   /// Where dropout draws from: the Rng of this thread's innermost recording tape, or null in evaluation.
   static Rng* training_rng();
 

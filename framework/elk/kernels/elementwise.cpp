@@ -5,6 +5,7 @@
 #include <limits>
 
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/loops/loops.hpp>
 #include <elk/kernels/zip.hpp>
 
 namespace elk::kernels {
@@ -19,6 +20,18 @@ Tensor map(const char* operation, const Tensor& x, F f, std::int64_t flops_each 
   return for_float(operation, x.dtype(), [&]<class T>() {
     Tensor y = empty(x.shape(), x.dtype());
     xt::noalias(flat_out<T>(y)) = f(flat<T>(x));
+    count_flops(flops_each * x.size());
+    return y;
+  });
+}
+
+// The same by a loop of ours, which `pick` finds among those of the instruction set.
+template <class Pick, class F>
+Tensor map_by(Pick pick, const char* operation, const Tensor& x, F general, std::int64_t flops_each = 1) {
+  if (reference()) return map(operation, x, general, flops_each);
+  return for_float(operation, x.dtype(), [&]<class T>() {
+    Tensor y = empty(x.shape(), x.dtype());
+    pick(loops<T>())(x.size(), readable<T>(x), writable<T>(y));
     count_flops(flops_each * x.size());
     return y;
   });
@@ -58,7 +71,7 @@ Tensor sqrt(const Tensor& x) {
   return map("sqrt", x, [](const auto& v) { return xt::sqrt(v); });
 }
 Tensor exp(const Tensor& x) {
-  return map("exp", x, [](const auto& v) { return xt::exp(v); });
+  return map_by([](const auto& l) { return l.exp; }, "exp", x, [](const auto& v) { return xt::exp(v); });
 }
 Tensor log(const Tensor& x) {
   return map("log", x, [](const auto& v) { return xt::log(v); });
@@ -109,11 +122,11 @@ Tensor sign(const Tensor& x) {
 Tensor sigmoid(const Tensor& x) {
   // For large negative x the exponential overflows to infinity, and the quotient is the right 0.
   const auto sigmoid = [](auto v) { return decltype(v)(1) / (decltype(v)(1) + std::exp(-v)); };
-  return map(
-      "sigmoid", x, [&](const auto& v) { return xt::make_lambda_xfunction(sigmoid, v); }, 4);
+  return map_by([](const auto& l) { return l.sigmoid; }, "sigmoid", x,
+                [&](const auto& v) { return xt::make_lambda_xfunction(sigmoid, v); }, 4);
 }
 Tensor tanh(const Tensor& x) {
-  return map("tanh", x, [](const auto& v) { return xt::tanh(v); });
+  return map_by([](const auto& l) { return l.tanh; }, "tanh", x, [](const auto& v) { return xt::tanh(v); });
 }
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) fail<ValueError>("[clamp] expected low <= high, got {} and {}", low, high);
@@ -126,18 +139,32 @@ Tensor clamp(const Tensor& x, double low, double high) {
   return map("clamp", x, [&](const auto& v) { return xt::make_lambda_xfunction(clamp, v); });
 }
 Tensor leaky_relu(const Tensor& x, double slope) {
+  const char* operation = slope == 0 ? "relu" : "leaky_relu";
+  if (!reference())
+    return for_float(operation, x.dtype(), [&]<class T>() {
+      Tensor y = empty(x.shape(), x.dtype());
+      loops<T>().leaky_relu(x.size(), readable<T>(x), static_cast<T>(slope), writable<T>(y));
+      count_flops(x.size());
+      return y;
+    });
   const auto bend = [slope](auto v) {  // slope 0 apart: 0 * -inf is NaN
     using T = decltype(v);
     const T below = slope == 0 ? T(0) : static_cast<T>(slope) * v;
     return v < 0 ? below : v;
   };
-  const char* operation = slope == 0 ? "relu" : "leaky_relu";
   return map(operation, x, [&](const auto& v) { return xt::make_lambda_xfunction(bend, v); });
 }
 
 Tensor gate(const Tensor& v, const Tensor& x, double slope) {
   check_same_dtype("gate", v, x);
   check_same_shape("gate", v, x);
+  if (!reference())
+    return for_float("gate", x.dtype(), [&]<class T>() {
+      Tensor y = empty(x.shape(), x.dtype());
+      loops<T>().gate(x.size(), readable<T>(v), readable<T>(x), static_cast<T>(slope), writable<T>(y));
+      count_flops(x.size());
+      return y;
+    });
   const auto pass = [slope](auto value, auto by) {
     using T = decltype(value);
     const T below = slope == 0 ? T(0) : static_cast<T>(slope) * value;

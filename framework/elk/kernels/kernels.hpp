@@ -55,8 +55,13 @@ Shape reduced_shape(const char* operation, const Shape& shape, const Axes& axes,
 // Over one axis.
 Tensor softmax(const Tensor& x, int axis);
 Tensor log_softmax(const Tensor& x, int axis);
-/// Mean over rows of logsumexp(z) - z[label]; logits (N, C), labels i64 (N); shape ().
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
+/// Mean over rows of logsumexp(z) - z[label], shape (), and softmax(z); logits (N, C), labels i64 (N).
+struct CrossEntropy {
+  Tensor loss, probabilities;
+};
+CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels);
+/// dy / N times the probabilities less 1 at the labels: the gradient of the logits; dy of shape ().
+Tensor cross_entropy_gradient(const Tensor& probabilities, const Tensor& labels, const Tensor& dy);
 
 // Moving and converting.
 Tensor cast(const Tensor& x, DType dtype);

@@ -85,7 +85,8 @@ bool by_loops(const Product<T>& p) {
     use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc);
   } else if (p.ta && !p.tb && p.k <= use.most_rows) {
     thread_local std::vector<T> scratch;
-    scratch.resize(static_cast<std::size_t>(use.scratch(p.n, p.k)));
+    const auto size = static_cast<std::size_t>(use.scratch(p.n, p.k));
+    if (scratch.size() < size) scratch.resize(size);
     use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, scratch.data());
   } else if (!p.ta && !p.tb && p.m <= use.most_rows) {
     use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc);

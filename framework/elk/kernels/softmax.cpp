@@ -6,6 +6,7 @@
 #include <xtensor/xreducer.hpp>
 
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/loops/loops.hpp>
 
 namespace elk::kernels {
 
@@ -19,10 +20,13 @@ T row_max(const T* x, Index n) {
   return top;
 }
 
+// Of a row of n: the exponentials of its elements less the maximum, and their sum.
 template <class T>
-double row_exp_sum(const T* x, Index n, T top) {
+double row_exponentials(const T* x, Index n, T top, T* y) {
+  for (Index j = 0; j < n; ++j) y[j] = x[j] - top;
+  loops<T>().exp(n, y, y);
   double sum = 0;
-  for (Index j = 0; j < n; ++j) sum += std::exp(x[j] - top);
+  for (Index j = 0; j < n; ++j) sum += y[j];
   return sum;
 }
 
@@ -49,12 +53,11 @@ Tensor normalized(const char* operation, const Tensor& x, int axis) {
       const T* in = readable<T>(x) + i * n;
       T* out = writable<T>(y) + i * n;
       const T top = row_max(in, n);
+      const double sum = row_exponentials(in, n, top, out);
       if constexpr (take_log) {
-        const T log_sum = static_cast<T>(std::log(row_exp_sum(in, n, top)));
+        const T log_sum = static_cast<T>(std::log(sum));
         for (Index j = 0; j < n; ++j) out[j] = (in[j] - top) - log_sum;
       } else {
-        double sum = 0;
-        for (Index j = 0; j < n; ++j) sum += out[j] = std::exp(in[j] - top);
         const T scale = static_cast<T>(1 / sum);
         for (Index j = 0; j < n; ++j) out[j] *= scale;
       }
@@ -70,7 +73,7 @@ Tensor softmax(const Tensor& x, int axis) { return normalized<false>("softmax", 
 
 Tensor log_softmax(const Tensor& x, int axis) { return normalized<true>("log_softmax", x, axis); }
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
+CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels) {
   if (logits.rank() != 2)
     fail<ShapeError>("[cross_entropy] expected logits (N, classes), got {}", logits.shape());
   if (labels.dtype() != i64)
@@ -86,15 +89,37 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
     if (label[i] < 0 || label[i] >= classes)
       fail<IndexError>("[cross_entropy] label {} of row {} is outside 0 to {}", label[i], i, classes - 1);
   return for_float("cross_entropy", logits.dtype(), [&]<class T>() {
+    Tensor probabilities = empty(logits.shape(), logits.dtype());
     double total = 0;
     for (Index i = 0; i < rows; ++i) {
       const T* z = readable<T>(logits) + i * classes;
       const T top = row_max(z, classes);
-      total += std::log(row_exp_sum(z, classes, top)) -
-               (static_cast<double>(z[label[i]]) - static_cast<double>(top));
+      T* p = writable<T>(probabilities) + i * classes;
+      const double sum = row_exponentials(z, classes, top, p);
+      total += std::log(sum) - (static_cast<double>(z[label[i]]) - static_cast<double>(top));
+      const T scale = static_cast<T>(1 / sum);
+      for (Index j = 0; j < classes; ++j) p[j] *= scale;
     }
-    count_flops(4 * logits.size() + 3 * rows);
-    return scalar(total / static_cast<double>(rows), logits.dtype());
+    count_flops(5 * logits.size() + 3 * rows);
+    return CrossEntropy{scalar(total / static_cast<double>(rows), logits.dtype()), probabilities};
+  });
+}
+
+Tensor cross_entropy_gradient(const Tensor& probabilities, const Tensor& labels, const Tensor& dy) {
+  return for_float("cross_entropy", probabilities.dtype(), [&]<class T>() {
+    const Index rows = probabilities.size(0), classes = probabilities.size(1);
+    Tensor dz = empty(probabilities.shape(), probabilities.dtype());
+    const T scale = *readable<T>(dy) / static_cast<T>(rows);
+    const T* p = readable<T>(probabilities);
+    T* out = writable<T>(dz);
+    for (Index i = 0; i < dz.size(); ++i) out[i] = p[i] * scale;
+    const auto* label = readable<std::int64_t>(labels);
+    for (Index i = 0; i < rows; ++i) {
+      const Index at = i * classes + label[i];
+      out[at] = (p[at] - 1) * scale;
+    }
+    count_flops(2 * dz.size());
+    return dz;
   });
 }
 

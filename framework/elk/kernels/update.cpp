@@ -57,21 +57,18 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
   for_float("adam", weight.dtype(), [&]<class T>() {
     const Index n = weight.size();
     const auto t = static_cast<double>(step);
+    AdamStep<T> s{};
     // The bias corrections of both moments, folded into the rate and the root.
-    const T rate = static_cast<T>(lr / (1 - std::pow(beta1, t)));
-    const T root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t)));
-    const T b1 = static_cast<T>(beta1), b2 = static_cast<T>(beta2), tiny = static_cast<T>(epsilon);
-    const T c1 = static_cast<T>(1 - beta1), c2 = static_cast<T>(1 - beta2),
-            decay = static_cast<T>(decoupled ? 0 : weight_decay),
-            keep = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
-    const T* g = readable<T>(gradient);
-    T *w = writable<T>(weight), *m = writable<T>(mean), *v = writable<T>(square);
-    for (Index i = 0; i < n; ++i) {
-      const T d = g[i] + decay * w[i];
-      m[i] = without_subnormal(b1 * m[i] + c1 * d);
-      v[i] = without_subnormal(b2 * v[i] + c2 * d * d);
-      w[i] = keep * w[i] - rate * m[i] / (std::sqrt(v[i]) * root + tiny);
-    }
+    s.rate = static_cast<T>(lr / (1 - std::pow(beta1, t)));
+    s.root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t)));
+    s.beta1 = static_cast<T>(beta1);
+    s.beta2 = static_cast<T>(beta2);
+    s.c1 = static_cast<T>(1 - beta1);
+    s.c2 = static_cast<T>(1 - beta2);
+    s.decay = static_cast<T>(decoupled ? 0 : weight_decay);
+    s.keep = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
+    s.epsilon = static_cast<T>(epsilon);
+    loops<T>().adam(n, writable<T>(weight), writable<T>(mean), writable<T>(square), readable<T>(gradient), s);
     count_flops(15 * n);
   });
 }

@@ -21,8 +21,10 @@ void check_pair(const char* operation, const Tensor& a, const Tensor& b) {
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   if (labels.rank() == 2 && is_float(labels.dtype())) return soft_cross_entropy(logits, labels);
-  return record("cross_entropy", kernels::cross_entropy(logits, labels),
-                wrt(logits, [logits, labels](const Tensor& dy) {
+  const auto [loss, p] = kernels::cross_entropy(logits, labels);
+  const Tensor& probabilities = p;
+  return record("cross_entropy", loss, wrt(logits, [logits, labels, probabilities](const Tensor& dy) {
+                  if (!Tape::recording()) return kernels::cross_entropy_gradient(probabilities, labels, dy);
                   const Tensor target = kernels::one_hot(labels, logits.size(1), logits.dtype());
                   return (softmax(logits) - target) * (dy / static_cast<double>(logits.size(0)));
                 }));

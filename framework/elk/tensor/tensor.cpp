@@ -1,3 +1,5 @@
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -12,13 +14,22 @@ namespace elk {
 namespace detail {
 
 namespace {
-constexpr std::align_val_t alignment{64};
-}
+
+// Arrays such as a whole data set lie on the processor's large pages where the system has them: shuffled rows
+// of it are found several times as fast.
+constexpr std::size_t large = std::size_t{16} << 20;
+constexpr std::size_t large_page = std::size_t{2} << 20;
+
+std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >= large ? large_page : 64}; }
+
+}  // namespace
 
 Storage::Storage(std::size_t bytes)
-    : data_(static_cast<std::byte*>(::operator new(bytes, alignment))), bytes_(bytes) {}
+    : data_(static_cast<std::byte*>(::operator new(bytes, alignment(bytes)))), bytes_(bytes) {
+  if (bytes >= large) ::madvise(data_, bytes, MADV_HUGEPAGE);  // a wish; without it all works as well
+}
 
-Storage::~Storage() { ::operator delete(data_, alignment); }
+Storage::~Storage() { ::operator delete(data_, alignment(bytes_)); }
 
 std::uint64_t new_id() {
   static std::atomic<std::uint64_t> next{1};

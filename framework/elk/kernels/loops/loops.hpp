@@ -20,6 +20,13 @@ struct Update {
   T rate, decay;
 };
 
+/// m = beta1 m + c1 d, v = beta2 v + c2 d², w = keep w - rate m / (root sqrt(v) + epsilon), where d = g +
+/// decay w.
+template <class T>
+struct AdamStep {
+  T rate, root, beta1, beta2, c1, c2, decay, keep, epsilon;
+};
+
 /// Matrices are row-major; an `ld` is the distance between rows.
 template <class T>
 struct Loops {
@@ -39,8 +46,18 @@ struct Loops {
   void (*multiply_nn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
                       Index ldc);
 
+  // Element by element. The f32 forms of the exponential and what is made of it are polynomials of 1 to 2
+  // units in the last place; those of f64 are the C library's.
+  void (*exp)(Index n, const T* x, T* y);
+  void (*sigmoid)(Index n, const T* x, T* y);
+  void (*tanh)(Index n, const T* x, T* y);
+  /// y = x where x > 0 or NaN, slope x elsewhere (0 for a slope of 0).
+  void (*leaky_relu)(Index n, const T* x, T slope, T* y);
+  /// y = v where x > 0, slope v elsewhere (0 for a slope of 0).
+  void (*gate)(Index n, const T* v, const T* x, T slope, T* y);
   /// w[i] -= rate (g[i] + decay w[i])
   void (*sgd)(Index n, T* w, const T* g, Update<T> update);
+  void (*adam)(Index n, T* w, T* mean, T* square, const T* g, const AdamStep<T>& step);
   /// to[i] = from[i] / 255, rounded as a division is.
   void (*scale_pixels)(Index n, const std::uint8_t* from, T* to);
 };
