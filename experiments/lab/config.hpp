@@ -38,6 +38,7 @@ struct TrainConfig {
   std::optional<std::int64_t> validation;  // resolve() settles it by the data set
   std::int64_t early_stop = 0;
   std::string dtype = "f32";
+  std::string precision = "f32";
   std::int64_t seed = 100;
 
   bool paper() const { return protocol == "paper"; }

@@ -89,6 +89,7 @@ Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>&
               .batch_size = config.batch_size,
               .schedule = config.make_schedule(),
               .evaluation_loss = loss};
+  if (config.precision == "bf16") options_.precision = Precision::bf16;
   if (validation_.size() > 0) options_.validation = validation_;
   if (!config.augment.empty())
     options_.augment.emplace(parse_augment(config.augment), static_cast<std::uint32_t>(config.seed));

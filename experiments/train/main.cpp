@@ -160,6 +160,8 @@ int run_train(int argc, char** argv) {
   const TrainTest data = load_dataset(config.dataset, run.data_dir, digits_seed);
   Training training(config, data);
 
+  if (config.precision == "bf16" && !bf16_available())
+    say("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); going on in f32\n");
   if (run.doctor) return examine(training, run.json);
 
   std::string folder = run.out_dir;

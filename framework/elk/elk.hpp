@@ -6,6 +6,7 @@
 #include <elk/base/error.hpp>
 #include <elk/base/flops.hpp>
 #include <elk/base/parallel.hpp>
+#include <elk/base/precision.hpp>
 #include <elk/base/rng.hpp>
 #include <elk/base/shape.hpp>
 #include <elk/data/augment.hpp>

@@ -13,6 +13,7 @@ Product::Product(Tensor a, Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
 const Tensor& Product::value() const {
   const std::lock_guard lock(mutex_);
   if (!computed_) {
+    const PrecisionScope scope(precision_);
     value_ = kernels::matmul("matmul_tn", a_, true, b_, false);
     computed_.store(true, std::memory_order_release);
   }

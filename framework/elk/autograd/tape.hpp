@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include <elk/base/precision.hpp>
 #include <elk/tensor/tensor.hpp>
 
 namespace elk {
@@ -31,12 +32,14 @@ class Product {
   Product(Tensor a, Tensor b);
   const Tensor& a() const { return a_; }
   const Tensor& b() const { return b_; }
+  Precision precision() const { return precision_; }  ///< in which it is to be computed
   bool computed() const { return computed_.load(std::memory_order_acquire); }
   /// The product, computed when it is first asked for. May be called by several threads at once.
   const Tensor& value() const;
 
  private:
   Tensor a_, b_;
+  Precision precision_ = elk::precision();
   mutable std::mutex mutex_;
   mutable std::atomic<bool> computed_{false};
   mutable Tensor value_;

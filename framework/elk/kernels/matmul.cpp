@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <vector>
 
 // First the configuration: without it cxxblas quietly falls back to its own loops, 30 times slower.
@@ -11,6 +12,7 @@
 #include <xflens/cxxblas/cxxblas.cxx>
 
 #include <elk/base/parallel.hpp>
+#include <elk/base/precision.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 
@@ -25,43 +27,24 @@ namespace elk::kernels {
 
 namespace {
 
-// One product of row-major matrices, either operand read as its transpose: c (m, n) = a (m, k) b (k, n), plus
-// `bias` (n) unless that is null; or, given an update, the update of c by it.
+// Columns begin to end of the result.
 template <class T>
-struct Product {
-  Index m, n, k;
-  const T* a;
-  Index lda;
-  bool ta;
-  const T* b;
-  Index ldb;
-  bool tb;
-  const T* bias;
-  const Update<T>* update;
-  T* c;
+Product<T> columns(Product<T> p, Index begin, Index end) {
+  p.n = end - begin;
+  p.b += begin * (p.tb ? p.ldb : 1);
+  if (p.bias) p.bias += begin;
+  p.c += begin;
+  return p;
+}
 
-  double multiply_adds() const {
-    return static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  }
-  /// Columns begin to end of the result.
-  Product columns(Index begin, Index end) const {
-    Product part = *this;
-    part.n = end - begin;
-    part.b += begin * (tb ? ldb : 1);
-    if (bias) part.bias += begin;
-    part.c += begin;
-    return part;
-  }
-  /// Rows begin to end of the result.
-  Product rows(Index begin, Index end) const {
-    Product part = *this;
-    part.m = end - begin;
-    part.a += begin * (ta ? 1 : lda);
-    part.c += begin * ldc;
-    return part;
-  }
-  Index ldc = n;
-};
+// Rows begin to end of the result.
+template <class T>
+Product<T> rows(Product<T> p, Index begin, Index end) {
+  p.m = end - begin;
+  p.a += begin * (p.ta ? 1 : p.lda);
+  p.c += begin * p.ldc;
+  return p;
+}
 
 // By BLAS.
 template <class T>
@@ -96,6 +79,16 @@ bool by_loops(const Product<T>& p) {
   return true;
 }
 
+// By the matrix unit, in bf16; for f32 only.
+template <class T>
+void by_bf16(const Product<T>& p) {
+  if constexpr (std::is_same_v<T, float>) {
+    thread_local const auto scratch =
+        std::make_unique<detail::Storage>(static_cast<std::size_t>(bf16_scratch()) * sizeof(std::uint16_t));
+    multiply_bf16(p, reinterpret_cast<std::uint16_t*>(scratch->data()));
+  }
+}
+
 // The result is cut along its longer side into blocks of about this many multiply-adds, each done by one
 // thread: less is not worth waking another, and every block packs the shorter operand anew. The cut depends
 // on the shapes alone, so the bits do not depend on the number of threads.
@@ -121,11 +114,16 @@ void multiply(Index count, F of) {
   const Product<T> shape = of(0);
   const Index length = block_length(shape.m, shape.n, shape.k), longer = std::max(shape.m, shape.n);
   const Index cuts = (longer + length - 1) / length;
+  const bool bf16 =
+      std::is_same_v<T, float> && precision() == Precision::bf16 && bf16_available() && !reference();
   parallel_for(count * cuts, [&](Index block) {
     const Product<T> whole = of(block / cuts);
     const Index begin = block % cuts * length, end = std::min(begin + length, longer);
-    const Product<T> part = whole.n >= whole.m ? whole.columns(begin, end) : whole.rows(begin, end);
-    if (!by_loops(part)) by_blas(part);
+    const Product<T> part = whole.n >= whole.m ? columns(whole, begin, end) : rows(whole, begin, end);
+    if (bf16)
+      by_bf16(part);
+    else if (!by_loops(part))
+      by_blas(part);
   });
 }
 
@@ -201,7 +199,8 @@ Tensor matmul(const char* operation, const Tensor& a, bool ta, const Tensor& b, 
                         .tb = tb,
                         .bias = bias.defined() ? readable<T>(bias) : nullptr,
                         .update = nullptr,
-                        .c = out + i * m * n};
+                        .c = out + i * m * n,
+                        .ldc = n};
     });
     return y;
   });
@@ -232,7 +231,8 @@ void sgd_update(Tensor& weight, const Tensor& dy, const Tensor& x, double lr, do
                         .tb = false,
                         .bias = nullptr,
                         .update = &update,
-                        .c = w};
+                        .c = w,
+                        .ldc = x.size(1)};
     });
   });
 }

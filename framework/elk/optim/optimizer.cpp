@@ -126,6 +126,7 @@ void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gra
 
 bool SGD::update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) {
   if (options_.momentum > 0) return false;
+  const PrecisionScope scope(gradient.precision());
   kernels::sgd_update(weight, gradient.a(), gradient.b(), step.lr, step.weight_decay);
   return true;
 }

@@ -132,6 +132,7 @@ bool Fit::train_epoch() {
     const Rng before = rng_;
     optimizer_.set_lr(options_.schedule(base_lr_, position()));
     {
+      const PrecisionScope scope(options_.precision);
       Tape tape(rng_);
       const Tensor y = objective(x, labels);
       loss_ = y.item();

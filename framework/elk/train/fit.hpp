@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <elk/autograd/tape.hpp>
+#include <elk/base/precision.hpp>
 #include <elk/data/augment.hpp>
 #include <elk/data/dataset.hpp>
 #include <elk/ops/loss.hpp>
@@ -24,10 +25,11 @@
 namespace elk::train {
 
 struct FitOptions {
-  Loss loss = cross_entropy;        ///< of a batch; what is minimised
-  Index epochs = 10;                ///< passes over the training data, those of a loaded run included
-  Index batch_size = 50;            ///< the last batch of an epoch may be short
-  std::optional<DType> dtype = {};  ///< of the batches; that of the network's parameters where not given
+  Loss loss = cross_entropy;             ///< of a batch; what is minimised
+  Index epochs = 10;                     ///< passes over the training data, those of a loaded run included
+  Index batch_size = 50;                 ///< the last batch of an epoch may be short
+  std::optional<DType> dtype = {};       ///< of the batches; that of the network's parameters where not given
+  Precision precision = Precision::full;  ///< of products while training; evaluation is always in f32
   optim::Schedule schedule =
       optim::constant();  ///< of the optimizer's learning rate; asked before every step
   /// How images change from epoch to epoch; with mixup the loss gets soft targets (N, classes).

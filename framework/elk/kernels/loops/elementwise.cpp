@@ -119,16 +119,18 @@ void adam(Index n, T* __restrict w, T* __restrict mean, T* __restrict square, co
 // The quotient of a byte by 255, exactly as a division rounds it but several times as fast: the product with
 // the rounded 1 / 255, corrected by what remains. (P. Markstein, "IA-64 and Elementary Functions", 2000,
 // chapter 8; the tests compare all 256.) Without a fused multiply-add the remainder would be lost.
+#ifdef __FMA__
+ELK_INLINE float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+ELK_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#endif
+
 template <class T>
 void scale_pixels(Index n, const std::uint8_t* __restrict from, T* __restrict to) {
   for (Index i = 0; i < n; ++i) {
     const T x = from[i];
 #ifdef __FMA__
     const T guess = x * (T(1) / 255);
-    const T remains = sizeof(T) == 4 ? static_cast<T>(__builtin_fmaf(-guess, 255, x))
-                                     : static_cast<T>(__builtin_fma(-guess, 255, x));
-    to[i] = sizeof(T) == 4 ? static_cast<T>(__builtin_fmaf(remains, T(1) / 255, guess))
-                           : static_cast<T>(__builtin_fma(remains, T(1) / 255, guess));
+    to[i] = fused(fused(-guess, T(255), x), T(1) / 255, guess);
 #else
     to[i] = x / 255;
 #endif

@@ -17,5 +17,7 @@ ELK_DECLARE_LEVEL(baseline)
 #ifdef ELK_X86
 ELK_DECLARE_LEVEL(avx2)
 ELK_DECLARE_LEVEL(avx512)
+/// Asks the system for the use of AMX's registers, as every process must. False when it refuses.
+bool amx_permitted();
 #endif
 }  // namespace elk::kernels

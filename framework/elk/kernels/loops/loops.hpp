@@ -12,7 +12,7 @@ namespace elk::kernels {
 
 using Index = std::int64_t;
 
-enum class InstructionSet { baseline, avx2, avx512 };
+enum class InstructionSet { baseline, avx2, avx512, amx };  // amx: avx512, and products of bf16
 
 /// What an update of weights does with a gradient g: w -= rate (g + decay w).
 template <class T>
@@ -25,6 +25,23 @@ struct Update {
 template <class T>
 struct AdamStep {
   T rate, root, beta1, beta2, c1, c2, decay, keep, epsilon;
+};
+
+/// A product of row-major matrices, either operand read as its transpose: c (m, n) = a (m, k) b (k, n), plus
+/// `bias` (n) unless that is null; or, given an update, the update of c by it.
+template <class T>
+struct Product {
+  Index m, n, k;
+  const T* a;
+  Index lda;
+  bool ta;
+  const T* b;
+  Index ldb;
+  bool tb;
+  const T* bias;
+  const Update<T>* update;
+  T* c;
+  Index ldc;
 };
 
 /// Matrices are row-major; an `ld` is the distance between rows.
@@ -63,7 +80,7 @@ struct Loops {
 };
 
 /// The best instruction set of this machine, or the lower one that the environment variable ELK_ISA names
-/// (baseline, avx2 or avx512; ValueError for another word, or one that the machine lacks).
+/// (baseline, avx2, avx512 or amx; ValueError for another word, or one that the machine lacks).
 InstructionSet instruction_set();
 const char* name(InstructionSet set);
 /// For tests; false, and nothing changed, where the machine lacks it.
@@ -71,5 +88,10 @@ bool set_instruction_set(InstructionSet set);
 
 template <class T>
 const Loops<T>& loops();
+
+/// Any product, with operands rounded to bf16 and sums in f32. Only where instruction_set() is amx. `scratch`
+/// has room for bf16_scratch() elements, aligned to 64 bytes.
+void multiply_bf16(const Product<float>& p, std::uint16_t* scratch);
+Index bf16_scratch();
 
 }  // namespace elk::kernels

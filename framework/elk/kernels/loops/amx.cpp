@@ -1,0 +1,223 @@
+// Products with operands rounded to bf16 and sums in f32, by the tiles of AMX: 16 rows of 64 bytes each.
+// Operands are f32 in memory, and converted while they are laid out as tiles; so is nothing else of the
+// library concerned.
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <elk/kernels/loops/vector.hpp>
+
+namespace elk::kernels {
+namespace {
+
+// A tile of bf16 has 16 rows of 32: of a, 16 of its rows and 32 steps along k; of b, 16 pairs of steps along
+// k, each with 16 columns. The innermost loop multiplies 2 tiles of a by 2 of b.
+constexpr Index tile = 16, steps = 32, panel = 2 * tile;
+// Of a, a block of at most so many elements is laid out at once, and of at most so many steps along k: it
+// stays in the second cache, beside a panel of b and what is fetched ahead.
+constexpr Index k_block = 1024, block_elements = 512 * k_block;
+constexpr Index tile_elements = tile * steps;
+
+using Units = __m512i;  // 16 pairs of bf16
+
+constexpr Index smaller(Index a, Index b) { return a < b ? a : b; }
+
+ELK_INLINE __m512 load_some(const float* p, Index n) {  // n may be 0 or less: then p is not looked at
+  return n >= tile ? _mm512_loadu_ps(p)
+         : n > 0   ? _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p)
+                   : _mm512_setzero_ps();
+}
+
+// 32 numbers of a row, as 16 pairs of neighbours.
+ELK_INLINE Units along_row(const float* p, Index n) {
+  return (Units)_mm512_cvtne2ps_pbh(load_some(p + tile, n - tile), load_some(p, n));
+}
+
+// 16 numbers of each of two rows, as pairs of one below the other.
+ELK_INLINE Units across_rows(const float* first, Index n_first, const float* second, Index n_second) {
+  const Units order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7,
+                                       22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(
+      order, (Units)_mm512_cvtne2ps_pbh(load_some(second, n_second), load_some(first, n_first)));
+}
+
+// Rows become columns.
+ELK_INLINE void transpose(Units (&x)[tile]) {
+  Units t[tile];
+#pragma GCC unroll 16
+  for (int i = 0; i < tile; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < tile; i += 4) {
+    x[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    x[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    x[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    x[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    t[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    x[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+    x[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+    x[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+    x[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+}
+
+// One tile of an operand whose k runs along its rows: `rows` of them and `n` steps are there, zeros stand for
+// the rest. Lies row by row as a wants it, or transposed as b does.
+template <bool as_b>
+ELK_INLINE void lay_rows(const float* from, Index ld, Index rows, Index n, std::uint16_t* to) {
+  Units x[tile];
+#pragma GCC unroll 16
+  for (int i = 0; i < tile; ++i) x[i] = i < rows ? along_row(from + i * ld, n) : _mm512_setzero_si512();
+  if (as_b) transpose(x);
+#pragma GCC unroll 16
+  for (int i = 0; i < tile; ++i) _mm512_storeu_si512(to + i * steps, x[i]);
+}
+
+// The same of an operand whose k runs down its columns: `columns` of them and `n` steps are there.
+template <bool as_b>
+ELK_INLINE void lay_columns(const float* from, Index ld, Index columns, Index n, std::uint16_t* to) {
+  Units x[tile];
+#pragma GCC unroll 16
+  for (int i = 0; i < tile; ++i)
+    x[i] = across_rows(from + 2 * i * ld, 2 * i < n ? columns : 0, from + (2 * i + 1) * ld,
+                       2 * i + 1 < n ? columns : 0);
+  if (!as_b) transpose(x);
+#pragma GCC unroll 16
+  for (int i = 0; i < tile; ++i) _mm512_storeu_si512(to + i * steps, x[i]);
+}
+
+// The tiles of two times 16 rows of a (or columns of b) and k steps, in the order in which they are
+// multiplied.
+template <bool as_b>
+void lay_panel(const float* from, Index ld, bool along_rows, Index there, Index k, std::uint16_t* to) {
+  for (Index i = 0; i < k; i += steps)
+    for (Index half = 0; half < panel; half += tile, to += tile_elements) {
+      if (along_rows)
+        lay_rows<as_b>(from + half * ld + i, ld, there - half, k - i, to);
+      else
+        lay_columns<as_b>(from + i * ld + half, ld, there - half, k - i, to);
+    }
+}
+
+// Calls for the part `index` of `count` of what lay_panel will read.
+void fetch_panel(const float* from, Index ld, bool along_rows, Index there, Index k, Index index,
+                 Index count) {
+  constexpr Index line = 64 / sizeof(float);
+  const Index lines = along_rows ? smaller(there, panel) : k, length = along_rows ? k : smaller(there, panel);
+  for (Index i = lines * index / count; i < lines * (index + 1) / count; ++i)
+    for (Index j = 0; j < length; j += line) __builtin_prefetch(from + i * ld + j, 0, 2);
+}
+
+struct alignas(64) Configuration {
+  std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+  std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+// sums (32, 32) = a panel of a times a panel of b.
+ELK_INLINE void multiply_panels(Index k, const std::uint16_t* a, const std::uint16_t* b, float* sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (Index i = 0; i < k; i += steps, a += 2 * tile_elements, b += 2 * tile_elements) {
+    _tile_loadd(4, a, 64);
+    _tile_loadd(6, b, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_loadd(7, b + tile_elements, 64);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(5, a + tile_elements, 64);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  constexpr int row = panel * sizeof(float);
+  _tile_stored(0, sums, row);
+  _tile_stored(1, sums + tile, row);
+  _tile_stored(2, sums + tile * panel, row);
+  _tile_stored(3, sums + tile * panel + tile, row);
+}
+
+// Puts sums (32, 32), of which `rows` and `columns` count, to where they belong.
+ELK_INLINE void finish(const Product<float>& p, Index row, Index column, bool first, Index rows,
+                       Index columns, const float* sums) {
+  for (Index half = 0; half < panel && half < columns; half += tile) {
+    const Index there = smaller(columns - half, tile);
+    const auto mask = static_cast<__mmask16>((1u << there) - 1);
+    const float* bias = first && p.bias ? p.bias + column + half : nullptr;
+    for (Index i = 0; i < rows; ++i) {
+      float* to = p.c + (row + i) * p.ldc + column + half;
+      Vector<float> value = load(sums + i * panel + half);
+      if (p.update) {
+        const auto old = (Vector<float>)_mm512_maskz_loadu_ps(mask, to);
+        if (first) value += p.update->decay * old;
+        value = old - p.update->rate * value;
+      } else if (bias) {
+        value += (Vector<float>)_mm512_maskz_loadu_ps(mask, bias);
+      } else if (!first) {
+        value += (Vector<float>)_mm512_maskz_loadu_ps(mask, to);
+      }
+      _mm512_mask_storeu_ps(to, mask, (__m512)value);
+    }
+  }
+}
+
+}  // namespace
+
+bool amx_permitted() {
+  constexpr int request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM of Linux' arch_prctl
+  static const bool granted = ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  return granted;
+}
+
+Index bf16_scratch() { return panel * k_block + block_elements; }
+
+void multiply_bf16(const Product<float>& p, std::uint16_t* scratch) {
+  const Configuration configuration;
+  _tile_loadconfig(&configuration);
+  alignas(64) float sums[panel * panel];
+  std::uint16_t* b_panel = scratch;
+  std::uint16_t* a_block = scratch + panel * k_block;
+  for (Index step = 0; step < p.k; step += k_block) {
+    const Index k = smaller(p.k - step, k_block), laid = (k + steps - 1) / steps * steps;
+    const Index most_rows = block_elements / laid / panel * panel;
+    for (Index block = 0; block < p.m; block += most_rows) {
+      const Index rows = smaller(p.m - block, most_rows);
+      for (Index row = 0; row < rows; row += panel) {
+        const Index at = block + row;
+        lay_panel<false>(p.a + (p.ta ? step * p.lda + at : at * p.lda + step), p.lda, !p.ta, rows - row, k,
+                         a_block + row * laid);
+      }
+      for (Index column = 0; column < p.n; column += panel) {
+        const auto b_at = [&](Index n) { return p.b + (p.tb ? n * p.ldb + step : step * p.ldb + n); };
+        lay_panel<true>(b_at(column), p.ldb, p.tb, p.n - column, k, b_panel);
+        for (Index row = 0; row < rows; row += panel) {
+          // While the tiles multiply, the caches fetch what comes next.
+          for (Index i = 0; i < smaller(rows - row, panel); ++i) {
+            const float* to = p.c + (block + row + i) * p.ldc + column;
+            __builtin_prefetch(to, 1);
+            __builtin_prefetch(to + tile, 1);
+          }
+          if (column + panel < p.n)
+            fetch_panel(b_at(column + panel), p.ldb, p.tb, p.n - column - panel, k, row / panel,
+                        (rows + panel - 1) / panel);
+          multiply_panels(k, a_block + row * laid, b_panel, sums);
+          finish(p, block + row, column, step == 0, smaller(rows - row, panel), smaller(p.n - column, panel),
+                 sums);
+        }
+      }
+    }
+  }
+  _tile_release();
+}
+
+}  // namespace elk::kernels
