@@ -34,8 +34,9 @@ class FlopCounter {
  public:
   explicit FlopCounter(benchmark::State& state) : state_(state), before_(flops()) {}
   ~FlopCounter() {
-    state_.counters["flops"] =
-        benchmark::Counter(static_cast<double>(flops() - before_), benchmark::Counter::kIsRate);
+    const auto count = static_cast<double>(flops() - before_);
+    // Of a rate of 0 Google Benchmark writes a relative deviation of NaN, which is no JSON.
+    if (count > 0) state_.counters["flops"] = benchmark::Counter(count, benchmark::Counter::kIsRate);
   }
   FlopCounter(const FlopCounter&) = delete;
   FlopCounter& operator=(const FlopCounter&) = delete;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <ctime>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <regex>
@@ -186,7 +187,7 @@ class Bench {
     message(fmt::format("[{}/{}] {}  {}", done_, plan_.benchmarks.size() + plan_.rows.size(), name, result));
   }
   void leave_out(const std::string& reason) {
-    report_["left_out"].push_back(reason);
+    report_["left_out"].push_back(reason.substr(0, reason.find('\n')));
     say(fmt::format("bench: left out: {}\n", reason));
   }
   void failed(const std::string& name, const std::string& reason) {
@@ -214,7 +215,7 @@ class Bench {
           report_["benchmarks"].push_back(result);
         progress(benchmark.name,
                  result.contains("error") ? result["error"].get<std::string>() : duration(result["seconds"]));
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {  // one that fails is no reason to lose the others
         failed(benchmark.name, error.what());
       }
     }
@@ -241,7 +242,7 @@ class Bench {
         report_["side_by_side"].push_back(table->measure(row, options_.pairs, [&](double ratio) {
           progress(row.name, fmt::format("{:.3f} times the peer's time", ratio));
         }));
-      } catch (const Error& error) {
+      } catch (const std::exception& error) {  // one that fails is no reason to lose the others
         failed(row.name, error.what());
       }
       save();

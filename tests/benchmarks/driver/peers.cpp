@@ -24,28 +24,42 @@ using nlohmann::ordered_json;
 using Words = std::vector<std::string>;
 
 struct Peer {
-  std::string key, title, program, package;
+  std::string key, title, program, package, library;
   Words options;      // of the peer
   Words elk_options;  // of `train` against it
 };
 
 const std::vector<Peer>& peers() {
   static const std::vector<Peer> all{
-      {"plain_loops", "plain loops around oneDNN", "plain_loops", "libdnnl-dev", {}, {}},
+      {"plain_loops", "plain loops around oneDNN", "plain_loops", "libdnnl-dev", "oneDNN", {}, {}},
       {"plain_loops_folded",
        "plain loops around oneDNN, update folded in",
        "plain_loops",
        "libdnnl-dev",
+       "oneDNN",
        {"--fold"},
        {}},
-      {"libtorch", "PyTorch in C++ (libtorch)", "libtorch_mlp", "libtorch-dev", {"--threads", "1"}, {}},
-      {"pytorch", "PyTorch in Python", "torch_mlp.py", "python3-torch", {"--threads", "1"}, {}},
-      {"numpy_f64", "NumPy f64", "numpy_mlp.py", "python3-numpy", {}, {}},
-      {"numpy_f64_both", "NumPy f64, elkgrad f64", "numpy_mlp.py", "python3-numpy", {}, {"--dtype", "f64"}},
+      {"libtorch",
+       "PyTorch in C++ (libtorch)",
+       "libtorch_mlp",
+       "libtorch-dev",
+       "libtorch",
+       {"--threads", "1"},
+       {}},
+      {"pytorch", "PyTorch in Python", "torch_mlp.py", "python3-torch", "PyTorch", {"--threads", "1"}, {}},
+      {"numpy_f64", "NumPy f64", "numpy_mlp.py", "python3-numpy", "NumPy", {}, {}},
+      {"numpy_f64_both",
+       "NumPy f64, elkgrad f64",
+       "numpy_mlp.py",
+       "python3-numpy",
+       "NumPy",
+       {},
+       {"--dtype", "f64"}},
       {"pytorch_bf16",
        "PyTorch in Python, bf16 autocast, elkgrad bf16",
        "torch_mlp.py",
        "python3-torch",
+       "PyTorch",
        {"--threads", "1", "--bf16"},
        {"--precision", "bf16"}},
   };
@@ -173,7 +187,7 @@ void SideBySide::find(const std::string& key) {
     Finished answer = run_child(ask, -1);
     if (answer.code != 0) continue;
     while (!answer.out.empty() && answer.out.back() == '\n') answer.out.pop_back();
-    versions_[p.title] = answer.out;
+    versions_[p.library] = answer.out;
     found_[key] = command;
     return;
   }

@@ -34,7 +34,7 @@ class SideBySide {
 
   /// Why peers are not measured, one a line, with what to install.
   const std::vector<std::string>& left_out() const { return left_out_; }
-  /// By their names.
+  /// Of what the peers are built on.
   const nlohmann::ordered_json& versions() const { return versions_; }
   bool has(const Row& row) const;
 
