@@ -40,6 +40,7 @@ std::string script(const Plot& plot, const std::string& terminal, const std::str
       terminal, quoted(output), quoted(plot.title), quoted(plot.x_label), quoted(plot.y_label));
   if (!plot.right.empty())
     text += fmt::format("set y2label {} noenhanced\nset y2tics\nset border 11\n", quoted(plot.right_label));
+  if (plot.logarithmic) text += "set logscale xy\nset format xy '%.0s%c'\n";
   std::string data, lines;
   int number = 0;
   const auto add = [&](const std::vector<Series>& list, const char* axes) {

@@ -17,6 +17,7 @@ struct Plot {
   std::vector<Series> series;
   std::string right_label;    ///< of the right-hand axis; empty = none
   std::vector<Series> right;  ///< drawn against the right-hand axis
+  bool logarithmic = false;   ///< both axes of `series`
 };
 
 /// Writes `path`.svg and `path`.png, each whole or not at all. Returns what went wrong, with what to install

@@ -40,6 +40,10 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 add_executable(hello experiments/hello/main.cpp)
 target_compile_definitions(hello PRIVATE GREETING="${ELK_GREETING}")
 add_executable(sleeper experiments/sleeper/main.cpp)
+if(ELK_BENCHMARKS)
+  add_executable(bench EXCLUDE_FROM_ALL experiments/hello/main.cpp)
+  target_compile_definitions(bench PRIVATE GREETING="bench")
+endif()
 if(ELK_BUILD_TESTS)
   enable_testing()
   add_test(NAME greets COMMAND hello 0)
@@ -92,7 +96,7 @@ for word in nothing ../hello hello/ ''; do
 done
 run "$elk" data digits
 check "digits are there" exits 0
-for words in 'data nothing' data bench docs; do
+for words in 'data nothing' data docs; do
   # shellcheck disable=SC2086  # two words
   run "$elk" $words
   check "'$words' is wrong usage" exits 2
@@ -158,6 +162,21 @@ project=$sandbox/moved
 elk=$project/elk
 run "$elk" hello
 check "a moved folder is built anew" exits 0
+
+# Benchmarks
+echo libbenchmark-dev >"$sandbox/lacking"
+: >"$sandbox/calls"
+run "$elk" bench 0 --help
+check "bench is built and run" exits 0
+check "in the caller's folder" has out "^bench from $PWD\$"
+check "with its options" has out '^\[--help\]$'
+check "with the package it needs" grep -q '^apt-get install -y .* libbenchmark-dev$' "$sandbox/calls"
+check "which other programs do not" test "$(grep -c install "$sandbox/calls")" -eq 1
+run "$elk" bench 2
+check "its exit code is the program's" exits 2
+rm "$project/build/release/bin/bench"
+run "$elk" build
+check "other builds are without it" test ! -e "$project/build/release/bin/bench"
 
 # Tests
 run "$elk" test

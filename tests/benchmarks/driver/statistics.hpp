@@ -1,0 +1,22 @@
+// Of repeated measurements.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+namespace elk::bench {
+
+struct Spread {
+  double median = 0, min = 0, max = 0;
+
+  /// `values` must not be empty.
+  explicit Spread(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    const std::size_t n = values.size();
+    median = (values[(n - 1) / 2] + values[n / 2]) / 2;
+    min = values.front();
+    max = values.back();
+  }
+};
+
+}  // namespace elk::bench
