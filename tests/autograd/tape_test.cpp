@@ -15,12 +15,14 @@
 #include <elk/autograd/record.hpp>
 #include <elk/autograd/scope.hpp>
 #include <elk/autograd/tape.hpp>
+#include <elk/nn/layers.hpp>
 #include <elk/nn/parameter.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
+#include <elk/optim/optimizer.hpp>
 #include <elk/tensor/storage.hpp>
 #include <support.hpp>
 
@@ -657,6 +659,92 @@ TEST(Gradients, OfSharedTensorsScaleApart) {
   gradients *= 3;
   EXPECT_EQ(gradients[x].item(), 3);
   EXPECT_EQ(gradients[y].item(), 3);
+}
+
+// The gradient of a linear layer's weight stays a product until somebody reads it.
+class WeightGradient : public testing::Test {
+ protected:
+  Rng rng_{5};
+  nn::Linear net_{6, 4, rng_};
+  Tensor x_ = randn({3, 6}, rng_);
+
+  Gradients gradients(double factor = 1) {
+    Tape tape;
+    return tape.backward(sum(square(factor * net_(x_))));
+  }
+  std::vector<double> stepped(const Gradients& g, double weight_decay = 0) {
+    nn::Linear net = net_;  // a copy has slots of its own
+    optim::SGD sgd(net_, {.lr = 0.1, .weight_decay = weight_decay});
+    sgd.step(g);
+    const std::vector<double> after = test::values(net_.weight());
+    net_.load_state(net.state());
+    return after;
+  }
+};
+
+TEST_F(WeightGradient, IsTheSameToAStepWhetherItWasReadOrNot) {
+  for (const double decay : {0.0, 0.1}) {
+    const Gradients unread = gradients(), read = gradients();
+    EXPECT_NE(unread.product(net_.weight()), nullptr);
+    EXPECT_EQ(unread.product(net_.bias()), nullptr);
+    (void)read[net_.weight()];
+    EXPECT_EQ(read.product(net_.weight()), nullptr);
+    EXPECT_EQ(stepped(unread, decay), stepped(read, decay));
+  }
+}
+
+TEST_F(WeightGradient, IsReadByCopiesAndThreadsAlike) {
+  const Gradients g = gradients(), copy = g;
+  std::vector<double> one, two;
+  std::thread first([&] { one = test::values(g[net_.weight()]); });
+  std::thread second([&] { two = test::values(copy[net_.weight()]); });
+  first.join();
+  second.join();
+  EXPECT_EQ(one, two);
+  EXPECT_EQ(one, test::values(gradients()[net_.weight()]));
+}
+
+TEST_F(WeightGradient, IsAddedScaledAndCountedAsAnyOther) {
+  Gradients g = gradients();
+  g += gradients();
+  g *= 0.5;
+  EXPECT_THAT(test::values(g[net_.weight()]),
+              testing::Pointwise(testing::DoubleNear(1e-5), test::values(gradients()[net_.weight()])));
+  Gradients changed = gradients();
+  changed.apply([](const Tensor& x) { return 2 * x; });
+  EXPECT_THAT(test::values(changed[net_.weight()]),
+              testing::Pointwise(testing::DoubleNear(1e-5), test::values((2 * gradients()[net_.weight()]))));
+}
+
+TEST_F(WeightGradient, OfALayerUsedTwiceIsASum) {
+  nn::Linear square_layer(6, 6, rng_);
+  Tape tape;
+  const Gradients g = tape.backward(sum(square_layer(square_layer(x_))));
+  EXPECT_EQ(g.product(square_layer.weight()), nullptr);
+  // By hand: dW = 1^T h + (1 W)^T x with h = x W^T + b.
+  const Tensor h = matmul_nt(x_, square_layer.weight()), ones_ = ones({3, 6});
+  const Tensor expected = matmul_tn(ones_, h) + matmul_tn(matmul(ones_, square_layer.weight()), x_);
+  EXPECT_THAT(test::values(g[square_layer.weight()]),
+              testing::Pointwise(testing::DoubleNear(1e-4), test::values(expected)));
+}
+
+TEST_F(WeightGradient, IsComputedAtOnceWhereItIsDifferentiatedItself) {
+  Tape outer;
+  Tape inner;
+  const Gradients g = inner.backward(sum(square(net_(x_))));
+  EXPECT_EQ(g.product(net_.weight()), nullptr);
+  EXPECT_TRUE(outer.backward(sum(g[net_.weight()])).has(net_.weight()));
+}
+
+TEST_F(WeightGradient, KeepsThePrecisionItWasMadeIn) {
+  const auto made = [&](Precision precision) {
+    const PrecisionScope scope(precision);
+    return gradients();
+  };
+  const Gradients late = made(Precision::bf16), full = made(Precision::full);
+  const PrecisionScope scope(Precision::bf16);
+  EXPECT_EQ(test::values(late[net_.weight()]), test::values(made(Precision::bf16)[net_.weight()]));
+  EXPECT_EQ(test::values(full[net_.weight()]), test::values(made(Precision::full)[net_.weight()]));
 }
 
 }  // namespace

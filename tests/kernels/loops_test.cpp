@@ -1,0 +1,367 @@
+// The loops of every instruction set that this machine has, against references in f64, and against each
+// other.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <elk/base/precision.hpp>
+#include <elk/kernels/kernels.hpp>
+#include <elk/kernels/loops/loops.hpp>
+#include <elk/tensor/storage.hpp>
+#include <support.hpp>
+
+namespace elk::kernels {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+const double nan = std::numeric_limits<double>::quiet_NaN();
+
+// Each test once for every instruction set; SKIPPED where the machine lacks it.
+class EveryInstructionSet : public testing::TestWithParam<InstructionSet> {
+ protected:
+  void SetUp() override {
+    before_ = instruction_set();
+    if (!set_instruction_set(GetParam())) GTEST_SKIP() << "this machine has no " << name(GetParam());
+  }
+  void TearDown() override { set_instruction_set(before_); }
+
+  template <class T>
+  std::vector<T> draw(Index count) {
+    std::vector<T> list(static_cast<std::size_t>(count));
+    for (T& x : list) x = static_cast<T>(rng_.normal());
+    return list;
+  }
+
+  Rng rng_{7};
+
+ private:
+  InstructionSet before_ = InstructionSet::baseline;
+};
+INSTANTIATE_TEST_SUITE_P(Levels, EveryInstructionSet,
+                         testing::Values(InstructionSet::baseline, InstructionSet::avx2,
+                                         InstructionSet::avx512, InstructionSet::amx),
+                         [](const auto& one) { return std::string(name(one.param)); });
+
+// Around the sizes of tiles and vectors, and where rows are taken piece by piece.
+struct Sizes {
+  Index m, n, k;
+};
+const std::vector<Sizes> shapes = {{1, 1, 1},     {1, 5, 17},   {2, 3, 16},   {5, 10, 64}, {6, 11, 63},
+                                   {7, 9, 130},   {50, 10, 65}, {50, 48, 50}, {50, 49, 7}, {13, 100, 1},
+                                   {128, 33, 35}, {3, 4, 2100}, {300, 70, 50}};
+
+template <class T>
+struct Matrices {
+  std::vector<T> a, b, bias;
+  std::vector<double> product, size;  // and the sum of the magnitudes of what each element is the sum of
+
+  // a (m, k) and b (k, n), each as it is or as its transpose.
+  Matrices(const Sizes& s, bool ta, bool tb, std::vector<T> x, std::vector<T> y, std::vector<T> z)
+      : a(std::move(x)), b(std::move(y)), bias(std::move(z)) {
+    for (Index i = 0; i < s.m; ++i)
+      for (Index j = 0; j < s.n; ++j) {
+        double sum = 0, total = 0;
+        for (Index l = 0; l < s.k; ++l) {
+          const double term =
+              static_cast<double>(a[static_cast<std::size_t>(ta ? l * s.m + i : i * s.k + l)]) *
+              static_cast<double>(b[static_cast<std::size_t>(tb ? j * s.k + l : l * s.n + j)]);
+          sum += term;
+          total += std::abs(term);
+        }
+        product.push_back(sum);
+        size.push_back(total);
+      }
+  }
+};
+
+template <class T>
+void expect_near(const std::vector<T>& got, const std::vector<double>& expected,
+                 const std::vector<double>& size, double tolerance) {
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(static_cast<double>(got[i]), expected[i], tolerance * (size[i] + 1)) << "element " << i;
+}
+
+template <class T>
+constexpr double rounding = sizeof(T) == 4 ? 1e-6 : 2e-15;
+
+template <class T>
+std::vector<std::uint64_t> bits(const std::vector<T>& x) {
+  std::vector<std::uint64_t> list;
+  for (const T& value : x)
+    list.push_back(std::bit_cast<std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>(value));
+  return list;
+}
+
+#define FOR_BOTH_TYPES(function)            \
+  {                                         \
+    function.template operator()<float>();  \
+    function.template operator()<double>(); \
+  }
+
+TEST_P(EveryInstructionSet, LinearLayersAreRight) {
+  const auto check = [&]<class T>() {
+    for (const Sizes& s : shapes) {
+      SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k);
+      const Matrices<T> of(s, false, true, draw<T>(s.m * s.k), draw<T>(s.n * s.k), draw<T>(s.n));
+      std::vector<T> y(static_cast<std::size_t>(s.m * s.n), T(nan));
+      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, nullptr, y.data(), s.n);
+      expect_near(y, of.product, of.size, rounding<T>);
+      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, of.bias.data(), y.data(),
+                             s.n);
+      std::vector<double> with_bias = of.product;
+      for (std::size_t i = 0; i < with_bias.size(); ++i)
+        with_bias[i] += static_cast<double>(of.bias[i % static_cast<std::size_t>(s.n)]);
+      expect_near(y, with_bias, of.size, rounding<T>);
+
+      // Any part of the result has the same bits when it is computed alone.
+      const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
+      std::vector<T> part(static_cast<std::size_t>(m * n));
+      loops<T>().multiply_nt(m, n, s.k, of.a.data() + s.m / 2 * s.k, s.k, of.b.data() + s.n / 3 * s.k, s.k,
+                             of.bias.data() + s.n / 3, part.data(), n);
+      for (Index i = 0; i < m; ++i)
+        for (Index j = 0; j < n; ++j)
+          ASSERT_EQ(part[static_cast<std::size_t>(i * n + j)],
+                    y[static_cast<std::size_t>((i + s.m / 2) * s.n + j + s.n / 3)]);
+    }
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+TEST_P(EveryInstructionSet, GradientsOfInputsAreRight) {
+  const auto check = [&]<class T>() {
+    for (const Sizes& s : shapes) {
+      SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k);
+      const Matrices<T> of(s, false, false, draw<T>(s.m * s.k), draw<T>(s.n * s.k), {});
+      std::vector<T> c(static_cast<std::size_t>(s.m * s.n), T(nan));
+      loops<T>().multiply_nn(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.n, c.data(), s.n);
+      expect_near(c, of.product, of.size, rounding<T>);
+    }
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+TEST_P(EveryInstructionSet, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate) {
+  const auto check = [&]<class T>() {
+    for (const Sizes& s : shapes) {
+      if (s.k > Loops<T>::most_rows) continue;
+      SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k);
+      const Matrices<T> of(s, true, false, draw<T>(s.m * s.k), draw<T>(s.n * s.k), {});
+      std::vector<T> c(static_cast<std::size_t>(s.m * s.n), T(nan)),
+          scratch(static_cast<std::size_t>(Loops<T>::scratch(s.n, s.k)));
+      const auto multiply = [&](std::vector<T>& to, const Update<T>* update) {
+        loops<T>().multiply_tn(s.m, s.n, s.k, of.a.data(), s.m, of.b.data(), s.n, to.data(), s.n, update,
+                               scratch.data());
+      };
+      multiply(c, nullptr);
+      expect_near(c, of.product, of.size, rounding<T>);
+      for (const T decay : {T(0), T(0.3)}) {
+        const Update<T> update{T(0.1), decay};
+        std::vector<T> folded = draw<T>(s.m * s.n), plain = folded;
+        multiply(folded, &update);
+        loops<T>().sgd(s.m * s.n, plain.data(), c.data(), update);
+        ASSERT_EQ(bits(folded), bits(plain));
+      }
+    }
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+TEST_P(EveryInstructionSet, ProductsPassOnWhatIsNotFinite) {
+  const Index m = 6, n = 7, k = 40;
+  std::vector<float> x(static_cast<std::size_t>(m * k), 1), w(static_cast<std::size_t>(n * k), 1),
+      y(static_cast<std::size_t>(m * n));
+  x[static_cast<std::size_t>(2 * k + 39)] = static_cast<float>(nan);
+  w[static_cast<std::size_t>(5 * k + 3)] = static_cast<float>(infinity);
+  loops<float>().multiply_nt(m, n, k, x.data(), k, w.data(), k, nullptr, y.data(), n);
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j) {
+      const float value = y[static_cast<std::size_t>(i * n + j)];
+      if (i == 2)
+        EXPECT_TRUE(std::isnan(value));
+      else
+        EXPECT_EQ(value, j == 5 ? static_cast<float>(infinity) : 40.0F);
+    }
+}
+
+TEST_P(EveryInstructionSet, APixelIsDividedBy255) {
+  std::vector<std::uint8_t> all(256);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i);
+  const auto check = [&]<class T>() {
+    std::vector<T> scaled(all.size());
+    loops<T>().scale_pixels(256, all.data(), scaled.data());
+    for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(scaled[i], static_cast<T>(i) / T(255));
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+// The largest distance of f's results from the right ones, in units in the last place of f32.
+template <class F, class G>
+double worst(F f, G right, float low, float high) {
+  constexpr Index count = 100'003;
+  std::vector<float> x(count), y(count);
+  for (Index i = 0; i < count; ++i)
+    x[static_cast<std::size_t>(i)] =
+        low + (high - low) * static_cast<float>(i) / static_cast<float>(count - 1);
+  f(count, x.data(), y.data());
+  double most = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double expected = right(static_cast<double>(x[i]));
+    const float near = static_cast<float>(std::abs(expected));
+    const double unit =
+        static_cast<double>(std::nextafter(near, std::numeric_limits<float>::infinity()) - near);
+    most = std::max(most, std::abs(static_cast<double>(y[i]) - expected) / unit);
+  }
+  return most;
+}
+
+TEST_P(EveryInstructionSet, ExponentialsAreRightToTheLastPlaces) {
+  const Loops<float>& use = loops<float>();
+  EXPECT_LT(worst(
+                use.exp, [](double x) { return std::exp(x); }, -87, 88.7F),
+            2);
+  EXPECT_LT(worst(
+                use.sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80),
+            4);
+  EXPECT_LT(worst(
+                use.tanh, [](double x) { return std::tanh(x); }, -12, 12),
+            5);
+  EXPECT_LT(worst(
+                use.tanh, [](double x) { return std::tanh(x); }, -1e-3F, 1e-3F),
+            5);
+}
+
+TEST_P(EveryInstructionSet, ExponentialsOfWhatIsNotOrdinary) {
+  const auto check = [&]<class T>() {
+    const auto of = [](auto f, double x) {
+      const T in = static_cast<T>(x);
+      T out = 0;
+      f(1, &in, &out);
+      return static_cast<double>(out);
+    };
+    const Loops<T>& use = loops<T>();
+    EXPECT_EQ(of(use.exp, 0), 1);
+    EXPECT_EQ(of(use.exp, infinity), infinity);
+    EXPECT_EQ(of(use.exp, -infinity), 0);
+    EXPECT_EQ(of(use.exp, 1000), infinity);
+    EXPECT_EQ(of(use.exp, -1000), 0);
+    EXPECT_TRUE(std::isnan(of(use.exp, nan)));
+    EXPECT_EQ(of(use.sigmoid, infinity), 1);
+    EXPECT_EQ(of(use.sigmoid, -infinity), 0);
+    EXPECT_EQ(of(use.sigmoid, -1000), 0);
+    EXPECT_EQ(of(use.sigmoid, 0), 0.5);
+    EXPECT_TRUE(std::isnan(of(use.sigmoid, nan)));
+    EXPECT_NEAR(of(use.tanh, infinity), 1, 1e-6);
+    EXPECT_NEAR(of(use.tanh, -infinity), -1, 1e-6);
+    EXPECT_EQ(of(use.tanh, 0), 0);
+    EXPECT_TRUE(std::isnan(of(use.tanh, nan)));
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+TEST_P(EveryInstructionSet, ActivationsOfWhatIsNotOrdinary) {
+  const auto check = [&]<class T>() {
+    const std::vector<T> x{T(nan), T(infinity), T(-infinity), T(-2), T(0), T(3)};
+    std::vector<T> y(x.size()), ones(x.size(), T(1));
+    const auto n = static_cast<Index>(x.size());
+    loops<T>().leaky_relu(n, x.data(), T(0), y.data());
+    EXPECT_TRUE(std::isnan(y[0]));
+    EXPECT_EQ(std::vector<T>(y.begin() + 1, y.end()), (std::vector<T>{T(infinity), 0, 0, 0, 3}));
+    loops<T>().leaky_relu(n, x.data(), T(0.5), y.data());
+    EXPECT_EQ(std::vector<T>(y.begin() + 1, y.end()), (std::vector<T>{T(infinity), T(-infinity), -1, 0, 3}));
+    loops<T>().gate(n, ones.data(), x.data(), T(0.5), y.data());
+    EXPECT_EQ(y, (std::vector<T>{T(0.5), 1, T(0.5), T(0.5), T(0.5), 1}));
+    loops<T>().gate(n, x.data(), ones.data(), T(0), y.data());
+    EXPECT_EQ(std::vector<T>(y.begin() + 1, y.end()), std::vector<T>(x.begin() + 1, x.end()));
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+// In bf16 each operand is off by up to 2^-9 of itself.
+TEST(Bf16, ProductsAreNearThoseOfF32) {
+  if (!bf16_available()) GTEST_SKIP() << "this machine has no AMX";
+  Rng rng(3);
+  for (const auto& [m, n, k] : std::vector<std::tuple<Index, Index, Index>>{
+           {1, 1, 1}, {31, 33, 17}, {50, 10, 100}, {64, 96, 32}, {5, 200, 1500}, {600, 40, 1030}})
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true}) {
+        SCOPED_TRACE(testing::Message() << m << " " << n << " " << k << " " << ta << tb);
+        const Tensor a = randn(ta ? Shape{k, m} : Shape{m, k}, rng),
+                     b = randn(tb ? Shape{n, k} : Shape{k, n}, rng);
+        const Tensor bias = randn({n}, rng);
+        const Tensor exact = matmul("matmul", cast(a, f64), ta, cast(b, f64), tb, cast(bias, f64));
+        const PrecisionScope scope(Precision::bf16);
+        const Tensor got = matmul("matmul", a, ta, b, tb, bias);
+        const double tolerance = 0.03 * std::sqrt(static_cast<double>(k));
+        double largest = 0;
+        for (Index i = 0; i < got.size(); ++i) {
+          ASSERT_NEAR(got.at(i), exact.at(i), tolerance);
+          largest = std::max(largest, std::abs(got.at(i) - exact.at(i)));
+        }
+        EXPECT_GT(largest, 0) << "these are not the products of bf16";
+      }
+}
+
+TEST(Bf16, WholeNumbersOfEightBitsAreExact) {
+  if (!bf16_available()) GTEST_SKIP() << "this machine has no AMX";
+  Rng rng(4);
+  const auto whole = [&](const Shape& shape) {
+    std::vector<float> list;
+    for (Index i = 0; i < shape.size(); ++i)
+      list.push_back(static_cast<float>(std::floor(rng.uniform(-128, 128))));
+    return from(list, shape);
+  };
+  const Tensor a = whole({70, 90}), b = whole({45, 90});
+  const Tensor exact = matmul("matmul", a, false, b, true);
+  const PrecisionScope scope(Precision::bf16);
+  EXPECT_EQ(test::values(matmul("matmul", a, false, b, true)), test::values(exact));
+}
+
+TEST(Bf16, AnUpdateByAProductIsThatByItsGradient) {
+  if (!bf16_available()) GTEST_SKIP() << "this machine has no AMX";
+  Rng rng(5);
+  const Tensor dy = randn({70, 40}, rng), x = randn({70, 50}, rng), weight = randn({40, 50}, rng);
+  const PrecisionScope scope(Precision::bf16);
+  for (const double decay : {0.0, 0.2}) {
+    Tensor folded = add(weight, scalar(0)), plain = add(weight, scalar(0)), none;
+    sgd_update(folded, dy, x, 0.1, decay);
+    sgd_update(plain, none, matmul("matmul", dy, true, x, false), 0.1, 0, false, decay);
+    EXPECT_EQ(test::values(folded), test::values(plain));
+  }
+}
+
+TEST(Bf16, WhereTheMachineLacksItProductsAreThoseOfF32) {
+  const InstructionSet before = instruction_set();
+  if (before < InstructionSet::avx512) GTEST_SKIP() << "this machine has no AVX-512 to fall back to";
+  set_instruction_set(InstructionSet::avx512);
+  EXPECT_FALSE(bf16_available());
+  Rng rng(6);
+  const Tensor a = randn({70, 90}, rng), b = randn({90, 45}, rng);
+  const Tensor full = matmul("matmul", a, false, b, false);
+  {
+    const PrecisionScope scope(Precision::bf16);
+    EXPECT_EQ(test::values(matmul("matmul", a, false, b, false)), test::values(full));
+  }
+  set_instruction_set(before);
+}
+
+TEST(Precision, IsThatOfTheInnermostScope) {
+  EXPECT_EQ(precision(), Precision::full);
+  {
+    const PrecisionScope outer(Precision::bf16);
+    {
+      const PrecisionScope inner(Precision::full);
+      EXPECT_EQ(precision(), Precision::full);
+    }
+    EXPECT_EQ(precision(), Precision::bf16);
+  }
+  EXPECT_EQ(precision(), Precision::full);
+}
+
+}  // namespace
+}  // namespace elk::kernels
