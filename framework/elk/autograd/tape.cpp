@@ -160,7 +160,8 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   while (!nodes_.empty()) {
     const Node node = std::move(nodes_.back());
     nodes_.pop_back();
-    const Scope scope(node.scope);  // what a rule computes belongs to the module of its operation
+    // What a rule computes belongs to the module of its operation.
+    const Scope scope(node.scope, node.links > 0 && node.gradient.defined() ? node.operation : nullptr);
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();
