@@ -39,7 +39,8 @@ class ScopeObserver {
   }
 
  private:
-  static inline thread_local ScopeObserver* innermost_ = nullptr;
+  // Visible: a program that hides its symbols has to share it with a shared library.
+  [[gnu::visibility("default")]] static inline thread_local ScopeObserver* innermost_ = nullptr;
   ScopeObserver* outer_;
 };
 
@@ -71,7 +72,7 @@ class Scope {
   static const void* current() { return innermost_; }
 
  private:
-  static inline thread_local const void* innermost_ = nullptr;
+  [[gnu::visibility("default")]] static inline thread_local const void* innermost_ = nullptr;  // likewise
   const void* outer_;
 };
 
