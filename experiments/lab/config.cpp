@@ -127,6 +127,9 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
       "go on with the run in --out-dir; default: the latest runs/train-N");
   add("doctor", po::bool_switch(&r.doctor),
       "examine the network and a batch, print what is wrong with them, and end without training");
+  add("profile", po::bool_switch(&r.profile),
+      "measure 200 steps and print where their time goes, by operation and layer; the folder gets "
+      "profile.json, a trace for ui.perfetto.dev");
   add("data-dir", po::value(&r.data_dir)->value_name("DIR"),
       "where the data files are; default: $ELK_DATA_DIR, or data");
   add("threads", po::value(&r.threads)->value_name("N"),
@@ -399,6 +402,7 @@ CommandLine parse_train(int argc, char** argv) {
   line.run.data_dir = data_folder(line.run.data_dir);
   if (line.run.resume && line.run.doctor)
     usage("--doctor: examines a run before it begins, without --resume");
+  if (line.run.profile && line.run.doctor) usage("--profile: there are no steps to measure with --doctor");
   if (line.run.resume) {
     const RunOptions run = line.run;
     const std::string folder = run.out_dir.empty() ? latest_run_folder("train") : run.out_dir;

@@ -65,6 +65,7 @@ struct RunOptions {
   bool resume = false;
   bool print_config = false;
   bool doctor = false;
+  bool profile = false;
   std::string out_dir;
   std::string data_dir;
   std::int64_t threads = 0;  // 0 = processors

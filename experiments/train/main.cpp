@@ -10,6 +10,7 @@
 
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
+#include <elk/debug/profile.hpp>
 #include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/train/progress.hpp>
@@ -119,6 +120,39 @@ class Report : public train::Callback {
   bool table_;
 };
 
+// Where the time of a step goes: a profile of 200 steps in training, or of what there is. The first steps are
+// left out, in which memory and caches are cold; what happens between epochs is, too.
+class StepProfile : public train::Callback {
+ public:
+  explicit StepProfile(const std::string& trace) : trace_(trace) { profile_.pause(); }
+
+  void begun(train::Fit& fit) override {
+    const std::int64_t to_come = (fit.options().epochs - fit.epoch()) * fit.batches() - fit.batch();
+    warm_up_ = std::min<std::int64_t>(10, to_come / 10);
+    measure_if(true);
+  }
+  void step_done(train::Fit& fit) override {
+    ++steps_;
+    measure_if(fit.batch() < fit.batches());
+  }
+  void epoch_done(train::Fit&) override { measure_if(true); }
+  void ended(train::Fit&) override {
+    profile_.pause();
+    profile_.write_trace(trace_);
+  }
+  std::string table() const { return to_string(profile_); }
+
+ private:
+  void measure_if(bool in_epoch) {
+    const bool now = in_epoch && steps_ >= warm_up_ && steps_ < warm_up_ + 200;
+    now ? profile_.resume() : profile_.pause();
+  }
+
+  Profile profile_;
+  std::string trace_;
+  std::int64_t warm_up_ = 0, steps_ = 0;
+};
+
 int examine(const Training& training, bool as_json) {
   const Diagnosis diagnosis = training.examine();
   if (as_json) {
@@ -180,8 +214,12 @@ int run_train(int argc, char** argv) {
   train::Checkpoint checkpoint(checkpoint_file, {{"config", to_json(config)}});
   train::HistoryFile history(folder + "/history.jsonl");
   Report report(config, folder, !run.quiet && !run.json);
-  const TrainingResult result = training.run({&progress, &checkpoint, &history, &report});
+  std::vector<train::Callback*> callbacks{&progress, &checkpoint, &history, &report};
+  std::optional<StepProfile> profile;
+  if (run.profile) callbacks.push_back(&profile.emplace(folder + "/profile.json"));
+  const TrainingResult result = training.run(callbacks);
   progress.clear();
+  if (profile && !run.quiet) run.json ? say(profile->table()) : fmt::print("{}", profile->table());
   if (result.status == train::Status::stopped) return 128 + stop_signal();
 
   models::save_model(folder + "/model.safetensors", training.net(), training.info());

@@ -19,6 +19,7 @@
 #include <elk/debug/doctor.hpp>
 #include <elk/debug/gradcheck.hpp>
 #include <elk/debug/non_finite.hpp>
+#include <elk/debug/profile.hpp>
 #include <elk/debug/summary.hpp>
 #include <elk/io/npy.hpp>
 #include <elk/io/safetensors.hpp>

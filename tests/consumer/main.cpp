@@ -76,6 +76,12 @@ int main() {
   expect(static_cast<bool>(elk::gradcheck(net, elk::randn({2, 784}, rng, elk::f64), {.max_entries = 10})),
          "the derivatives are right");
 
+  const elk::Profile profile;
+  net.forward(elk::ones({1, 784}, elk::f64));
+  bool seen = false;
+  for (const elk::ProfileRow& row : profile.rows()) seen |= row.operation == "saturate";
+  expect(seen, "a profile hears of operations of one's own");
+
   // A tape of its own in another thread.
   elk::nn::Linear line(3, 1, rng);
   const elk::Tensor x = elk::ones({2, 3});

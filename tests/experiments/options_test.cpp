@@ -159,6 +159,7 @@ TEST_F(TrainOptions, BadValues) {
       {{"--augment", "mixup:1", "--loss", "paper_mean"},
        "--augment: mixup goes with --loss cross_entropy or mse"},
       {{"--doctor", "--resume"}, "--doctor: examines a run before it begins, without --resume"},
+      {{"--doctor", "--profile"}, "--profile: there are no steps to measure with --doctor"},
       choice("model", "cnn", "mlp, residual_mlp"),
       {{"--model", "residual_mlp", "--hidden", ""},
        "--hidden: a residual_mlp has blocks of one width, such as 128,128, got \"\""},
@@ -269,8 +270,8 @@ TEST_F(TrainOptions, Help) {
   EXPECT_EQ(outcome.err, "");
   EXPECT_THAT(outcome.out, StartsWith("Usage: ./elk train [options]\n"));
   for (const auto& [name, value] : sound.items()) EXPECT_THAT(outcome.out, HasSubstr("\n  --" + name + " "));
-  for (const char* name : {"lr-decay", "out-dir", "resume", "data-dir", "threads", "config", "print-config",
-                           "quiet", "json", "help", "version"})
+  for (const char* name : {"lr-decay", "out-dir", "resume", "profile", "data-dir", "threads", "config",
+                           "print-config", "quiet", "json", "help", "version"})
     EXPECT_THAT(outcome.out, HasSubstr(std::string("\n  --") + name + " "));
   std::istringstream lines(outcome.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 110u) << line;

@@ -224,6 +224,55 @@ TEST_F(TrainRun, JsonIsOneObjectAndNothingElse) {
   EXPECT_EQ(last_line(plain.out), fmt::format("test accuracy {:.4f}", object["test_accuracy"].get<double>()));
 }
 
+TEST_F(TrainRun, Profile) {
+  const Outcome outcome = run(small({"--epochs", "3", "--profile", "--out-dir", "r"}));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const auto lines = lines_of(outcome.out);
+  EXPECT_THAT(lines[4], StartsWith("pass "));
+  EXPECT_THAT(lines[5], StartsWith("batch "));
+  EXPECT_THAT(lines[6], StartsWith("forward "));
+  // Of 50 examples: the product 2 * 784 * 8, and 8 for the bias.
+  EXPECT_THAT(lines[7], MatchesRegex(" +fc1 +linear +1 +[0-9.]+ +627600 +[0-9.]+ +[0-9.]+%"));
+  EXPECT_THAT(lines[lines.size() - 3], MatchesRegex("total +[0-9.]+ +[0-9]+ +[0-9.]+ +100\\.0%"));
+  EXPECT_EQ(lines[lines.size() - 2], "of a step, the mean of 27");  // of 30: 3 to warm up
+  EXPECT_THAT(lines.back(), StartsWith("test accuracy "));
+  int updates = 0;
+  const Json trace = Json::parse(file("r/profile.json"));
+  for (const Json& event : trace["traceEvents"]) {
+    updates += event["name"] == "update";
+    EXPECT_NE(event["cat"], "evaluation");
+  }
+  EXPECT_EQ(updates, 27);
+
+  // Measuring changes nothing.
+  const Outcome json = run(small({"--epochs", "3", "--profile", "--json", "--out-dir", "j"}));
+  EXPECT_EQ(Json::parse(json.out)["epochs"], 3);
+  EXPECT_THAT(json.err, HasSubstr("\nof a step, the mean of 27\n"));
+  const Outcome quiet = run(small({"--epochs", "3", "--profile", "--quiet", "--out-dir", "q"}));
+  EXPECT_EQ(quiet.out, lines.back() + "\n");
+  EXPECT_EQ(lines_of(quiet.err).size(), 1u);  // no gnuplot
+  EXPECT_TRUE(std::filesystem::exists(path("q/profile.json")));
+  ASSERT_EQ(run(small({"--epochs", "3", "--out-dir", "plain"})).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(path("plain/profile.json")));
+  for (const char* folder : {"r", "j", "q"}) {
+    EXPECT_TRUE(file(std::string(folder) + "/model.safetensors") == file("plain/model.safetensors"))
+        << folder;
+    EXPECT_EQ(history(folder), history("plain"));
+  }
+
+  // A run with nothing left to do, and one that goes on.
+  const Outcome over = run({"--resume", "--profile", "--out-dir", "plain"});
+  EXPECT_EQ(over.code, 0) << over.err;
+  EXPECT_THAT(over.out, HasSubstr("there were no steps\n"));
+  const Outcome on = run({"--resume", "--profile", "--epochs", "4", "--out-dir", "plain"});
+  EXPECT_THAT(on.out, HasSubstr("the mean of 9\n"));
+}
+
+TEST_F(TrainRun, ProfileOfALongRunIsOfTwoHundredSteps) {
+  const Outcome outcome = run(small({"--epochs", "25", "--profile", "--out-dir", "r"}));
+  EXPECT_THAT(outcome.out, HasSubstr("\nof a step, the mean of 200\n"));
+}
+
 TEST_F(TrainRun, TheSameBitsForAnyNumberOfThreads) {
   const Arguments options = small({"--hidden", "200,30", "--batch-size", "230", "--dropout", "0.2"});
   for (const char* dtype : {"f32", "f64"}) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <elk/autograd/scope.hpp>
 #include <elk/autograd/tape.hpp>
 
 namespace elk {
@@ -44,6 +45,10 @@ extern thread_local Tape* innermost_tape;
 
 void record(const char* operation, const Tensor& y, Input* inputs, std::size_t count);
 
+inline void tell_computed(const char* operation) {
+  ScopeObserver::tell([&](ScopeObserver& observer) { observer.computed(operation); });
+}
+
 Tensor add_gradients(const Tensor& a, const Tensor& b);  // of one shape; recorded
 
 }  // namespace detail
@@ -57,6 +62,7 @@ Tensor record(const char* operation, const Tensor& y, Wrt<F>... inputs) {
     detail::Input list[] = {detail::Input{std::move(inputs.x), Rule(std::move(inputs.rule)), 0}...};
     detail::record(operation, y, list, sizeof...(F));
   }
+  detail::tell_computed(operation);
   return y;
 }
 
@@ -67,6 +73,7 @@ inline Tensor record(const char* operation, const Tensor& y, std::vector<Wrt<Rul
     for (auto& input : inputs) list.push_back({std::move(input.x), std::move(input.rule), 0});
     detail::record(operation, y, list.data(), list.size());
   }
+  detail::tell_computed(operation);
   return y;
 }
 

@@ -1,4 +1,5 @@
-// Which module is running: what traces, profiles and reports of non-finite values are told.
+// Which module, operation or stage is running: what traces, profiles and reports of non-finite values are
+// told.
 #pragma once
 
 #include <utility>
@@ -7,9 +8,9 @@ namespace elk {
 
 class Tensor;
 
-/// Told of the scopes of its thread while it lives, on the stack: what a summary or a profile derives from.
-/// Observers nest, and all are told. Backward opens the scope of an operation again while it runs that
-/// operation's rules.
+/// Told of the scopes, operations and stages of its thread while it lives, on the stack: what a summary or a
+/// profile derives from. Observers nest, and all are told. Backward opens the scope of an operation again
+/// while it runs that operation's rules.
 class ScopeObserver {
  public:
   ScopeObserver() : outer_(std::exchange(innermost_, this)) {}
@@ -19,14 +20,27 @@ class ScopeObserver {
 
   /// `subject` is null in backward for what happened in no scope.
   virtual void begin(const void* /*subject*/) {}
+  /// begin() in backward: the rules of `operation` run, or none where it is null.
+  virtual void backward(const void* subject, const char* /*operation*/) { begin(subject); }
   /// Must not throw: an error may be what ends the scope.
   virtual void end(const void* /*subject*/) {}
   /// What a call of `subject` gives; end() follows.
   virtual void output(const void* /*subject*/, const Tensor& /*y*/) {}
+  /// An operation is done, whether a tape recorded it or not. The name may be gone afterwards.
+  virtual void computed(const char* /*operation*/) {}
+  virtual void begin_stage(const char* /*name*/) {}
+  /// Must not throw.
+  virtual void end_stage() {}
+
+  /// Calls `f` with each observer of this thread.
+  template <class F>
+  static void tell(F f) {
+    for (ScopeObserver* o = innermost_; o != nullptr; o = o->outer_) f(*o);
+  }
 
  private:
-  friend class Scope;
-  static inline thread_local ScopeObserver* innermost_ = nullptr;
+  // Visible: a program that hides its symbols has to share it with a shared library.
+  [[gnu::visibility("default")]] static inline thread_local ScopeObserver* innermost_ = nullptr;
   ScopeObserver* outer_;
 };
 
@@ -34,11 +48,16 @@ class ScopeObserver {
 class Scope {
  public:
   explicit Scope(const void* subject) : outer_(innermost_) {
-    tell([&](ScopeObserver& observer) { observer.begin(subject); });
+    ScopeObserver::tell([&](ScopeObserver& observer) { observer.begin(subject); });
+    innermost_ = subject;
+  }
+  /// That of an operation whose rules run, in backward.
+  Scope(const void* subject, const char* operation) : outer_(innermost_) {
+    ScopeObserver::tell([&](ScopeObserver& observer) { observer.backward(subject, operation); });
     innermost_ = subject;
   }
   ~Scope() {
-    tell([](ScopeObserver& observer) { observer.end(innermost_); });
+    ScopeObserver::tell([](ScopeObserver& observer) { observer.end(innermost_); });
     innermost_ = outer_;
   }
   Scope(const Scope&) = delete;
@@ -46,20 +65,30 @@ class Scope {
 
   /// Shows observers what the subject's call gives.
   void returns(const Tensor& y) const {
-    tell([&](ScopeObserver& observer) { observer.output(innermost_, y); });
+    ScopeObserver::tell([&](ScopeObserver& observer) { observer.output(innermost_, y); });
   }
 
   /// The innermost subject, or null.
   static const void* current() { return innermost_; }
 
  private:
-  template <class F>
-  static void tell(F f) {
-    for (ScopeObserver* o = ScopeObserver::innermost_; o != nullptr; o = o->outer_) f(*o);
-  }
-
-  static inline thread_local const void* innermost_ = nullptr;
+  [[gnu::visibility("default")]] static inline thread_local const void* innermost_ = nullptr;  // likewise
   const void* outer_;
+};
+
+/// While it lives, its thread does a part of the work that is no module's: an optimizer's update, say. A
+/// profile shows it as one row.
+class Stage {
+ public:
+  /// `name` must outlive it: use a literal.
+  explicit Stage(const char* name) {
+    ScopeObserver::tell([&](ScopeObserver& observer) { observer.begin_stage(name); });
+  }
+  ~Stage() {
+    ScopeObserver::tell([](ScopeObserver& observer) { observer.end_stage(); });
+  }
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
 };
 
 }  // namespace elk

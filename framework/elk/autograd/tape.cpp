@@ -162,8 +162,10 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   while (!nodes_.empty()) {
     Node node = std::move(nodes_.back());
     nodes_.pop_back();
-    if (node.product && node.links > 0) node.gradient = node.product->value();
-    const Scope scope(node.scope);  // what a rule computes belongs to the module of its operation
+    const bool flows = node.links > 0 && (node.gradient.defined() || node.product);
+    // What a rule computes belongs to the module of its operation.
+    const Scope scope(node.scope, flows ? node.operation : nullptr);
+    if (flows && node.product) node.gradient = node.product->value();
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();

@@ -7,8 +7,9 @@
 namespace elk {
 
 namespace detail {
-inline thread_local std::uint64_t flop_count = 0;
-}
+// Visible: a program that hides its symbols has to share it with a shared library.
+[[gnu::visibility("default")]] inline thread_local std::uint64_t flop_count = 0;
+}  // namespace detail
 
 /// Operations done by this thread's calls so far (work handed to helper threads included).
 inline std::uint64_t flops() { return detail::flop_count; }

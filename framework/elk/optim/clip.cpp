@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include <elk/autograd/scope.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/optim/clip.hpp>
@@ -22,12 +23,14 @@ double norm(const Gradients& gradients) {
 
 Gradients clip_norm(Gradients gradients, double limit) {
   check_limit("clip_norm", limit);
+  const Stage stage("clip");
   if (const double size = norm(gradients); size > limit) gradients *= limit / size;
   return gradients;
 }
 
 Gradients clip_value(Gradients gradients, double limit) {
   check_limit("clip_value", limit);
+  const Stage stage("clip");
   gradients.apply([limit](const Tensor& g) { return kernels::clamp(g, -limit, limit); });
   return gradients;
 }

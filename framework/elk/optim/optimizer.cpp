@@ -44,6 +44,7 @@ void Optimizer::group(const std::function<bool(const nn::NamedSlot&)>& belongs, 
 }
 
 void Optimizer::step(const Gradients& gradients) {
+  const Stage stage("update");
   for (const Item& item : items_)
     if (!item.parameter.slot->frozen && !gradients.has(item.parameter.slot->value))
       fail<TapeError>(

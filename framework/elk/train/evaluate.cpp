@@ -1,3 +1,4 @@
+#include <elk/autograd/scope.hpp>
 #include <elk/base/format.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/ops/arithmetic.hpp>
@@ -18,6 +19,7 @@ void check_not_empty(const char* operation, const Dataset& dataset) {
 Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype,
                     Index batch_size) {
   check_not_empty("evaluate", dataset);
+  const Stage stage("evaluation");
   double total_loss = 0, correct = 0;
   for (const auto& [x, labels] : Batches(dataset, batch_size, dtype)) {
     const Tensor logits = net(x);
@@ -31,6 +33,7 @@ Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& l
 
 Tensor predict(const nn::Module& net, const Dataset& dataset, DType dtype, Index batch_size) {
   check_not_empty("predict", dataset);
+  const Stage stage("evaluation");
   std::vector<Tensor> parts;
   for (const auto& [x, labels] : Batches(dataset, batch_size, dtype)) parts.push_back(net(x));
   return concat(parts, 0);

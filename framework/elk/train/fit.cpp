@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include <elk/autograd/scope.hpp>
 #include <elk/base/flops.hpp>
 #include <elk/base/format.hpp>
 #include <elk/data/batches.hpp>
@@ -128,7 +129,10 @@ bool Fit::train_epoch() {
     if (stop_asked_) return false;
     const auto start = Clock::now();
     const std::uint64_t flops_before = flops();
-    const auto [x, labels] = *it;
+    const auto [x, labels] = [&] {
+      const Stage stage("batch");
+      return *it;
+    }();
     const Rng before = rng_;
     optimizer_.set_lr(options_.schedule(base_lr_, position()));
     {
