@@ -31,7 +31,7 @@ foreach(header ${headers})
   endforeach()
 endforeach()
 
-string(REGEX MATCHALL "`[a-z_]+(/[a-z_]+)?\\.hpp`" named "${reference}")
+string(REGEX MATCHALL "`[a-z_]+(/[a-z_]+)*\\.hpp`" named "${reference}")
 foreach(name ${named})
   string(REPLACE "`" "" name ${name})
   if(NOT EXISTS ${SOURCE}/framework/elk/${name} AND NOT EXISTS ${SOURCE}/${name})

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <elk/base/precision.hpp>
 #include <elk/data/load.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/train/evaluate.hpp>
@@ -289,6 +290,49 @@ TEST_F(TrainRun, TheSameBitsForAnyNumberOfThreads) {
       EXPECT_EQ(history(folder), before) << folder;
     }
   }
+}
+
+// The file of the model and the history without its times, of a short run.
+class TrainPrecision : public TrainProgram {
+ protected:
+  std::string model_of(const std::string& folder, const std::string& precision, const std::string& isa) {
+    Surroundings with = around();
+    with.environment["ELK_ISA"] = isa;
+    const Outcome outcome =
+        Child({"--hidden", "32", "--epochs", "1", "--precision", precision, "--out-dir", folder}, with)
+            .wait();
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    messages_ = outcome.err;
+    const models::Model model = models::load_model(path(folder + "/model.safetensors"));
+    std::string all;
+    for (const NamedTensor& item : model.net.state()) all += to_string(item.value);
+    return all;
+  }
+  std::string messages_;
+};
+
+TEST_F(TrainPrecision, Bf16FallsBackToF32) {
+  const std::string full = model_of("full", "f32", "baseline");
+  EXPECT_THAT(messages_, Not(HasSubstr("bf16")));
+  EXPECT_EQ(model_of("masked", "bf16", "baseline"), full);
+  EXPECT_THAT(messages_,
+              HasSubstr("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); "
+                        "going on in f32\n"));
+}
+
+TEST_F(TrainPrecision, Bf16TrainsAsWell) {
+  if (!bf16_available()) GTEST_SKIP() << "this machine has no AMX";
+  const std::string full = model_of("full", "f32", "");
+  EXPECT_NE(model_of("mixed", "bf16", ""), full);
+  EXPECT_THAT(messages_, Not(HasSubstr("bf16")));
+}
+
+TEST_F(TrainPrecision, AWordThatIsNoInstructionSet) {
+  Surroundings with = around();
+  with.environment["ELK_ISA"] = "sse9";
+  const Outcome outcome = Child({"--hidden", "8", "--epochs", "1", "--out-dir", "r"}, with).wait();
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("[ELK_ISA] expected baseline, avx2, avx512 or amx, got \"sse9\""));
 }
 
 TEST_F(TrainRun, AnotherSeedAnotherResult) {

@@ -5,13 +5,15 @@
 
 namespace elk {
 
-/// full: as the tensors are. bf16: operands are rounded to bfloat16 (8 significant bits) on their way into a product, sums stay f32, and so do
-/// tensors, weights among them. Many times as fast where the processor multiplies matrices itself (AMX).
+/// full: as the tensors are. bf16: operands are rounded to bfloat16 (8 significant bits) on their way into a
+/// product, sums stay f32, and so do tensors, weights among them. Many times as fast where the processor
+/// multiplies matrices itself (AMX).
 enum class Precision { full, bf16 };
 
 namespace detail {
-inline thread_local Precision precision = Precision::full;
-}
+// Visible: a program that hides its symbols has to share it with a shared library.
+[[gnu::visibility("default")]] inline thread_local Precision precision = Precision::full;
+}  // namespace detail
 
 /// That of the calling thread's products.
 inline Precision precision() { return detail::precision; }
