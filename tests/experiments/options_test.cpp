@@ -38,7 +38,7 @@ const Json sound = Json::parse(
     R"({"protocol": "sound", "dataset": "digits", "normalize": "none", "augment": "", "model": "mlp", "hidden": "128", "activation": "relu",
   "leaky-slope": 0.01, "init": "he", "clip": 0.0, "dropout": 0.0, "loss": "cross_entropy", "optimizer": "adam",
   "momentum": 0.0, "nesterov": false, "lr": 0.001, "schedule": "constant", "weight-decay": 0.0, "batch-size": 50,
-  "epochs": 10, "validation": 1000, "early-stop": 0, "dtype": "f32", "seed": 100})");
+  "epochs": 10, "validation": 1000, "early-stop": 0, "dtype": "f32", "precision": "f32", "seed": 100})");
 
 TEST_F(TrainOptions, Defaults) {
   EXPECT_EQ(config({}), sound);
@@ -220,6 +220,7 @@ TEST_F(TrainOptions, BadValues) {
       {{"--early-stop", "2", "--validation", "0"},
        "--early-stop: needs held-out examples: give --validation N"},
       choice("dtype", "f16", "f32, f64"),
+      choice("precision", "f16", "f32, bf16"),
       outside("seed", "-1", "a number from 0 to 4294967295"),
       outside("seed", "4294967296", "a number from 0 to 4294967295"),
       choice("protocol", "Paper", "sound, paper"),

@@ -161,6 +161,7 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
 
   Rng rng(0);
   Meter meter(row_of, result.rows.size());
+  const Tape around;  // where gradients may be differentiated, they are computed where they arise
   Tape tape(rng);
   tape.observe([&](const Tape::Event& event) { meter.operation(event); });
   const Tensor y = net(x);
