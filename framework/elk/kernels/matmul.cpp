@@ -59,24 +59,26 @@ void by_blas(const Product<T>& p) {
                      i(p.ldb), beta, p.c, i(p.ldc));
 }
 
-// By our own loops, which are for a short side: the batch. False for other shapes.
+// By our own loops, which are for a short side: the batch.
 template <class T>
-bool by_loops(const Product<T>& p) {
+bool fits_loops(const Product<T>& p) {
+  constexpr Index most = Loops<T>::most_rows;
+  if (reference() || (p.ta && p.tb) || (p.bias && !p.tb)) return false;
+  return p.ta ? p.k <= most : p.m <= most;
+}
+template <class T>
+void by_loops(const Product<T>& p) {
   const Loops<T>& use = loops<T>();
-  if (reference() || (p.bias && !p.tb)) return false;
-  if (!p.ta && p.tb && p.m <= use.most_rows) {
+  if (p.tb) {
     use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc);
-  } else if (p.ta && !p.tb && p.k <= use.most_rows) {
+  } else if (p.ta) {
     thread_local std::vector<T> scratch;
     const auto size = static_cast<std::size_t>(use.scratch(p.n, p.k));
     if (scratch.size() < size) scratch.resize(size);
     use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, scratch.data());
-  } else if (!p.ta && !p.tb && p.m <= use.most_rows) {
-    use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc);
   } else {
-    return false;
+    use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc);
   }
-  return true;
 }
 
 // By the matrix unit, in bf16; for f32 only.
@@ -89,17 +91,18 @@ void by_bf16(const Product<T>& p) {
   }
 }
 
-// The result is cut along its longer side into blocks of about this many multiply-adds, each done by one
-// thread: less is not worth waking another, and every block packs the shorter operand anew. The cut depends
-// on the shapes alone, so the bits do not depend on the number of threads.
-constexpr double block_multiply_adds = 16e6;
-constexpr double most_blocks = 8;
+// The result is cut along its longer side into blocks, each done by one thread: less than this many
+// multiply-adds are not worth waking another, and every block lays out the shorter operand anew. BLAS sums in
+// an order that depends on the sizes, so its blocks depend on the shapes alone; then the bits do not depend
+// on the number of threads. Ours sums every element in one order, and takes as few blocks as serve the
+// threads.
+constexpr double blas_block = 16e6, loops_block = 4e6, bf16_block = 64e6;
+constexpr double most_blas_blocks = 8, loops_blocks_a_thread = 4, bf16_blocks_a_thread = 1;
 constexpr Index block_multiple = 16;
 
-Index block_length(Index m, Index n, Index k) {
-  const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const auto blocks = static_cast<Index>(std::clamp(work / block_multiply_adds, 1.0, most_blocks));
-  const Index length = (std::max(m, n) + blocks - 1) / blocks;
+Index block_length(double multiply_adds, double block, double most, Index longer) {
+  const auto blocks = static_cast<Index>(std::clamp(multiply_adds / block, 1.0, most));
+  const Index length = (longer + blocks - 1) / blocks;
   return (length + block_multiple - 1) / block_multiple * block_multiple;
 }
 
@@ -112,17 +115,27 @@ void multiply(Index count, F of) {
   }();
   (void)single_threaded;
   const Product<T> shape = of(0);
-  const Index length = block_length(shape.m, shape.n, shape.k), longer = std::max(shape.m, shape.n);
-  const Index cuts = (longer + length - 1) / length;
+  const double work =
+      static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
+  const Index longer = std::max(shape.m, shape.n);
   const bool bf16 =
       std::is_same_v<T, float> && precision() == Precision::bf16 && bf16_available() && !reference();
+  const bool ours = !bf16 && fits_loops(shape);
+  const double workers = threads() == 1 ? 0 : threads();  // alone: one block
+  const Index length =
+      bf16   ? block_length(work, bf16_block, std::max(1.0, bf16_blocks_a_thread * workers), longer)
+      : ours ? block_length(work, loops_block, std::max(1.0, loops_blocks_a_thread * workers), longer)
+             : block_length(work, blas_block, most_blas_blocks, longer);
+  const Index cuts = (longer + length - 1) / length;
   parallel_for(count * cuts, [&](Index block) {
     const Product<T> whole = of(block / cuts);
     const Index begin = block % cuts * length, end = std::min(begin + length, longer);
     const Product<T> part = whole.n >= whole.m ? columns(whole, begin, end) : rows(whole, begin, end);
     if (bf16)
       by_bf16(part);
-    else if (!by_loops(part))
+    else if (ours)
+      by_loops(part);
+    else
       by_blas(part);
   });
 }

@@ -6,6 +6,7 @@
 #include <xtensor/xreducer.hpp>
 
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/loops/loops.hpp>
 
 namespace elk::kernels {
 
@@ -60,7 +61,10 @@ void sum_split(const T* x, Out* y, const Split& s) {
     for (Index k = 0; k < s.n; ++k) {
       const T* row = x + (i * s.n + k) * s.inner;
       Sum* t = total.data();
-      for (Index j = 0; j < s.inner; ++j) t[j] += static_cast<Sum>(row[j]);
+      if constexpr (std::is_floating_point_v<T>)
+        loops<T>().add_to(s.inner, row, t);
+      else
+        for (Index j = 0; j < s.inner; ++j) t[j] += static_cast<Sum>(row[j]);
     }
     for (Index j = 0; j < s.inner; ++j)
       y[i * s.inner + j] = static_cast<Out>(total[static_cast<std::size_t>(j)]);

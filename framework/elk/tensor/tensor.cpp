@@ -4,7 +4,9 @@
 #include <atomic>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <new>
+#include <vector>
 
 #include <elk/base/format.hpp>
 #include <elk/tensor/storage.hpp>
@@ -24,12 +26,78 @@ std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >=
 
 }  // namespace
 
-Storage::Storage(std::size_t bytes)
-    : data_(static_cast<std::byte*>(::operator new(bytes, alignment(bytes)))), bytes_(bytes) {
+namespace {
+
+// Memory of arrays that have ended, for the next one of their size: a training step makes the same ones each
+// time, and memory that comes new from the system must be cleared page by page first. Small ones malloc keeps
+// by itself.
+class Kept {
+ public:
+  static constexpr std::size_t smallest = std::size_t{1} << 20;
+
+  Kept() { blocks_.reserve(most_blocks); }  // from then on nothing throws
+  std::byte* take(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto at =
+        std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& b) { return b.bytes == bytes; });
+    if (at == blocks_.end()) return nullptr;
+    std::byte* data = at->data;
+    total_ -= bytes;
+    blocks_.erase(at);
+    return data;
+  }
+  /// False, and nothing kept, when it would be too much: then it is the caller's.
+  bool keep(std::byte* data, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    if (bytes > most) return false;
+    // The oldest go: sizes that are no longer asked for.
+    while (total_ + bytes > most || blocks_.size() == most_blocks) {
+      total_ -= blocks_.front().bytes;
+      ::operator delete(blocks_.front().data, alignment(blocks_.front().bytes));
+      blocks_.erase(blocks_.begin());
+    }
+    blocks_.push_back({data, bytes});
+    total_ += bytes;
+    return true;
+  }
+
+ private:
+  struct Block {
+    std::byte* data;
+    std::size_t bytes;
+  };
+  static constexpr std::size_t most = std::size_t{64} << 20, most_blocks = 32;
+  std::mutex mutex_;
+  std::vector<Block> blocks_;
+  std::size_t total_ = 0;
+};
+
+// Never ended: tensors of other static objects may end later.
+Kept& kept() {
+  static Kept& kept = *new Kept;
+  return kept;
+}
+
+#ifdef ELK_SANITIZE
+constexpr bool keeps_memory = false;  // or use after the end would not be found
+#else
+constexpr bool keeps_memory = true;
+#endif
+
+}  // namespace
+
+Storage::Storage(std::size_t bytes) : data_(nullptr), bytes_(bytes) {
+  const bool may_be_kept = keeps_memory && bytes >= Kept::smallest;
+  if (may_be_kept) data_ = kept().take(bytes);
+  if (data_ != nullptr) return;
+  data_ = static_cast<std::byte*>(::operator new(bytes, alignment(bytes)));
   if (bytes >= large) ::madvise(data_, bytes, MADV_HUGEPAGE);  // a wish; without it all works as well
 }
 
-Storage::~Storage() { ::operator delete(data_, alignment(bytes_)); }
+Storage::~Storage() {
+  if (keeps_memory && bytes_ >= Kept::smallest && kept().keep(data_, bytes_)) return;
+  ::operator delete(data_, alignment(bytes_));
+}
 
 std::uint64_t new_id() {
   static std::atomic<std::uint64_t> next{1};

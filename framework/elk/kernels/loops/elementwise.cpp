@@ -83,6 +83,11 @@ void gate(Index n, const T* __restrict v, const T* __restrict x, T slope, T* __r
 }
 
 template <class T>
+void add_to(Index n, const T* __restrict x, double* __restrict sums) {
+  for (Index i = 0; i < n; ++i) sums[i] += static_cast<double>(x[i]);
+}
+
+template <class T>
 void sgd(Index n, T* __restrict w, const T* __restrict g, Update<T> update) {
   const T rate = update.rate, decay = update.decay;
   if (decay == 0)
@@ -147,6 +152,7 @@ void add_elementwise(Loops<T>& loops) {
   loops.tanh = tanh<T>;
   loops.leaky_relu = leaky_relu<T>;
   loops.gate = gate<T>;
+  loops.add_to = add_to<T>;
   loops.sgd = sgd<T>;
   loops.adam = adam<T>;
   loops.scale_pixels = scale_pixels<T>;

@@ -72,6 +72,8 @@ struct Loops {
   void (*leaky_relu)(Index n, const T* x, T slope, T* y);
   /// y = v where x > 0, slope v elsewhere (0 for a slope of 0).
   void (*gate)(Index n, const T* v, const T* x, T slope, T* y);
+  /// sums[i] += x[i]
+  void (*add_to)(Index n, const T* x, double* sums);
   /// w[i] -= rate (g[i] + decay w[i])
   void (*sgd)(Index n, T* w, const T* g, Update<T> update);
   void (*adam)(Index n, T* w, T* mean, T* square, const T* g, const AdamStep<T>& step);
