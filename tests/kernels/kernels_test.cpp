@@ -181,16 +181,12 @@ TEST_P(Fast, MatrixProductsInBlocksHaveTheSameBitsForAnyNumberOfThreads) {
           ASSERT_TRUE(bytes(one) == bytes(more)) << m << " " << k << " " << n << " " << count << " threads";
         }
         // Against the product by definition at scattered places, the seams of the blocks included.
-        const auto left = values(a), right = values(b);
-        const auto at = [](const std::vector<double>& list, Index i) {
-          return list[static_cast<std::size_t>(i)];
-        };
         const Index row_step = 83, column_step = 71;
         for (Index i = 0; i < m; i += i + 1 < m && i + row_step >= m ? m - 1 - i : row_step)
           for (Index j = 0; j < n; j += column_step) {
             double expected = bias.defined() ? bias.at(j) : 0;
             for (Index l = 0; l < k; ++l)
-              expected += at(left, ta ? l * m + i : i * k + l) * at(right, tb ? j * k + l : l * n + j);
+              expected += a.at(ta ? l * m + i : i * k + l) * b.at(tb ? j * k + l : l * n + j);
             ASSERT_NEAR(one.at(i * n + j), expected, GetParam() == f64 ? 1e-10 : 5e-3) << i << " " << j;
           }
       }
