@@ -195,7 +195,8 @@ int run_train(int argc, char** argv) {
   Training training(config, data);
 
   if (config.precision == "bf16" && !bf16_available())
-    say("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); going on in f32\n");
+    say("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); going on in "
+        "f32\n");
   if (run.doctor) return examine(training, run.json);
 
   std::string folder = run.out_dir;

@@ -25,10 +25,10 @@
 namespace elk::train {
 
 struct FitOptions {
-  Loss loss = cross_entropy;             ///< of a batch; what is minimised
-  Index epochs = 10;                     ///< passes over the training data, those of a loaded run included
-  Index batch_size = 50;                 ///< the last batch of an epoch may be short
-  std::optional<DType> dtype = {};       ///< of the batches; that of the network's parameters where not given
+  Loss loss = cross_entropy;        ///< of a batch; what is minimised
+  Index epochs = 10;                ///< passes over the training data, those of a loaded run included
+  Index batch_size = 50;            ///< the last batch of an epoch may be short
+  std::optional<DType> dtype = {};  ///< of the batches; that of the network's parameters where not given
   Precision precision = Precision::full;  ///< of products while training; evaluation is always in f32
   optim::Schedule schedule =
       optim::constant();  ///< of the optimizer's learning rate; asked before every step
