@@ -32,15 +32,35 @@ void stream(benchmark::State& state, Index bytes, F call) {
 void add_matmul(Index in, Index out, Index batch, DType dtype) {
   const std::string shape = fmt::format("{}x{}/b{}/{}", in, out, batch, name(dtype));
   const auto product = [&](const char* title, Shape a, bool ta, Shape b, bool tb) {
-    add(fmt::format("kernels/matmul_{}/{}", title, shape), [=](benchmark::State& state) {
-      Rng rng(1);
-      const Tensor x = randn(a, rng, dtype), y = randn(b, rng, dtype);
-      repeat(state, [&] { return kernels::matmul("matmul", x, ta, y, tb); });
-    });
+    add(
+        fmt::format("kernels/matmul_{}/{}", title, shape),
+        [=](benchmark::State& state) {
+          Rng rng(1);
+          const Tensor x = randn(a, rng, dtype), y = randn(b, rng, dtype);
+          repeat(state, [&] { return kernels::matmul("matmul", x, ta, y, tb); });
+        },
+        true);
   };
   product("forward", {batch, in}, false, {out, in}, true);
   product("weight_gradient", {batch, out}, true, {batch, in}, false);
   product("input_gradient", {batch, out}, false, {out, in}, false);
+  // In the general form the gradient is written first.
+  add(
+      fmt::format("kernels/matmul_update/{}", shape),
+      [=](benchmark::State& state) {
+        Rng rng(1);
+        const Tensor dy = randn({batch, out}, rng, dtype), x = randn({batch, in}, rng, dtype);
+        Tensor weight = randn({out, in}, rng, dtype), none;
+        repeat(state, [&] {
+          if (kernels::reference())
+            kernels::sgd_update(weight, none, kernels::matmul("matmul", dy, true, x, false), 1e-6, 0, false,
+                                0);
+          else
+            kernels::sgd_update(weight, dy, x, 1e-6, 0);
+          return weight.id();
+        });
+      },
+      true);
 }
 
 void add_elementwise(Index width, DType dtype) {
@@ -60,9 +80,13 @@ void add_elementwise(Index width, DType dtype) {
   one(
       "add_bias", 2, [](const Tensor& x, const Tensor& b) { return kernels::add(x, b); }, true);
   one(
-      "relu", 2, [](const Tensor& x, const Tensor&) { return kernels::leaky_relu(x, 0); }, false);
+      "relu", 2, [](const Tensor& x, const Tensor&) { return kernels::leaky_relu(x, 0); }, true);
   one(
-      "relu_gradient", 3, [](const Tensor& x, const Tensor&) { return kernels::gate(x, x, 0); }, false);
+      "relu_gradient", 3, [](const Tensor& x, const Tensor&) { return kernels::gate(x, x, 0); }, true);
+  one(
+      "sigmoid", 2, [](const Tensor& x, const Tensor&) { return kernels::sigmoid(x); }, true);
+  one(
+      "tanh", 2, [](const Tensor& x, const Tensor&) { return kernels::tanh(x); }, true);
   one(
       "sum_rows", 1, [](const Tensor& x, const Tensor&) { return kernels::sum(x, 0, false); }, true);
   one(

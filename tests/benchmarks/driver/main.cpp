@@ -240,7 +240,7 @@ class Bench {
       if (!table->has(row)) continue;
       try {
         report_["side_by_side"].push_back(table->measure(row, options_.pairs, [&](double ratio) {
-          progress(row.name, fmt::format("{:.3f} times the peer's time", ratio));
+          progress(row.name, fmt::format("{:.2f} times as fast as the peer", ratio));
         }));
       } catch (const std::exception& error) {  // one that fails is no reason to lose the others
         failed(row.name, error.what());

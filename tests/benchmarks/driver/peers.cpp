@@ -258,7 +258,7 @@ ordered_json SideBySide::measure(const Row& row, int pairs, const std::function<
     const Run a = run_elkgrad(row), b = run_peer(row);
     ours.push_back(a.seconds);
     theirs.push_back(b.seconds);
-    ratios.push_back(a.seconds / b.seconds);
+    ratios.push_back(b.seconds / a.seconds);
     our_accuracy = a.accuracy;
     their_accuracy = b.accuracy;
     pair_done(ratios.back());

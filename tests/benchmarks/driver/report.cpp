@@ -79,14 +79,13 @@ std::string machine_table(const ordered_json& report) {
 std::string side_by_side_table(const ordered_json& rows) {
   std::string text =
       "\n## Training side by side\n\n"
-      "Seconds an epoch of MNIST, and elkgrad's over the peer's (below 1: elkgrad is faster): median, least "
-      "and most of "
-      "the pairs.\n\n"
-      "| network | batch | peer | elkgrad s | peer s | ratio | least | most "
+      "Seconds an epoch of MNIST, and how many times as fast elkgrad is: median, least and most of the "
+      "pairs.\n\n"
+      "| network | batch | peer | elkgrad s | peer s | times as fast | least | most "
       "|\n|---|---|---|---|---|---|---|---|\n";
   for (const ordered_json& row : rows) {
     const auto number = [&](const char* what, const char* which) { return row[what][which].get<double>(); };
-    text += fmt::format("| {} | {} | {} | {:.3f} | {:.3f} | **{:.3f}** | {:.3f} | {:.3f} |\n",
+    text += fmt::format("| {} | {} | {} | {:.3f} | {:.3f} | **{:.2f}** | {:.2f} | {:.2f} |\n",
                         row["network"].get<std::string>(), row["batch"].get<int>(),
                         row["peer"].get<std::string>(), number("elkgrad_seconds", "median"),
                         number("peer_seconds", "median"), number("ratio", "median"), number("ratio", "min"),
