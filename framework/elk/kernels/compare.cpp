@@ -18,13 +18,21 @@ Tensor test(const char* operation, const Tensor& a, const Tensor& b, Test holds)
 }  // namespace
 
 Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b) {
+  const auto less = [](auto u, auto v) { return u < v; };
+  const auto less_equal = [](auto u, auto v) { return u <= v; };
+  // The other way round, as this file takes long to compile; but complaints are about a and b.
+  const auto swapped = [&](const char* operation, auto holds) {
+    check_same_dtype(operation, a, b);
+    (void)broadcast(operation, a.shape(), b.shape());
+    return test(operation, b, a, holds);
+  };
   switch (comparison) {
     case Comparison::equal: return test("equal", a, b, [](auto u, auto v) { return u == v; });
     case Comparison::not_equal: return test("not_equal", a, b, [](auto u, auto v) { return u != v; });
-    case Comparison::less: return test("less", a, b, [](auto u, auto v) { return u < v; });
-    case Comparison::less_equal: return test("less_equal", a, b, [](auto u, auto v) { return u <= v; });
-    case Comparison::greater: return test("greater", a, b, [](auto u, auto v) { return u > v; });
-    case Comparison::greater_equal: return test("greater_equal", a, b, [](auto u, auto v) { return u >= v; });
+    case Comparison::less: return test("less", a, b, less);
+    case Comparison::less_equal: return test("less_equal", a, b, less_equal);
+    case Comparison::greater: return swapped("greater", less);
+    case Comparison::greater_equal: return swapped("greater_equal", less_equal);
   }
   return {};
 }
