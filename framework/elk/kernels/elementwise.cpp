@@ -71,7 +71,9 @@ Tensor sqrt(const Tensor& x) {
   return map("sqrt", x, [](const auto& v) { return xt::sqrt(v); });
 }
 Tensor exp(const Tensor& x) {
-  return map_by([](const auto& l) { return l.exp; }, "exp", x, [](const auto& v) { return xt::exp(v); });
+  return map_by(
+      [](const auto& l) { return [f = l.exp]<class T>(Index n, const T* v, T* y) { f(n, v, T(0), y); }; },
+      "exp", x, [](const auto& v) { return xt::exp(v); });
 }
 Tensor log(const Tensor& x) {
   return map("log", x, [](const auto& v) { return xt::log(v); });
@@ -140,19 +142,18 @@ Tensor clamp(const Tensor& x, double low, double high) {
 }
 Tensor leaky_relu(const Tensor& x, double slope) {
   const char* operation = slope == 0 ? "relu" : "leaky_relu";
-  if (!reference())
-    return for_float(operation, x.dtype(), [&]<class T>() {
-      Tensor y = empty(x.shape(), x.dtype());
-      loops<T>().leaky_relu(x.size(), readable<T>(x), static_cast<T>(slope), writable<T>(y));
-      count_flops(x.size());
-      return y;
-    });
   const auto bend = [slope](auto v) {  // slope 0 apart: 0 * -inf is NaN
     using T = decltype(v);
     const T below = slope == 0 ? T(0) : static_cast<T>(slope) * v;
     return v < 0 ? below : v;
   };
-  return map(operation, x, [&](const auto& v) { return xt::make_lambda_xfunction(bend, v); });
+  return map_by(
+      [slope](const auto& l) {
+        return [f = l.leaky_relu, slope]<class T>(Index n, const T* v, T* y) {
+          f(n, v, static_cast<T>(slope), y);
+        };
+      },
+      operation, x, [&](const auto& v) { return xt::make_lambda_xfunction(bend, v); });
 }
 
 Tensor gate(const Tensor& v, const Tensor& x, double slope) {

@@ -23,8 +23,7 @@ T row_max(const T* x, Index n) {
 // Of a row of n: the exponentials of its elements less the maximum, and their sum.
 template <class T>
 double row_exponentials(const T* x, Index n, T top, T* y) {
-  for (Index j = 0; j < n; ++j) y[j] = x[j] - top;
-  loops<T>().exp(n, y, y);
+  loops<T>().exp(n, x, top, y);
   double sum = 0;
   for (Index j = 0; j < n; ++j) sum += y[j];
   return sum;

@@ -50,8 +50,8 @@ ELK_INLINE float hyperbolic_tangent(float x) {
 ELK_INLINE double hyperbolic_tangent(double x) { return __builtin_tanh(x); }
 
 template <class T>
-void exp(Index n, const T* __restrict x, T* __restrict y) {
-  for (Index i = 0; i < n; ++i) y[i] = exponential(x[i]);
+void exp(Index n, const T* __restrict x, T shift, T* __restrict y) {
+  for (Index i = 0; i < n; ++i) y[i] = exponential(x[i] - shift);
 }
 
 // For large negative x the exponential overflows to infinity, and the quotient is the right 0.

@@ -63,9 +63,10 @@ struct Loops {
   void (*multiply_nn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
                       Index ldc);
 
-  // Element by element. The f32 forms of the exponential and what is made of it are polynomials of 1 to 2
-  // units in the last place; those of f64 are the C library's.
-  void (*exp)(Index n, const T* x, T* y);
+  // Element by element, into another array. The f32 forms of the exponential and what is made of it are
+  // polynomials, right to a few units in the last place; those of f64 are the C library's.
+  /// y = exp(x - shift)
+  void (*exp)(Index n, const T* x, T shift, T* y);
   void (*sigmoid)(Index n, const T* x, T* y);
   void (*tanh)(Index n, const T* x, T* y);
   /// y = x where x > 0 or NaN, slope x elsewhere (0 for a slope of 0).
