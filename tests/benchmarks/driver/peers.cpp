@@ -11,6 +11,7 @@
 #include <elk/base/error.hpp>
 #include <elk/data/idx.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/train/history.hpp>
 
 #include "child.hpp"
 #include "statistics.hpp"
@@ -218,9 +219,9 @@ SideBySide::Run SideBySide::run_elkgrad(const Row& row) {
   command.insert(command.end(), more.begin(), more.end());
   const ordered_json result = ordered_json::parse(output_of(command, core_));
   std::vector<double> epochs;
-  std::istringstream history(read_file(folder + "/history.jsonl"));
-  for (std::string line; std::getline(history, line);)
-    epochs.push_back(ordered_json::parse(line).at("seconds").get<double>());
+  const std::string history = folder + "/history.jsonl";
+  for (const train::HistoryRow& epoch : train::parse_jsonl(read_file(history), history))
+    epochs.push_back(epoch.seconds);
   return {median_seconds(epochs), result.at("test_accuracy").get<double>()};
 }
 
