@@ -107,8 +107,7 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   add("dtype", text(c.dtype)->value_name("T"), "f32 or f64");
   add("precision", text(c.precision)->value_name("P"),
       "of matrix products in training: f32, or bf16 with sums and weights in f32 (several times as fast for "
-      "large nets "
-      "and batches; needs a processor with AMX, otherwise f32)");
+      "large nets and batches; needs a processor with AMX, otherwise f32)");
   add("seed", number(c.seed)->value_name("N"),
       "of weights, order and dropout; the same seed repeats a run to the bit");
   add("protocol", text(c.protocol)->value_name("P"),
@@ -280,7 +279,7 @@ void resolve(TrainConfig& c) {
   one_of("dtype", c.dtype, {"f32", "f64"});
   one_of("precision", c.precision, {"f32", "bf16"});
   if (c.precision == "bf16" && c.dtype != "f32")
-    throw UsageError("--precision bf16 is for --dtype f32, got --dtype " + c.dtype);
+    usage("--precision bf16 is for --dtype f32, got --dtype {}", c.dtype);
   const std::vector<Index> widths = c.hidden_widths();
   if (c.model == "residual_mlp") {
     if (widths.empty() || std::any_of(widths.begin(), widths.end(), [&](Index w) { return w != widths[0]; }))

@@ -121,11 +121,11 @@ void multiply(Index count, F of) {
   const bool bf16 =
       std::is_same_v<T, float> && precision() == Precision::bf16 && bf16_available() && !reference();
   const bool ours = !bf16 && fits_loops(shape);
-  const double workers = threads() == 1 ? 0 : threads();  // alone: one block
-  const Index length =
-      bf16   ? block_length(work, bf16_block, std::max(1.0, bf16_blocks_a_thread * workers), longer)
-      : ours ? block_length(work, loops_block, std::max(1.0, loops_blocks_a_thread * workers), longer)
-             : block_length(work, blas_block, most_blas_blocks, longer);
+  const auto for_each_thread = [](double blocks) { return threads() == 1 ? 1 : blocks * threads(); };
+  const Index length = bf16 ? block_length(work, bf16_block, for_each_thread(bf16_blocks_a_thread), longer)
+                       : ours
+                           ? block_length(work, loops_block, for_each_thread(loops_blocks_a_thread), longer)
+                           : block_length(work, blas_block, most_blas_blocks, longer);
   const Index cuts = (longer + length - 1) / length;
   parallel_for(count * cuts, [&](Index block) {
     const Product<T> whole = of(block / cuts);

@@ -24,10 +24,6 @@ constexpr std::size_t large_page = std::size_t{2} << 20;
 
 std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >= large ? large_page : 64}; }
 
-}  // namespace
-
-namespace {
-
 // Memory of arrays that have ended, for the next one of their size: a training step makes the same ones each
 // time, and memory that comes new from the system must be cleared page by page first. Small ones malloc keeps
 // by itself.
@@ -36,6 +32,7 @@ class Kept {
   static constexpr std::size_t smallest = std::size_t{1} << 20;
 
   Kept() { blocks_.reserve(most_blocks); }  // from then on nothing throws
+
   std::byte* take(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     const auto at =
@@ -84,18 +81,19 @@ constexpr bool keeps_memory = false;  // or use after the end would not be found
 constexpr bool keeps_memory = true;
 #endif
 
+bool may_be_kept(std::size_t bytes) { return keeps_memory && bytes >= Kept::smallest; }
+
 }  // namespace
 
 Storage::Storage(std::size_t bytes) : data_(nullptr), bytes_(bytes) {
-  const bool may_be_kept = keeps_memory && bytes >= Kept::smallest;
-  if (may_be_kept) data_ = kept().take(bytes);
+  if (may_be_kept(bytes)) data_ = kept().take(bytes);
   if (data_ != nullptr) return;
   data_ = static_cast<std::byte*>(::operator new(bytes, alignment(bytes)));
   if (bytes >= large) ::madvise(data_, bytes, MADV_HUGEPAGE);  // a wish; without it all works as well
 }
 
 Storage::~Storage() {
-  if (keeps_memory && bytes_ >= Kept::smallest && kept().keep(data_, bytes_)) return;
+  if (may_be_kept(bytes_) && kept().keep(data_, bytes_)) return;
   ::operator delete(data_, alignment(bytes_));
 }
 

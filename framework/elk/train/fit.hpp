@@ -29,7 +29,7 @@ struct FitOptions {
   Index epochs = 10;                ///< passes over the training data, those of a loaded run included
   Index batch_size = 50;            ///< the last batch of an epoch may be short
   std::optional<DType> dtype = {};  ///< of the batches; that of the network's parameters where not given
-  Precision precision = Precision::full;  ///< of products while training; evaluation is always in f32
+  Precision precision = Precision::full;  ///< of products while training; evaluation is always in full
   optim::Schedule schedule =
       optim::constant();  ///< of the optimizer's learning rate; asked before every step
   /// How images change from epoch to epoch; with mixup the loss gets soft targets (N, classes).

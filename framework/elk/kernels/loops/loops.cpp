@@ -103,15 +103,11 @@ const Loops<T>& loops() {
 template const Loops<float>& loops();
 template const Loops<double>& loops();
 
-}  // namespace elk::kernels
-
-bool elk::bf16_available() { return kernels::instruction_set() == kernels::InstructionSet::amx; }
-
-namespace elk::kernels {
-
 #ifndef ELK_X86
 void multiply_bf16(const Product<float>&, std::uint16_t*) {}
 Index bf16_scratch() { return 0; }
 #endif
 
 }  // namespace elk::kernels
+
+bool elk::bf16_available() { return kernels::instruction_set() == kernels::InstructionSet::amx; }
