@@ -4,12 +4,25 @@
 #include <cstdlib>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include <elk/io/atomic_file.hpp>
 #include <lab/program.hpp>
+#include <lab/provenance.hpp>
 
 namespace elk::lab {
 
 namespace po = boost::program_options;
+using nlohmann::ordered_json;
+
+namespace {
+
+template <class... Args>
+[[noreturn]] void usage(fmt::format_string<Args...> text, Args&&... args) {
+  throw UsageError(fmt::format(text, std::forward<Args>(args)...));
+}
+
+}  // namespace
 
 std::vector<std::string> parse_options(const std::vector<std::string>& arguments,
                                        const po::options_description& known, po::variables_map& values) {
@@ -43,12 +56,51 @@ std::vector<std::string> parse_options(const std::vector<std::string>& arguments
   return others;
 }
 
+void store_config(const std::string& text, const std::string& source, const po::options_description& known,
+                  po::variables_map& values) {
+  ordered_json object;
+  try {
+    object = ordered_json::parse(text);
+  } catch (const nlohmann::json::exception& error) {
+    usage("{}: not a JSON file of options: {}", source, error.what());
+  }
+  if (!object.is_object()) usage("{}: expected a JSON object of options", source);
+  po::parsed_options parsed(&known);
+  for (const auto& [name, value] : object.items()) {
+    if (name.empty() || known.find_nothrow(name, false) == nullptr)
+      usage("{}: there is no option \"{}\"", source, name);
+    if (!value.is_primitive() || value.is_null())
+      usage("{}: \"{}\" must be a number, a text or true or false", source, name);
+    const std::string text_value = value.is_string() ? value.get<std::string>() : value.dump();
+    if (name == "lr-decay")
+      parsed.options.emplace_back("schedule", std::vector<std::string>{"exponential:" + text_value});
+    else
+      parsed.options.emplace_back(name, std::vector<std::string>{text_value});
+  }
+  try {
+    po::store(parsed, values);
+  } catch (const po::error& error) {
+    usage("{}: {}", source, error.what());
+  }
+}
+
+void store_config_file(const std::string& file, const po::options_description& known,
+                       po::variables_map& values) {
+  std::string text;
+  try {
+    text = read_file(file);
+  } catch (const FileError& error) {
+    usage("--config: {}", error.what());
+  }
+  store_config(text, file, known, values);
+}
+
 std::string data_folder(const std::string& given) {
   if (!given.empty()) return given;
   const char* from_environment = std::getenv("ELK_DATA_DIR");
   return from_environment != nullptr && *from_environment != '\0' ? from_environment : "data";
 }
 
-std::string version_text() { return "elkgrad " ELK_VERSION "\n"; }
+std::string version_text() { return fmt::format("elkgrad {}\n", version()); }
 
 }  // namespace elk::lab

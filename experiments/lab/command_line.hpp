@@ -16,6 +16,15 @@ std::vector<std::string> parse_options(const std::vector<std::string>& arguments
                                        const boost::program_options::options_description& known,
                                        boost::program_options::variables_map& values);
 
+/// Stores what `text`, a flat JSON object such as {"lr": 0.1, "hidden": "64,32"}, says about the `known`
+/// options where `values` has nothing yet. UsageError, naming `source`, for anything else.
+void store_config(const std::string& text, const std::string& source,
+                  const boost::program_options::options_description& known,
+                  boost::program_options::variables_map& values);
+/// The same with what the file of --config holds.
+void store_config_file(const std::string& file, const boost::program_options::options_description& known,
+                       boost::program_options::variables_map& values);
+
 /// Where the data files are: what --data-dir says, else ELK_DATA_DIR, else "data".
 std::string data_folder(const std::string& given);
 

@@ -100,8 +100,12 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   add("batch-size", number(c.batch_size)->value_name("N"),
       "examples a step; the last batch of an epoch may be short");
   add("epochs", number(c.epochs)->value_name("N"), "passes over the training examples");
+  add("train-size", number(c.train_size)->value_name("N"),
+      "training examples to learn from, drawn at random from those that are not held out; 0 = all");
   add("validation", open(c.validation)->value_name("N"),
       "training examples held out to judge by; 0 = none; default 1000 for digits, 5000 otherwise");
+  add("test-every-epoch", po::bool_switch(&c.test_every_epoch)->default_value(c.test_every_epoch),
+      "measure the test set after every epoch, for a curve; nothing is chosen by it");
   add("early-stop", number(c.early_stop)->value_name("N"),
       "stop after N epochs without a better validation loss and keep the best weights; 0 = off");
   add("dtype", text(c.dtype)->value_name("T"), "f32 or f64");
@@ -144,39 +148,6 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
   return options;
 }
 
-// A flat JSON object as options: {"lr": 0.1, "hidden": "64,32", "nesterov": true}.
-po::parsed_options json_options(const std::string& text, const std::string& source,
-                                const po::options_description& known) {
-  ordered_json object;
-  try {
-    object = ordered_json::parse(text);
-  } catch (const nlohmann::json::exception& error) {
-    usage("{}: not a JSON file of options: {}", source, error.what());
-  }
-  if (!object.is_object()) usage("{}: expected a JSON object of options", source);
-  po::parsed_options parsed(&known);
-  for (const auto& [name, value] : object.items()) {
-    if (name.empty() || known.find_nothrow(name, false) == nullptr)
-      usage("{}: there is no option \"{}\"", source, name);
-    if (!value.is_primitive() || value.is_null())
-      usage("{}: \"{}\" must be a number, a text or true or false", source, name);
-    const std::string text_value = value.is_string() ? value.get<std::string>() : value.dump();
-    if (name == "lr-decay")
-      parsed.options.emplace_back("schedule", std::vector<std::string>{"exponential:" + text_value});
-    else
-      parsed.options.emplace_back(name, std::vector<std::string>{text_value});
-  }
-  return parsed;
-}
-
-void store_config(const po::parsed_options& parsed, const std::string& source, po::variables_map& values) {
-  try {
-    po::store(parsed, values);
-  } catch (const po::error& error) {
-    usage("{}: {}", source, error.what());
-  }
-}
-
 // What a run goes on with, compared with what the command line asks for now.
 void check_same(const TrainConfig& now, const TrainConfig& before) {
   const ordered_json a = ordered_json::parse(to_json(before)), b = ordered_json::parse(to_json(now));
@@ -200,6 +171,7 @@ TrainConfig paper_defaults() {
   c.lr = 0.01;
   c.schedule = "exponential:0.9";
   c.validation = 0;
+  c.test_every_epoch = true;
   c.dtype = "f64";
   return c;
 }
@@ -297,6 +269,7 @@ void resolve(TrainConfig& c) {
   in_range("weight-decay", c.weight_decay, 0, 1e6);
   in_range("batch-size", static_cast<double>(c.batch_size), 1, most);
   in_range("epochs", static_cast<double>(c.epochs), 1, most);
+  in_range("train-size", static_cast<double>(c.train_size), 0, most);
   in_range("validation", static_cast<double>(*c.validation), 0, most);
   in_range("early-stop", static_cast<double>(c.early_stop), 0, most);
   in_range("seed", static_cast<double>(c.seed), 0, 4294967295.0);
@@ -328,7 +301,9 @@ std::string to_json(const TrainConfig& c) {
                             {"weight-decay", c.weight_decay},
                             {"batch-size", c.batch_size},
                             {"epochs", c.epochs},
+                            {"train-size", c.train_size},
                             {"validation", c.validation.value()},
+                            {"test-every-epoch", c.test_every_epoch},
                             {"early-stop", c.early_stop},
                             {"dtype", c.dtype},
                             {"precision", c.precision},
@@ -353,17 +328,8 @@ CommandLine parse_train(int argc, char** argv) {
     const bool shortened = values.count("lr-decay") > 0;
     if (shortened && !values["schedule"].defaulted())
       usage("--lr-decay: is short for --schedule; give one of them");
-    if (values.count("config") > 0) {
-      const std::string file = values["config"].as<std::string>();
-      std::string text;
-      try {
-        text = read_file(file);
-      } catch (const FileError& error) {
-        usage("--config: {}", error.what());
-      }
-      store_config(json_options(text, file, config), file, values);
-    }
-    if (!beneath.empty()) store_config(json_options(beneath, beneath_name, config), beneath_name, values);
+    if (values.count("config") > 0) store_config_file(values["config"].as<std::string>(), config, values);
+    if (!beneath.empty()) store_config(beneath, beneath_name, config, values);
     po::notify(values);
     if (shortened) line.config.schedule = "exponential:" + lr_decay;
     if (line.run.threads != 0 || values.count("threads") > 0)

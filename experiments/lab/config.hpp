@@ -35,7 +35,9 @@ struct TrainConfig {
   double weight_decay = 0;
   std::int64_t batch_size = 50;
   std::int64_t epochs = 10;
+  std::int64_t train_size = 0;             // 0 = all
   std::optional<std::int64_t> validation;  // resolve() settles it by the data set
+  bool test_every_epoch = false;
   std::int64_t early_stop = 0;
   std::string dtype = "f32";
   std::string precision = "f32";

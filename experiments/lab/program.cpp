@@ -27,7 +27,7 @@ const char* base_name(const char* path) {
 
 }  // namespace
 
-int run_program(int argc, char** argv, int (*body)(int, char**)) {
+int run_program(int argc, char** argv, const std::function<int(int, char**)>& body) {
   const char* name = argc > 0 ? base_name(argv[0]) : "elk";
   // A reader that goes away (| head) must not end a run without a word: writes fail instead.
   std::signal(SIGPIPE, SIG_IGN);

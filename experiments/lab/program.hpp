@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include <elk/base/error.hpp>
@@ -25,7 +26,7 @@ enum ExitCode {
 constexpr std::uint32_t digits_seed = 1;
 
 /// Runs `body(argc, argv)` and turns what it throws into one line on stderr and an exit code.
-int run_program(int argc, char** argv, int (*body)(int, char**));
+int run_program(int argc, char** argv, const std::function<int(int, char**)>& body);
 
 /// Writes to standard error. A reader that went away is no reason to end a run.
 void say(const std::string& text);

@@ -44,19 +44,30 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
                .lr = *c.lr, .momentum = c.momentum, .nesterov = c.nesterov, .weight_decay = c.weight_decay});
 }
 
-// The training examples and those held out of them.
+// The examples to learn from and those held out.
 std::pair<Dataset, Dataset> hold_out(const TrainConfig& config, const Dataset& data) {
   const Index count = config.validation.value();
   if (count >= data.size())
     throw UsageError(fmt::format("--validation: the training set has {} examples, {} cannot be held out",
                                  data.size(), count));
-  if (count == 0) return {data, data.take(0, 0)};
-  // A stream apart, so that holding out shifts no other draw.
-  Rng rng = Rng::keyed({static_cast<std::uint32_t>(config.seed), 1});
-  return split(data, count, rng);
+  // Streams apart, so that neither shifts another draw.
+  const auto seed = static_cast<std::uint32_t>(config.seed);
+  std::pair<Dataset, Dataset> parts{data, data.take(0, 0)};
+  if (count > 0) {
+    Rng rng = Rng::keyed({seed, 1});
+    parts = split(data, count, rng);
+  }
+  const Index left = parts.first.size();
+  if (config.train_size > left)
+    throw UsageError(fmt::format("--train-size: there are {} examples to learn from, {} were asked for", left,
+                                 config.train_size));
+  if (config.train_size > 0 && config.train_size < left) {
+    Rng rng = Rng::keyed({seed, 3});
+    parts.first = split(parts.first, config.train_size, rng).second;
+  }
+  return parts;
 }
 
-// The study measures the test set after every epoch.
 class TestEveryEpoch : public train::Callback {
  public:
   explicit TestEveryEpoch(const Dataset& test) : test_(test) {}
@@ -174,7 +185,7 @@ TrainingResult Training::run(std::vector<train::Callback*> callbacks) {
   std::optional<train::EarlyStopping> early_stopping;
   if (config_.early_stop > 0)
     callbacks.insert(callbacks.begin(), &early_stopping.emplace(config_.early_stop));
-  if (config_.paper()) callbacks.insert(callbacks.begin(), &test_every_epoch);
+  if (config_.test_every_epoch) callbacks.insert(callbacks.begin(), &test_every_epoch);
   options_.callbacks = std::move(callbacks);
   TrainingResult result{train::fit(net_, *optimizer_, train_, rng_, options_)};
   if (result.status != train::Status::stopped)

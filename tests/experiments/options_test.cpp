@@ -38,7 +38,7 @@ const Json sound = Json::parse(
     R"({"protocol": "sound", "dataset": "digits", "normalize": "none", "augment": "", "model": "mlp", "hidden": "128", "activation": "relu",
   "leaky-slope": 0.01, "init": "he", "clip": 0.0, "dropout": 0.0, "loss": "cross_entropy", "optimizer": "adam",
   "momentum": 0.0, "nesterov": false, "lr": 0.001, "schedule": "constant", "weight-decay": 0.0, "batch-size": 50,
-  "epochs": 10, "validation": 1000, "early-stop": 0, "dtype": "f32", "precision": "f32", "seed": 100})");
+  "epochs": 10, "train-size": 0, "validation": 1000, "test-every-epoch": false, "early-stop": 0, "dtype": "f32", "precision": "f32", "seed": 100})");
 
 TEST_F(TrainOptions, Defaults) {
   EXPECT_EQ(config({}), sound);
@@ -51,7 +51,7 @@ TEST_F(TrainOptions, PaperProtocolImpliesTheStudysAndEachCanBeOverridden) {
   Json paper = sound;
   paper.update(
       Json::parse(R"({"protocol": "paper", "leaky-slope": 0.0, "clip": 500.0, "optimizer": "sgd", "lr": 0.01,
-    "schedule": "exponential:0.9", "validation": 0, "dtype": "f64"})"));
+    "schedule": "exponential:0.9", "validation": 0, "test-every-epoch": true, "dtype": "f64"})"));
   EXPECT_EQ(config({"--protocol", "paper"}), paper);
   const std::vector<std::pair<Arguments, Json>> overrides = {
       {{"--lr", "0.5"}, {{"lr", 0.5}}},
@@ -105,6 +105,7 @@ TEST_F(TrainOptions, GoodValues) {
       {"weight-decay", "0.25", 0.25},
       {"batch-size", "1000000000", 1000000000},
       {"epochs", "1", 1},
+      {"train-size", "300", 300},
       {"validation", "0", 0},
       {"early-stop", "3", 3},
       {"dtype", "f64", "f64"},
@@ -215,6 +216,7 @@ TEST_F(TrainOptions, BadValues) {
       outside("epochs", "0", up_to_most),
       invalid("epochs", "2.5"),
       invalid("epochs", "99999999999999999999"),
+      outside("train-size", "-1", "a number from 0 to 1000000000"),
       outside("validation", "-1", "a number from 0 to 1000000000"),
       outside("early-stop", "-1", "a number from 0 to 1000000000"),
       {{"--early-stop", "2", "--validation", "0"},
@@ -255,10 +257,11 @@ TEST_F(TrainOptions, WrongWords) {
                      "option '--epochs' cannot be specified more than once");
   expect_usage_error({"--lr", "1", "--lr=1"}, "option '--lr' cannot be specified more than once");
   for (const char* option :
-       {"dataset",  "normalize", "augment",      "model",      "hidden",    "activation", "leaky-slope",
-        "init",     "clip",      "dropout",      "loss",       "optimizer", "momentum",   "lr",
-        "schedule", "lr-decay",  "weight-decay", "batch-size", "epochs",    "validation", "early-stop",
-        "dtype",    "seed",      "protocol",     "out-dir",    "data-dir",  "threads",    "config"}) {
+       {"dataset",     "normalize",  "augment",    "model",      "hidden",       "activation",
+        "leaky-slope", "init",       "clip",       "dropout",    "loss",         "optimizer",
+        "momentum",    "lr",         "schedule",   "lr-decay",   "weight-decay", "batch-size",
+        "epochs",      "train-size", "validation", "early-stop", "dtype",        "seed",
+        "protocol",    "out-dir",    "data-dir",   "threads",    "config"}) {
     const std::string name = std::string("--") + option;
     expect_usage_error({name}, "the required argument for option '" + name + "' is missing");
     expect_usage_error({name, "--quiet"}, "the required argument for option '" + name + "' is missing");
@@ -292,7 +295,8 @@ TEST_F(TrainOptions, PrintedConfigReadsBackTheSame) {
       {"--protocol", "paper", "--clip", "9e9", "--lr", "0.1"},
       {"--hidden", "", "--optimizer", "sgd", "--momentum", "0.1", "--nesterov", "--lr", "3e-300"},
       {"--hidden", "300,7", "--lr-decay", "0.123456789012345678", "--dropout", "0.3", "--seed", "4294967295",
-       "--early-stop", "2", "--validation", "77", "--weight-decay", "1e-4", "--dtype", "f64"},
+       "--early-stop", "2", "--train-size", "99", "--test-every-epoch", "--validation", "77",
+       "--weight-decay", "1e-4", "--dtype", "f64"},
   };
   for (const Arguments& line : lines) {
     const Outcome first = run(line + Arguments{"--print-config"});

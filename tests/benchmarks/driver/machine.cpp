@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <elk/base/parallel.hpp>
+#include <lab/provenance.hpp>
 
 #ifdef ELK_OPENBLAS
 extern "C" char* openblas_get_config();
@@ -51,13 +52,12 @@ std::vector<std::string> instruction_sets() {
 }  // namespace
 
 ordered_json machine() {
-  std::string model = value_of("/proc/cpuinfo", "model name");
   utsname system{};
   uname(&system);
   const auto kib = [](int name) { return std::max(sysconf(name), 0L) / 1024; };
   double load = 0;
   getloadavg(&load, 1);
-  return {{"processor", model.empty() ? system.machine : model},
+  return {{"processor", lab::processor_name()},
           {"processors", available_processors()},
           {"instruction_sets", instruction_sets()},
           {"l1d_kib", kib(_SC_LEVEL1_DCACHE_SIZE)},

@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <ctime>
 #include <exception>
 #include <filesystem>
 #include <memory>
 #include <regex>
 #include <sstream>
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -19,6 +17,7 @@
 #include <lab/command_line.hpp>
 #include <lab/plot.hpp>
 #include <lab/program.hpp>
+#include <lab/provenance.hpp>
 #include <lab/run_folder.hpp>
 
 #include "child.hpp"
@@ -137,7 +136,7 @@ class Bench {
       : options_(options), plan_(std::move(plan)), programs_(std::move(programs)) {
     report_ = {{"format", "elkgrad-bench/1"},
                {"status", "stopped"},
-               {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
+               {"date", utc_date()},
                {"command", command},
                {"core", options.core},
                {"machine", machine()},

@@ -1,0 +1,37 @@
+#include <lab/provenance.hpp>
+
+#include <sys/utsname.h>
+
+#include <ctime>
+#include <fstream>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <lab/commit.hpp>
+
+// Of OpenBLAS, when it is the BLAS that was linked.
+extern "C" [[gnu::weak]] char* openblas_get_corename();
+
+namespace elk::lab {
+
+std::string version() { return ELK_VERSION; }
+std::string commit() { return ELK_COMMIT; }
+
+std::string processor_name() {
+  std::ifstream in("/proc/cpuinfo");
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("model name"))
+      if (const auto begin = line.find_first_not_of(" \t", line.find(':') + 1); begin != std::string::npos)
+        return line.substr(begin);
+  utsname system{};
+  return uname(&system) == 0 ? system.machine : "";
+}
+
+std::string blas_name() {
+  return openblas_get_corename != nullptr ? fmt::format("OpenBLAS {}", openblas_get_corename()) : "";
+}
+
+std::string utc_date() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+}  // namespace elk::lab

@@ -1,0 +1,304 @@
+#include <lab/runner.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <elk/base/parallel.hpp>
+#include <elk/data/load.hpp>
+#include <lab/digest.hpp>
+#include <lab/program.hpp>
+#include <lab/provenance.hpp>
+#include <lab/training.hpp>
+
+namespace elk::lab {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// Ends a run when a signal asked for it, or another one met an error that ends them all.
+class StopWhenAsked : public train::Callback {
+ public:
+  explicit StopWhenAsked(const std::atomic<bool>& given_up) : given_up_(given_up) {}
+  void begun(train::Fit& fit) override { check(fit); }
+  void step_done(train::Fit& fit) override { check(fit); }
+  void epoch_done(train::Fit& fit) override { check(fit); }
+
+ private:
+  void check(train::Fit& fit) const {
+    if (stop_signal() != 0 || given_up_) fit.stop();
+  }
+  const std::atomic<bool>& given_up_;
+};
+
+std::string duration(double seconds) {
+  if (seconds < 90) return fmt::format("{:.0f} s", std::ceil(seconds));
+  if (seconds < 90 * 60) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+struct Run {
+  TrainConfig config;
+  std::string key;
+  double estimate = 0;
+};
+
+RunSummary about(const Run& run, const std::string& digest) {
+  RunSummary summary;
+  summary.key = run.key;
+  summary.config = nlohmann::json::parse(to_json(run.config)).dump();
+  summary.data = digest;
+  summary.date = utc_date();
+  summary.version = version();
+  summary.commit = commit();
+  summary.processor = processor_name();
+  summary.blas = blas_name();
+  return summary;
+}
+
+// Does a run; nothing comes of one that was stopped.
+std::optional<std::pair<RunSummary, std::vector<train::HistoryRow>>> train_one(
+    const Run& run, const TrainTest& data, const std::string& digest, const std::atomic<bool>& given_up) {
+  RunSummary summary = about(run, digest);
+  try {
+    Training training(run.config, data);
+    StopWhenAsked stop(given_up);
+    TrainingResult result = training.run({&stop});
+    if (result.status == train::Status::stopped) return std::nullopt;
+    summary.status = result.status == train::Status::diverged ? "diverged" : "done";
+    summary.error = result.problem;
+    summary.test_loss = result.test.loss;
+    summary.test_accuracy = result.test.accuracy;
+    const auto& rows = result.history;
+    auto tested = std::prev(rows.end());
+    // With early stopping the weights of the best epoch were tested, else the last ones.
+    if (run.config.early_stop > 0)
+      tested = std::min_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+        const auto loss = [](const train::HistoryRow& row) {
+          const double value = row.val_loss.value_or(INFINITY);
+          return std::isfinite(value) ? value : INFINITY;
+        };
+        return loss(a) < loss(b);
+      });
+    summary.best_epoch = tested->epoch;
+    summary.train_loss = tested->train_loss;
+    summary.val_loss = tested->val_loss;
+    summary.val_accuracy = tested->val_accuracy;
+    summary.epochs = static_cast<std::int64_t>(rows.size());
+    summary.steps = rows.back().step;
+    summary.flops = rows.back().flops;
+    summary.parameters = training.net().parameter_count();
+    summary.seconds = result.seconds;
+    return std::pair{summary, rows};
+  } catch (const std::bad_alloc&) {
+    summary.error = "there is not enough memory for this run";
+  } catch (const std::exception& error) {
+    summary.error = error.what();
+  }
+  summary.status = "failed";
+  return std::pair{summary, std::vector<train::HistoryRow>{}};
+}
+
+// How far it is: on a terminal a line that changes, elsewhere one now and then.
+class Board {
+ public:
+  Board(const RunnerOptions& options, const std::vector<Run>& runs)
+      : options_(options), terminal_(isatty(STDERR_FILENO) != 0), total_(runs.size()) {
+    for (const Run& run : runs) to_do_ += run.estimate;
+  }
+  ~Board() { clear(); }
+  Board(const Board&) = delete;
+  Board& operator=(const Board&) = delete;
+
+  void started() { ++running_; }
+  void stopped() { --running_; }
+  void ended(const Run& run, const RunSummary& summary) {
+    ++done_;
+    to_do_ -= run.estimate;
+    did_ += run.estimate;
+    diverged_ += summary.status == "diverged";
+    if (summary.status != "failed") return;
+    ++failed_;
+    if (options_.quiet) return;
+    clear();
+    say(fmt::format("{}: a run failed: {}\n  {}\n", options_.program, summary.error, summary.config));
+  }
+  // Another process has done it.
+  void found(const Run& run) {
+    ++done_;
+    to_do_ -= run.estimate;
+  }
+  void show() {
+    if (options_.quiet || total_ == 0) return;
+    if (since(last_) < (terminal_ ? 0.2 : 10) && shown_) return;
+    last_ = Clock::now();
+    std::string line =
+        fmt::format("{}: {} of {} runs done, {} running", options_.program, done_, total_, running_);
+    if (diverged_ > 0) line += fmt::format(", {} diverged", diverged_);
+    if (failed_ > 0) line += fmt::format(", {} failed", failed_);
+    if (did_ > 0 && to_do_ > 0)
+      line += fmt::format(", about {} left", duration(to_do_ / did_ * since(begun_)));
+    if (terminal_)
+      say("\r" + line + "\x1b[K");
+    else if (shown_ || done_ < total_)
+      say(line + "\n");
+    shown_ = true;
+  }
+
+ private:
+  void clear() const {
+    if (terminal_ && shown_) say("\r\x1b[K");
+  }
+  const RunnerOptions& options_;
+  bool terminal_, shown_ = false;
+  std::size_t total_, done_ = 0, running_ = 0, diverged_ = 0, failed_ = 0;
+  double to_do_ = 0, did_ = 0;
+  Clock::time_point begun_ = Clock::now(), last_ = begun_;
+};
+
+}  // namespace
+
+const DataSets::Loaded& DataSets::get(const std::string& name) {
+  auto at = loaded_.find(name);
+  if (at == loaded_.end()) {
+    TrainTest data = load_dataset(name, folder_, digits_seed);
+    if (few_ > 0) {
+      data.train = data.train.take(0, std::min(few_, data.train.size()));
+      data.test = data.test.take(0, std::min(few_ / 5, data.test.size()));
+    }
+    std::string digest = data_digest(data);
+    at = loaded_.emplace(name, Loaded{std::move(data), std::move(digest)}).first;
+  }
+  return at->second;
+}
+
+double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
+  const std::vector<Index> sizes = config.layer_sizes(data.train);
+  double weights = 0;
+  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i + 1]);
+  const bool f64_run = config.float_type() == f64;
+  const double rate = f64_run ? 40e9 : 90e9,
+               step = 40e-6;  // FLOP/s of a core, and a step's own cost: of this decade
+  auto examples = static_cast<double>(data.train.size() - *config.validation);
+  if (config.train_size > 0) examples = static_cast<double>(config.train_size);
+  double measured = 2 * static_cast<double>(*config.validation);
+  if (config.test_every_epoch) measured += static_cast<double>(data.test.size());
+  return static_cast<double>(config.epochs) *
+         (examples * (6 * weights / rate + step / static_cast<double>(config.batch_size)) +
+          measured * 2 * weights / rate);
+}
+
+std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
+  std::vector<std::string> keys;
+  std::vector<Run> missing;
+  std::set<std::string> seen;
+  store_.refresh();
+  for (const TrainConfig& config : configs) {
+    keys.push_back(run_key(config, data_.digest(config.dataset)));
+    if (!seen.insert(keys.back()).second) continue;
+    const auto known = store_.find(keys.back());
+    if (!known || known->status == "failed")
+      missing.push_back({config, keys.back(), estimated_seconds(config, data_[config.dataset])});
+  }
+  // The longest first, so that the jobs end together.
+  std::stable_sort(missing.begin(), missing.end(),
+                   [](const Run& a, const Run& b) { return a.estimate > b.estimate; });
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<Run> waiting(missing.begin(), missing.end());
+  std::atomic<bool> given_up = false;
+  std::exception_ptr error;
+  Board board(options_, missing);
+  std::size_t left = missing.size();
+
+  // Takes the next run that no other process is at; those that are being done elsewhere go to the end of the
+  // line. Called with the mutex held.
+  const auto take = [&]() -> std::optional<Run> {
+    for (std::size_t tried = waiting.size(); tried > 0; --tried) {
+      Run run = waiting.front();
+      waiting.pop_front();
+      if (store_.claim(run.key)) {
+        // Done by another one in the meantime?
+        store_.refresh();
+        const auto known = store_.find(run.key);
+        if (!known || known->status == "failed") return run;
+        store_.release(run.key);
+        board.found(run);
+        --left;
+        changed.notify_all();
+        continue;
+      }
+      waiting.push_back(run);
+    }
+    return std::nullopt;
+  };
+  const auto work = [&] {
+    set_threads(1);
+    std::unique_lock lock(mutex);
+    while (!given_up && stop_signal() == 0 && !waiting.empty()) {
+      std::optional<Run> run;
+      try {
+        run = take();
+        if (!run) {
+          if (!waiting.empty()) changed.wait_for(lock, std::chrono::milliseconds(200));
+          continue;
+        }
+        const TrainTest& data = data_[run->config.dataset];
+        const std::string& digest = data_.digest(run->config.dataset);
+        board.started();
+        lock.unlock();
+        const auto result = train_one(*run, data, digest, given_up);
+        if (result) store_.add(result->first, result->second);
+        store_.release(run->key);
+        lock.lock();
+        board.stopped();
+        if (!result) continue;
+        board.ended(*run, result->first);
+        --left;
+      } catch (...) {  // of the store: nothing can be kept any more
+        if (!lock.owns_lock()) lock.lock();
+        if (run) store_.release(run->key);
+        if (!error) error = std::current_exception();
+        given_up = true;
+      }
+      changed.notify_all();
+    }
+  };
+
+  const auto jobs = std::min<std::size_t>(static_cast<std::size_t>(options_.jobs), missing.size());
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < jobs; ++i) threads.emplace_back(work);
+  {
+    std::unique_lock lock(mutex);
+    while (left > 0 && !given_up && stop_signal() == 0) {
+      board.show();
+      changed.wait_for(lock, std::chrono::milliseconds(100));
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (error) std::rethrow_exception(error);
+  if (left > 0) throw Stopped();
+
+  std::vector<RunSummary> summaries;
+  for (const std::string& key : keys) summaries.push_back(store_.find(key).value());
+  return summaries;
+}
+
+}  // namespace elk::lab

@@ -1,0 +1,69 @@
+// Runs what a store lacks, several runs at once.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <elk/data/dataset.hpp>
+#include <lab/config.hpp>
+#include <lab/store.hpp>
+
+namespace elk::lab {
+
+/// Data sets by name, each read when it is first asked for.
+class DataSets {
+ public:
+  /// `folder` is where the data files are; see load_dataset. With `few` above 0 only so many examples are
+  /// kept, and a fifth of them to test on.
+  explicit DataSets(std::string folder, Index few = 0) : folder_(std::move(folder)), few_(few) {}
+
+  const TrainTest& operator[](const std::string& name) { return get(name).data; }
+  const std::string& digest(const std::string& name) { return get(name).digest; }
+
+ private:
+  struct Loaded {
+    TrainTest data;
+    std::string digest;
+  };
+  const Loaded& get(const std::string& name);
+
+  std::string folder_;
+  Index few_;
+  std::map<std::string, Loaded> loaded_;
+};
+
+/// Seconds that a run takes on one thread of this machine, roughly: for order and progress.
+double estimated_seconds(const TrainConfig& config, const TrainTest& data);
+
+struct RunnerOptions {
+  std::string program;  ///< whose name is in messages
+  int jobs = 1;
+  bool quiet = false;
+};
+
+/// Each run has a thread of its own and works on that alone, so its bits are the same for any number of jobs,
+/// and throughput grows with the processors.
+class Runner {
+ public:
+  /// All that is given by reference must outlive the runner.
+  Runner(Store& store, DataSets& data, RunnerOptions options)
+      : store_(store), data_(data), options_(std::move(options)) {}
+
+  /// Sees that the store has every one of `configs` (resolved), and returns their lines in that order; of a
+  /// failed run its line, too. Runs that another process is at are waited for, and taken over if it dies.
+  /// Throws Stopped when a signal has asked for the end, and FileError when the store cannot be written: what
+  /// was complete is kept.
+  std::vector<RunSummary> run(const std::vector<TrainConfig>& configs);
+
+  struct Stopped {};
+
+ private:
+  Store& store_;
+  DataSets& data_;
+  RunnerOptions options_;
+};
+
+}  // namespace elk::lab

@@ -1,0 +1,101 @@
+// The run store: a folder that keeps what every run of an experiment came to, so that none is ever done
+// twice.
+//
+//   summaries.jsonl   one line a run; it comes last and marks the run complete
+//   curves.jsonl      one line an epoch of a run, in front of whose line it was written
+//   store.lock        locks of the processes at work on the store; empty
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <elk/train/history.hpp>
+#include <lab/config.hpp>
+
+namespace elk::lab {
+
+/// Raised when the arithmetic changes, so that numbers of before and after are never taken for one another.
+constexpr int results_version = 1;
+
+/// What a run came to: a line of summaries.jsonl.
+struct RunSummary {
+  std::string key;
+  std::string status;  ///< done, diverged or failed
+  std::string error;   ///< where it diverged, or why it failed
+  std::string config;  ///< the options, as one line of JSON
+  // Absent of a failed run; a value that is not finite is written as null and read as NaN.
+  std::optional<double> train_loss, val_loss, val_accuracy;  ///< of the weights that were tested
+  std::optional<double> test_loss, test_accuracy;
+  std::int64_t best_epoch = 0;  ///< whose weights were tested: the last one, or the best by validation
+  std::int64_t epochs = 0, steps = 0, parameters = 0;
+  std::uint64_t flops = 0;
+  double seconds = 0;  ///< of training
+  // Not part of the key: they tell where the numbers come from.
+  std::string data, date, version, commit, processor, blas;
+};
+
+/// The key of a run: the SHA-256 of its configuration as canonical JSON (names sorted, no spaces), of the
+/// digest of its data and of results_version. `config` must be resolved.
+std::string run_key(const TrainConfig& config, const std::string& data_digest);
+
+/// A store may be used by several threads, and its folder by several processes at once. A kill at any moment
+/// loses the runs under way and nothing else: what it left half written is removed by the next one that
+/// writes.
+class Store {
+ public:
+  /// Opens the store in `folder`, making both where they are missing. FileError when that cannot be done, and
+  /// for a line that is no run's: the message names it, and the files stay as they are.
+  explicit Store(const std::string& folder);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  /// Whether `folder` holds a store.
+  static bool exists(const std::string& folder);
+
+  /// Takes notice of what other processes have added.
+  void refresh();
+  /// What is known of a run. A failed one may be tried again: its last line counts.
+  std::optional<RunSummary> find(const std::string& key) const;
+  /// The latest line of every run, in the order in which the runs entered the store.
+  std::vector<RunSummary> runs() const;
+  /// The epochs of a run; none when it failed.
+  std::vector<train::HistoryRow> curve(const std::string& key);
+
+  /// Takes a run on for this store object, unless another one has; it ends with release(), or with the
+  /// process.
+  bool claim(const std::string& key);
+  void release(const std::string& key);
+
+  /// Adds a run, unless the store has it already. FileError when the disk is full or the like: then nothing
+  /// was added.
+  void add(const RunSummary& run, const std::vector<train::HistoryRow>& curve);
+
+ private:
+  class Lock;
+  struct Range {
+    std::int64_t begin, end;
+  };
+
+  std::string path(const char* name) const { return folder_ + "/" + name; }
+  void read_summaries();
+  void index_curves();  // both with nobody writing
+  void remove_unfinished();
+  void append(int file, const char* name, const std::string& text);
+
+  std::string folder_;
+  int lock_ = -1, summaries_ = -1, curves_ = -1;
+  mutable std::mutex mutex_;
+  std::vector<RunSummary> runs_;
+  std::unordered_map<std::string, std::size_t> position_;  // of a key in runs_
+  std::int64_t summaries_read_ = 0, lines_read_ = 0;       // bytes and lines known
+  std::int64_t curves_read_ = 0;                           // bytes known, which are of complete runs
+  std::unordered_map<std::string, Range> curve_ranges_;    // of complete runs
+};
+
+}  // namespace elk::lab
