@@ -69,9 +69,7 @@ std::string draw_curves(const TrainConfig& config, const std::vector<HistoryRow>
                         *config.lr, config.batch_size),
             "epoch",
             "loss per example",
-            {train},
-            "",
-            {}};
+            {train}};
   if (!held_out.x.empty()) plot.series.push_back(held_out);
   if (!accuracy.x.empty()) {
     plot.right_label = "accuracy";

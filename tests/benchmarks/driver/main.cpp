@@ -268,9 +268,8 @@ class Bench {
   }
 
   void draw_scaling() {
-    Plot plot{
-        "Cost of training 784-128-10 at batch 50, one of its sizes varied", "size", "seconds", {}, "", {}};
-    plot.logarithmic = true;
+    Plot plot{"Cost of training 784-128-10 at batch 50, one of its sizes varied", "size", "seconds", {}};
+    plot.log_x = plot.log_y = true;
     for (const auto& [what, rows] : report_["scaling"].items()) {
       Series series{what + (what == "data" ? " (an epoch)" : " (a step)"), {}, {}};
       for (const ordered_json& row : rows) {

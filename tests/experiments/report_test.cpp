@@ -1,0 +1,226 @@
+// What experiments show their results with: plots, results.json, report.html.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include <elk/io/atomic_file.hpp>
+#include <lab/gnuplot.hpp>
+#include <lab/plot.hpp>
+
+#include "experiments/program.hpp"
+#include "io/temporary_folder.hpp"
+#include "support.hpp"
+
+namespace elk::lab {
+namespace {
+
+using elk::test::error_of;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsSupersetOf;
+using testing::Not;
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
+  return n;
+}
+
+// All that `pattern`'s first group matches.
+std::vector<std::string> all(const std::string& text, const std::string& pattern) {
+  const std::regex wanted(pattern);
+  std::vector<std::string> found;
+  for (std::sregex_iterator at(text.begin(), text.end(), wanted), end; at != end; ++at)
+    found.push_back((*at)[1]);
+  return found;
+}
+
+// What is wrong with the elements of XML, or of HTML that closes all of them: "" if nothing.
+std::string malformed(const std::string& text) {
+  std::vector<std::string> open;
+  for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) {
+    const std::size_t end = text.find('>', at);
+    if (end == std::string::npos) return "a tag is not closed";
+    const std::string tag = text.substr(at + 1, end - at - 1);
+    at = end;
+    if (tag.find('<') != std::string::npos) return "< in <" + tag + ">";
+    if (tag.front() == '?' || tag.front() == '!' || tag.back() == '/') continue;
+    const std::string name = tag.substr(0, tag.find_first_of(" \n"));
+    if (name.front() != '/')
+      open.push_back(name);
+    else if (open.empty() || "/" + open.back() != name)
+      return "<" + name + "> closes <" + (open.empty() ? "" : open.back()) + ">";
+    else
+      open.pop_back();
+  }
+  if (std::regex_search(text, std::regex("&(?!amp;|lt;|gt;|quot;|#)"))) return "a lone &";
+  return open.empty() ? "" : "<" + open.back() + "> stays open";
+}
+
+bool has_gnuplot() { return std::system("gnuplot --version >/dev/null 2>&1") == 0; }
+
+class PlotFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
+  }
+  // The SVG of a plot.
+  std::string drawn(const Plot& plot) {
+    EXPECT_EQ(draw(plot, folder_ / "plot"), "");
+    const std::string svg = read_file(folder_ / "plot.svg");
+    EXPECT_EQ(malformed(svg), "");
+    EXPECT_TRUE(read_file(folder_ / "plot.png").starts_with("\x89PNG\r\n\x1a\n"));
+    std::size_t files = 0;
+    for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_.path())) ++files;
+    EXPECT_EQ(files, 2u);  // and nothing else
+    return svg;
+  }
+  // The texts in an SVG in their order, without empty ones; 10^9 stands for a raised 9.
+  static std::vector<std::string> texts(std::string svg) {
+    svg = std::regex_replace(svg, std::regex("<tspan[^>]*dy=\"-[^>]*>"), "^");
+    svg = std::regex_replace(svg, std::regex("</?tspan[^>]*>"), "");
+    return all(svg, "<text>\\s*([^<]+)</text>");
+  }
+  // The strokes of a colour, without those that the frame is made of.
+  static std::vector<std::string> strokes(const std::string& svg, const std::string& rgb) {
+    return all(svg, "<path stroke='rgb\\(" + rgb + "\\)'([^/]*)/>");
+  }
+
+  static constexpr const char* blue = "  0, 114, 178";
+  TemporaryFolder folder_;
+};
+
+TEST_F(PlotFile, HasALineABandAndMembersForASeries) {
+  Series series{"a & b's \"<c>\" `date` _{x}", {1, 2, 3}, {1, 2, 1.5}};
+  series.low = {0.5, 1.5, 1};
+  series.high = {1.5, 2.5, 2};
+  series.members = {{0.9, 2.1, 1.4}, {1.1, 1.9}};
+  Plot plot{"title ^2", "epoch", "loss (nats)", {series}};
+  plot.note = "mean of 2 seeds";
+  const std::string svg = drawn(plot);
+  EXPECT_EQ(count(svg, "<polygon"), 1u);
+  EXPECT_EQ(count(svg, "<use xlink:href='#gpPt6'"), 3u + 1);  // the points, and the legend
+  const auto lines = strokes(svg, blue);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], HasSubstr("opacity="));
+  EXPECT_EQ(count(lines[0], "M"), 2u);  // members are not joined
+  EXPECT_EQ(count(lines[0], "L"), 3u);
+  EXPECT_THAT(lines[1], Not(HasSubstr("opacity=")));
+  EXPECT_THAT(texts(svg), IsSupersetOf({"title ^2", "mean of 2 seeds", "epoch", "loss (nats)",
+                                        "a &amp; b's \"&lt;c>\" `date` _{x}"}));
+  EXPECT_THAT(all(svg, "<title>([^<]*)"), ElementsAre("title ^2", "a &amp; b's \"&lt;c>\" `date` _{x}"));
+  EXPECT_TRUE(svg == drawn(plot)) << "the same plot is another file";
+}
+
+TEST_F(PlotFile, LeavesOutWhatItCannotShow) {
+  Plot plot{"", "x", "y", {{"", {1, 2, 3, 4, 0, nan}, {1, nan, -1, 1e308, 5, 6}}}};
+  const auto points = [&] { return count(drawn(plot), "<use xlink:href='#gpPt6' t"); };
+  EXPECT_EQ(points(), 3u);
+  plot.log_y = true;
+  EXPECT_EQ(points(), 2u);
+  plot.log_x = true;
+  EXPECT_EQ(points(), 1u);
+  plot.series.push_back({"nothing", {1, 2}, {nan, -1}});
+  EXPECT_EQ(points(), 1u);
+  plot.series[0].y = {-1, -2, -3, -4, nan, 0};
+  EXPECT_EQ(draw(plot, folder_ / "none"), "there is nothing to draw: no finite value was measured");
+  // A band that reaches below zero is drawn to the edge.
+  plot.series = {{"", {1, 2}, {1, 2}, {-1, 0.5}, {3, 4}}};
+  EXPECT_EQ(count(drawn(plot), "<polygon"), 1u);
+}
+
+TEST_F(PlotFile, TicsAreReadable) {
+  const auto tics = [&](const Series& series, bool log = false) {
+    Plot plot{"", "", "", {series}};
+    plot.log_x = plot.log_y = log;
+    return texts(drawn(plot));
+  };
+  EXPECT_THAT(
+      tics({"", {1, 2, 3}, {0.982, 0.9835, 0.985}}),
+      ElementsAre("0.9820", "0.9825", "0.9830", "0.9835", "0.9840", "0.9845", "0.9850", "1", "2", "3"));
+  EXPECT_THAT(tics({"", {0, 50000}, {-2.5, 5}}),
+              ElementsAre("-2", "-1", "0", "1", "2", "3", "4", "5", "0", "10,000", "20,000", "30,000",
+                          "40,000", "50,000"));
+  EXPECT_THAT(tics({"", {2, 2}, {1.5e9, 3e9}}), IsSupersetOf({"1.6·10^9", "2·10^9", "2.2·10^9", "3·10^9"}));
+  EXPECT_THAT(tics({"", {32, 64, 2048}, {1e-3, 0.1, 1e3}}, true),
+              ElementsAre("0.001", "0.01", "0.1", "1", "10", "100", "1000", "32", "64", "2048"));
+  EXPECT_THAT(tics({"", {1e9, 1e11, 1e13}, {0.02, 0.1, 0.3}}, true),
+              ElementsAre("0.02", "0.05", "0.1", "0.2", "10^9", "10^10", "10^11", "10^12", "10^13"));
+  EXPECT_THAT(
+      tics({"", {3e9, 6e9}, {0.012, 0.016}}, true),
+      ElementsAre("0.012", "0.013", "0.014", "0.015", "0.016", "3·10^9", "4·10^9", "5·10^9", "6·10^9"));
+}
+
+TEST_F(PlotFile, CategoriesStandInPlaceOfNumbers) {
+  Plot plot{
+      "",
+      "",
+      "accuracy",
+      {{"ours", {0, 1}, {0.95, 0.96}, {0.94, 0.95}, {0.955, 0.965}}, {"reported", {0, 1}, {0.9626, 0.9538}}}};
+  plot.x_names = {"sigmoid_{1}", "ReLU that has a name of so many words that it takes a second line"};
+  const std::string svg = drawn(plot);
+  EXPECT_THAT(texts(svg), IsSupersetOf({"sigmoid_{1}", "ReLU that has a name of so many words that",
+                                        "it takes a second line", "ours", "reported"}));
+  EXPECT_EQ(count(svg, "<polygon"), 0u);
+  EXPECT_EQ(strokes(svg, blue).size(), 1u);  // error bars, and no line between categories
+  EXPECT_EQ(strokes(svg, "213,  94,   0").size(), 0u);
+}
+
+TEST_F(PlotFile, MovingAverageIsCentredAndSaid) {
+  Plot plot{"", "epoch", "loss", {{"", {1, 2, 3, 4}, {4, 2, 2, 8}}}};
+  EXPECT_THAT(texts(drawn(plot)), Contains("loss"));
+  plot.moving_average = 2;
+  const std::string averaged = drawn(plot);
+  EXPECT_THAT(texts(averaged), Contains("loss, moving average of 2"));
+  plot.moving_average = 0;
+  plot.series[0] = {"", {1.5, 2.5, 3.5}, {3, 2, 5}};
+  plot.y_label = "loss, moving average of 2";
+  EXPECT_TRUE(drawn(plot) == averaged);
+}
+
+TEST_F(PlotFile, TellsManySeriesApart) {
+  Plot plot{"", "FLOPs", "loss", {}};
+  std::vector<std::string> names{"hidden units"};
+  const auto add = [&](const std::string& name, SeriesStyle style) {
+    plot.series.push_back({name, {1, 2, 3}, {1.0 + static_cast<double>(plot.series.size()), 2, nan}});
+    plot.series.back().style = style;
+    names.push_back(name);
+  };
+  for (int i = 0; i < 20; ++i) add(std::to_string(32 + 100 * i), SeriesStyle::both);
+  add("frontier", SeriesStyle::envelope);
+  add("fit", SeriesStyle::reference);
+  plot.legend_title = "hidden units";
+  const std::string svg = drawn(plot);
+  const auto colours = all(svg, "<path stroke='(rgb[^']*)' (?!class)");
+  EXPECT_EQ(std::set<std::string>(colours.begin(), colours.end()).size(), 22u + 1);  // and the frame's
+  EXPECT_EQ(strokes(svg, " 51,  51,  51").size(), 1u);
+  EXPECT_THAT(texts(svg), IsSupersetOf(names));
+}
+
+TEST(Plots, RefuseListsOfDifferentLengths) {
+  const auto problem = [](Series series) {
+    return error_of<ValueError>([&] { draw({"", "", "", {series}}, "no/such/folder"); });
+  };
+  EXPECT_EQ(problem({"a", {1, 2}, {1}}), "[plot] series \"a\" has 2 values of x and 1 of y");
+  EXPECT_EQ(problem({"a", {1, 2}, {1, 2}, {0}, {1}}),
+            "[plot] series \"a\" has 2 values of x and 1 of its band");
+  EXPECT_EQ(problem({"a", {1, 2}, {1, 2}, {}, {}, {{1, 2, 3}}}),
+            "[plot] series \"a\" has 2 values of x and 3 of a member");
+}
+
+TEST(Plots, WithoutAFolder) {
+  EXPECT_THAT(draw({"", "", "", {{"a", {1}, {1}}}}, "no/such/folder/a"), HasSubstr("no/such/folder"));
+}
+
+}  // namespace
+}  // namespace elk::lab
