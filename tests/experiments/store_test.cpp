@@ -1,0 +1,407 @@
+// The run store and the runner: nothing is lost, nothing is done twice, and the bits do not depend on who
+// does it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <set>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <elk/base/error.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <lab/digest.hpp>
+#include <lab/runner.hpp>
+#include <lab/store.hpp>
+
+#include "io/temporary_folder.hpp"
+
+namespace elk::lab {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TrainConfig config_of(std::int64_t seed, const std::string& hidden = "8") {
+  TrainConfig config;
+  config.hidden = hidden;
+  config.epochs = 2;
+  config.validation = 100;
+  config.seed = seed;
+  resolve(config);
+  return config;
+}
+
+std::string key_of(int number) { return sha256(std::to_string(number)); }
+
+RunSummary run_of(int number) {
+  RunSummary run;
+  run.key = key_of(number);
+  run.status = "done";
+  run.config = fmt::format(R"({{"hidden":"{}"}})", number);
+  run.test_loss = 0.1 + number;
+  run.test_accuracy = 0.9;
+  run.flops = 123456789012345678u;
+  run.date = "2025-04-01T12:00:00Z";
+  return run;
+}
+
+std::vector<train::HistoryRow> curve_of(int number) {
+  std::vector<train::HistoryRow> rows;
+  for (int epoch = 1; epoch <= 3; ++epoch) {
+    train::HistoryRow row;
+    row.epoch = epoch;
+    row.train_loss = number + 0.1 * epoch;
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+class StoreTest : public testing::Test {
+ protected:
+  std::string folder() const { return folder_ / "store"; }
+  std::string file(const char* name) const { return folder() + "/" + name; }
+  TemporaryFolder folder_;
+};
+
+TEST_F(StoreTest, KeysStayAsTheyAre) {
+  // Of a store on a user's disk: when this fails, all that was ever run would be run again.
+  EXPECT_EQ(run_key(config_of(100), "data"),
+            "54db996664e8949cd671ae54316c61a4366ad936983c9ede1ed1e4615adff353");
+  std::set<std::string> keys{run_key(config_of(100), "data"), run_key(config_of(100), "other data"),
+                             run_key(config_of(101), "data"), run_key(config_of(100, "9"), "data")};
+  EXPECT_EQ(keys.size(), 4u);
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST_F(StoreTest, GivesBackWhatWasAdded) {
+  RunSummary diverged = run_of(2);
+  diverged.status = "diverged";
+  diverged.error = "epoch 1, step 3: \xFF \"quoted\"\n";
+  diverged.test_loss = NAN;
+  diverged.val_loss = std::nullopt;
+  {
+    Store store(folder());
+    store.add(run_of(1), curve_of(1));
+    store.add(diverged, curve_of(2));
+    store.add(run_of(1), curve_of(7));  // is there already
+  }
+  Store store(folder());
+  ASSERT_EQ(store.runs().size(), 2u);
+  const auto first = store.find(key_of(1));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->test_loss, 1.1);
+  EXPECT_EQ(first->flops, 123456789012345678u);
+  EXPECT_EQ(first->date, "2025-04-01T12:00:00Z");
+  EXPECT_EQ(json::parse(first->config), json::parse(R"({"hidden":"1"})"));
+  EXPECT_EQ(to_jsonl(store.curve(key_of(1))), to_jsonl(curve_of(1)));
+  const auto second = store.find(key_of(2));
+  EXPECT_TRUE(std::isnan(second->test_loss.value()));
+  EXPECT_FALSE(second->val_loss);
+  EXPECT_THAT(second->error, HasSubstr("\"quoted\""));
+  EXPECT_EQ(store.curve(key_of(2)).size(), 3u);
+  EXPECT_FALSE(store.find(key_of(3)));
+  EXPECT_TRUE(store.curve(key_of(3)).empty());
+}
+
+TEST_F(StoreTest, AFailedRunIsTriedAgain) {
+  Store store(folder());
+  RunSummary failed = run_of(1);
+  failed.status = "failed";
+  failed.error = "no memory";
+  store.add(failed, {});
+  store.add(failed, {});  // the same again is no news
+  store.add(run_of(1), curve_of(1));
+  EXPECT_EQ(store.find(key_of(1))->status, "done");
+  Store again(folder());
+  EXPECT_EQ(again.runs().size(), 1u);
+  EXPECT_EQ(again.find(key_of(1))->status, "done");
+  const std::string text = read_file(file("summaries.jsonl"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
+// A kill leaves any beginning of what was being written.
+TEST_F(StoreTest, GoesOnAfterAKillAtAnyByte) {
+  std::string summaries[3], curves[3];  // with 0, 1 and 2 runs
+  {
+    Store store(folder());
+    for (const int number : {1, 2}) {
+      store.add(run_of(number), curve_of(number));
+      summaries[number] = read_file(file("summaries.jsonl"));
+      curves[number] = read_file(file("curves.jsonl"));
+    }
+  }
+  // The second run's epochs are written first, then its line.
+  std::vector<std::pair<std::string, std::string>> torn;
+  for (std::size_t size = curves[1].size(); size <= curves[2].size(); size += 5)
+    torn.emplace_back(summaries[1], curves[2].substr(0, size));
+  for (std::size_t size = summaries[1].size(); size < summaries[2].size(); size += 7)
+    torn.emplace_back(summaries[2].substr(0, size), curves[2]);
+  for (const auto& [summary, curve] : torn) {
+    SCOPED_TRACE(fmt::format("{} and {} bytes", summary.size(), curve.size()));
+    write_file_atomically(file("summaries.jsonl"), summary);
+    write_file_atomically(file("curves.jsonl"), curve);
+    Store store(folder());
+    EXPECT_EQ(store.runs().size(), 1u);
+    EXPECT_EQ(store.curve(key_of(1)).size(), 3u);
+    EXPECT_TRUE(store.curve(key_of(2)).empty());
+    store.add(run_of(2), curve_of(2));
+    EXPECT_EQ(read_file(file("summaries.jsonl")), summaries[2]);
+    EXPECT_EQ(read_file(file("curves.jsonl")), curves[2]);
+    EXPECT_EQ(to_jsonl(store.curve(key_of(2))), to_jsonl(curve_of(2)));
+  }
+}
+
+TEST_F(StoreTest, ALineThatIsNoRunIsNamedAndNothingIsTouched) {
+  {
+    Store store(folder());
+    for (const int number : {1, 2, 3}) store.add(run_of(number), curve_of(number));
+  }
+  const std::string good = read_file(file("summaries.jsonl"));
+  const std::size_t second = good.find('\n') + 1, third = good.find('\n', second) + 1;
+  const auto refused = [&](const std::string& line, const std::string& why) {
+    const std::string bad = good.substr(0, second) + line + "\n" + good.substr(third);
+    write_file_atomically(file("summaries.jsonl"), bad);
+    const std::string message = message_of([&] { Store store(folder()); });
+    EXPECT_THAT(message, HasSubstr("[store] " + file("summaries.jsonl") + ": line 2 is no run: "));
+    EXPECT_THAT(message, HasSubstr(why));
+    EXPECT_EQ(read_file(file("summaries.jsonl")), bad);
+  };
+  std::string line = good.substr(second, third - second - 1);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    std::string changed = line;
+    EXPECT_NE(changed.find(from), std::string::npos);
+    return changed.replace(changed.find(from), from.size(), to);
+  };
+  refused("", "parse error");
+  refused("\x01\x02garbage", "parse error");
+  refused(line.substr(0, 90), "parse error");
+  refused("[]", "type_error");
+  refused(with("elkgrad-run/1", "elkgrad-run/2"),
+          "it is of the format \"elkgrad-run/2\", this program knows \"elkgrad-run/1\"");
+  refused(with("\"done\"", "\"well\""), "the status is done, diverged or failed, not \"well\"");
+  refused(with("\"flops\":", "\"flop\":"), "key 'flops' not found");
+  refused(with(key_of(2), "x"), "is no key of a run");
+
+  write_file_atomically(file("summaries.jsonl"), good);
+  const std::string curves = read_file(file("curves.jsonl"));
+  write_file_atomically(file("curves.jsonl"), "garbage\n" + curves);
+  Store store(folder());
+  EXPECT_THAT(message_of([&] { store.curve(key_of(1)); }), HasSubstr("at byte 0 is no epoch of a run"));
+  EXPECT_EQ(read_file(file("curves.jsonl")), "garbage\n" + curves);
+}
+
+TEST_F(StoreTest, WritersAtTheSameTime) {
+  constexpr int writers = 6, runs = 40;
+  std::vector<pid_t> children;
+  for (int writer = 0; writer < writers; ++writer) {
+    const pid_t child = fork();
+    if (child == 0) {
+      try {
+        Store store(folder());
+        // Each adds most of them, in an order of its own.
+        for (int i = 0; i < runs; ++i)
+          if (const int number = (i * 7 + writer * 11) % runs; number % writers != writer)
+            store.add(run_of(number), curve_of(number));
+      } catch (...) {
+        _exit(1);
+      }
+      _exit(0);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  Store store(folder());
+  EXPECT_EQ(store.runs().size(), static_cast<std::size_t>(runs));
+  const std::string text = read_file(file("summaries.jsonl")), curves = read_file(file("curves.jsonl"));
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), runs);
+  EXPECT_EQ(std::count(curves.begin(), curves.end(), '\n'), 3 * runs);
+  for (int number = 0; number < runs; ++number)
+    EXPECT_EQ(to_jsonl(store.curve(key_of(number))), to_jsonl(curve_of(number)));
+}
+
+TEST_F(StoreTest, SeesWhatOthersAdd) {
+  Store one(folder()), other(folder());
+  one.add(run_of(1), curve_of(1));
+  EXPECT_FALSE(other.find(key_of(1)));
+  other.refresh();
+  EXPECT_TRUE(other.find(key_of(1)));
+  EXPECT_EQ(other.curve(key_of(1)).size(), 3u);
+}
+
+TEST_F(StoreTest, ARunIsTakenOnByOne) {
+  Store one(folder());
+  EXPECT_TRUE(one.claim(key_of(1)));
+  {
+    Store other(folder());
+    EXPECT_FALSE(other.claim(key_of(1)));
+    EXPECT_TRUE(other.claim(key_of(2)));
+    EXPECT_FALSE(one.claim(key_of(2)));
+    one.release(key_of(1));
+    EXPECT_TRUE(other.claim(key_of(1)));
+  }
+  EXPECT_TRUE(one.claim(key_of(1)));  // the other one is gone
+  EXPECT_TRUE(one.claim(key_of(2)));
+}
+
+// A limit on the size of files stands in for a full disk.
+TEST_F(StoreTest, AFullDiskLosesNothing) {
+  Store store(folder());
+  store.add(run_of(1), curve_of(1));
+  const std::string summaries = read_file(file("summaries.jsonl")), curves = read_file(file("curves.jsonl"));
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, SIG_IGN);
+  for (const std::size_t room : {curves.size() + 10, curves.size() + 3000}) {
+    rlimit limit = before;
+    limit.rlim_cur = room;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    RunSummary large = run_of(2);
+    large.error = std::string(5000, 'x');
+    const std::string message = message_of([&] { store.add(large, curve_of(2)); });
+    setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_THAT(message, HasSubstr("jsonl: File too large"));
+    EXPECT_EQ(read_file(file("summaries.jsonl")), summaries);
+    EXPECT_FALSE(store.find(key_of(2)));
+  }
+  signal(SIGXFSZ, SIG_DFL);
+  store.add(run_of(2), curve_of(2));
+  Store again(folder());
+  EXPECT_EQ(again.runs().size(), 2u);
+  EXPECT_EQ(again.curve(key_of(2)).size(), 3u);
+}
+
+TEST_F(StoreTest, AFolderThatCannotBe) {
+  write_file_atomically(folder_ / "file", "");
+  EXPECT_THAT(message_of([&] { Store store(folder_ / "file/store"); }),
+              HasSubstr("the folder cannot be made"));
+  std::filesystem::create_directories(file("summaries.jsonl"));
+  EXPECT_THAT(message_of([&] { Store store(folder()); }), HasSubstr("summaries.jsonl: Is a directory"));
+}
+
+class RunnerTest : public StoreTest {
+ protected:
+  // Lines of both files, sorted, without times and dates.
+  static std::vector<std::string> rows(const std::string& folder) {
+    std::vector<std::string> all;
+    for (const char* name : {"/summaries.jsonl", "/curves.jsonl"}) {
+      std::istringstream lines(read_file(folder + name));
+      for (std::string line; std::getline(lines, line);) {
+        json row = json::parse(line);
+        row.erase("seconds");
+        row.erase("date");
+        all.push_back(row.dump());
+      }
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  }
+  static std::vector<RunSummary> run(const std::string& folder, const std::vector<TrainConfig>& configs,
+                                     int jobs) {
+    DataSets data("nowhere", 600);
+    Store store(folder);
+    return Runner(store, data, {"test", jobs, true}).run(configs);
+  }
+};
+
+TEST_F(RunnerTest, TheSameBitsForAnyNumberOfJobs) {
+  std::vector<TrainConfig> configs;
+  for (const char* hidden : {"8", "16,8", "130"})
+    for (const int seed : {1, 2}) configs.push_back(config_of(seed, hidden));
+  configs.push_back(config_of(3));
+  configs.back().optimizer = "sgd";
+  configs.back().lr = 1e38;  // diverges
+  const auto runs = run(folder_ / "jobs1", configs, 1);
+  const auto expected = rows(folder_ / "jobs1");
+  ASSERT_EQ(runs.size(), 7u);
+  EXPECT_EQ(runs[0].status, "done");
+  EXPECT_EQ(runs[0].epochs, 2);
+  EXPECT_EQ(runs[6].status, "diverged");
+  EXPECT_TRUE(runs[6].test_accuracy);
+  EXPECT_THAT(runs[6].error, HasSubstr("epoch 1"));
+  for (const int jobs : {2, 4}) {
+    const std::string folder = folder_ / fmt::format("jobs{}", jobs);
+    run(folder, configs, jobs);
+    EXPECT_EQ(rows(folder), expected);
+  }
+  // Nothing is run again; the order is the one asked for; what comes twice is run once.
+  std::reverse(configs.begin(), configs.end());
+  configs.push_back(configs.front());
+  const auto again = run(folder_ / "jobs1", configs, 2);
+  EXPECT_EQ(rows(folder_ / "jobs1"), expected);
+  EXPECT_EQ(again.front().key, runs.back().key);
+  EXPECT_EQ(again.back().key, runs.back().key);
+}
+
+TEST_F(RunnerTest, AFailedRunLeavesTheOthersAlone) {
+  TrainConfig impossible = config_of(1);
+  impossible.train_size = 100000;
+  const auto runs = run(folder(), {config_of(1), impossible, config_of(2)}, 2);
+  ASSERT_EQ(runs.size(), 3u);
+  EXPECT_EQ(runs[0].status, "done");
+  EXPECT_EQ(runs[1].status, "failed");
+  EXPECT_THAT(runs[1].error,
+              HasSubstr("--train-size: there are 500 examples to learn from, 100000 were asked for"));
+  EXPECT_EQ(runs[2].status, "done");
+}
+
+TEST_F(RunnerTest, TheBestEpochIsTheOneTested) {
+  TrainConfig config = config_of(1);
+  config.epochs = config.early_stop = 8;
+  config.lr = 0.1;  // jumps about
+  const auto runs = run(folder(), {config}, 1);
+  Store store(folder());
+  const auto rows = store.curve(runs[0].key);
+  double lowest = INFINITY;
+  std::int64_t epoch = 0;
+  for (const auto& row : rows)
+    if (row.val_loss.value() < lowest) lowest = *row.val_loss, epoch = row.epoch;
+  EXPECT_EQ(runs[0].best_epoch, epoch);
+  EXPECT_EQ(runs[0].val_loss, lowest);
+}
+
+TEST_F(RunnerTest, TwoProcessesShareTheWork) {
+  std::vector<TrainConfig> configs;
+  for (int seed = 0; seed < 8; ++seed) configs.push_back(config_of(seed));
+  const pid_t child = fork();
+  if (child == 0) {
+    try {
+      run(folder(), configs, 1);
+    } catch (...) {
+      _exit(1);
+    }
+    _exit(0);
+  }
+  const auto runs = run(folder(), configs, 1);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(runs.size(), 8u);
+  run(folder_ / "alone", configs, 1);
+  EXPECT_EQ(rows(folder()), rows(folder_ / "alone"));
+}
+
+}  // namespace
+}  // namespace elk::lab
