@@ -13,7 +13,7 @@
 
 #include <elk/base/error.hpp>
 #include <elk/io/atomic_file.hpp>
-#include <lab/html.hpp>
+#include <lab/text.hpp>
 
 extern char** environ;
 

@@ -10,6 +10,7 @@
 
 #include <elk/base/error.hpp>
 #include <lab/gnuplot.hpp>
+#include <lab/text.hpp>
 
 namespace elk::lab {
 
@@ -40,17 +41,7 @@ struct Axis {
   bool empty() const { return low > high; }
 };
 
-// With thousands set apart from 10,000 on: 0.05, 1000, 60,000.
-std::string plain(double value, int decimals) {
-  const std::string digits = fmt::format("{:.{}f}", std::abs(value), decimals);
-  const std::size_t whole = std::min(digits.find('.'), digits.size());
-  std::string text = value < 0 ? "-" : "";
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (whole >= 5 && i > 0 && i < whole && (whole - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
+std::string plain(double value, int decimals) { return grouped(fmt::format("{:.{}f}", value, decimals)); }
 
 // 10^9 or 2·10^9, with the exponent raised.
 std::string power(double mantissa, int exponent) {

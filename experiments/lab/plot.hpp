@@ -17,16 +17,16 @@ enum class SeriesStyle {
 /// A line of a plot: its points, and what the legend calls it ("" = no entry). Points of which a coordinate
 /// is not finite, or not positive on a logarithmic axis, are left out.
 struct Series {
-  std::string title;
-  std::vector<double> x, y;
+  std::string title = {};
+  std::vector<double> x = {}, y = {};
   std::vector<double> low = {}, high = {};        ///< a band around y, at the same x; empty = none
   std::vector<std::vector<double>> members = {};  ///< what y is the mean of, each at the same x: drawn faint
   SeriesStyle style = SeriesStyle::both;
 };
 
 struct Plot {
-  std::string title, x_label, y_label;  ///< labels with their units
-  std::vector<Series> series;
+  std::string title = {}, x_label = {}, y_label = {};  ///< labels with their units
+  std::vector<Series> series = {};
   std::string right_label = {};           ///< of the right-hand axis; empty = none
   std::vector<Series> right = {};         ///< drawn against the right-hand axis
   std::string note = {};                  ///< a small line below: what the bands are, for example

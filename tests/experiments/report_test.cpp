@@ -1,4 +1,4 @@
-// What experiments show their results with: plots, results.json, report.html.
+// What experiments show their results with: plots, results.json and report.html.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -11,8 +11,10 @@
 #include <sstream>
 
 #include <elk/io/atomic_file.hpp>
-#include <lab/gnuplot.hpp>
 #include <lab/plot.hpp>
+#include <lab/report.hpp>
+#include <lab/results.hpp>
+#include <lab/text.hpp>
 
 #include "experiments/program.hpp"
 #include "io/temporary_folder.hpp"
@@ -220,6 +222,205 @@ TEST(Plots, RefuseListsOfDifferentLengths) {
 
 TEST(Plots, WithoutAFolder) {
   EXPECT_THAT(draw({"", "", "", {{"a", {1}, {1}}}}, "no/such/folder/a"), HasSubstr("no/such/folder"));
+}
+
+// --- results.json
+
+// Something in every member.
+Results example() {
+  Results r;
+  r.program = "width";
+  r.title = "Width <of> the \"layer\" & more";
+  r.question = "Does accuracy rise, then fall?";
+  r.protocol = "paper";
+  r.dataset = "mnist";
+  r.status = "stopped";
+  r.configuration = {{"seeds", "100, 101"}, {"epochs", "10"}};
+  Point point{.series = "ReLU", .label = "width 64", .x = 64};
+  point.measured["test_accuracy"] = {0.98451, 0.98402, 0.985, {0.98402, 0.985}};
+  point.measured["val_loss"] = {0.1 + 0.2, nan, nan, {0.1 + 0.2}};
+  point.reported = 0.9839;
+  point.agrees = "yes";
+  point.parameters = 50890;
+  point.flops = 18446744073709551615u;
+  point.seconds = 12.5;
+  point.diverged = 1;
+  point.failed = 2;
+  point.config = "{\"hidden\": \"64\"}";
+  r.points = {point, {.label = "ü\n\x01"}};
+  r.tables = {{"Differences", {"width", "p"}, {{"600", "0.03"}, {"<b>", "&"}}, "paired by seed"}};
+  r.pictures = {{"Accuracy by width", "width"}};
+  r.verdicts = {"1 of 2 agree."};
+  r.warnings = {"1 run diverged"};
+  r.failures = {"killed"};
+  r.numbers = {{"slope", -0.25}, {"unknown", nan}};
+  r.cost = {12, 4321.5, 123456789012345};
+  r.machine = "a processor";
+  r.version = "0.1.0";
+  r.commit = "abc1234";
+  r.command = "./elk width --seeds '2'";
+  r.date = "2025-11-22";
+  return r;
+}
+
+TEST(ResultsFile, ComesBackAsItWas) {
+  const std::string text = to_json(example());
+  const Results back = parse_results(text, "r.json");
+  EXPECT_EQ(to_json(back), text);
+  EXPECT_EQ(back.points[0].flops, 18446744073709551615u);
+  EXPECT_EQ(back.points[0].measured.at("val_loss").mean, 0.1 + 0.2);
+  EXPECT_TRUE(std::isnan(back.points[0].measured.at("val_loss").low));
+  EXPECT_EQ(back.points[0].reported, 0.9839);
+  EXPECT_EQ(back.points[1].reported, std::nullopt);
+  EXPECT_EQ(back.points[1].label, "ü\n\x01");
+  EXPECT_EQ(back.configuration, example().configuration);
+  EXPECT_TRUE(std::isnan(back.numbers.at("unknown")));
+  EXPECT_EQ(to_json(parse_results(to_json({}), "r.json")), to_json({}));
+  EXPECT_EQ(parse_results(to_json({.title = "no \xff UTF-8"}), "r.json").title, "no \uFFFD UTF-8");
+}
+
+TEST(ResultsFile, DamageIsNamed) {
+  const std::string good = to_json(example());
+  const auto problem = [&](const std::string& from, const std::string& to) {
+    const std::size_t at = good.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    std::string bad = good;
+    bad.replace(at, from.size(), to);
+    const std::string message = error_of<FileError>([&] { parse_results(bad, "r.json"); });
+    EXPECT_TRUE(message.starts_with("[results] r.json: ")) << message;
+    return message.substr(std::min<std::size_t>(18, message.size()));
+  };
+  EXPECT_THAT(problem("{", ""), HasSubstr("is no JSON"));
+  EXPECT_EQ(problem("elkgrad-results/1", "elkgrad-results/2"),
+            "expected the format \"elkgrad-results/1\", found \"elkgrad-results/2\"");
+  EXPECT_EQ(problem("\"format\"", "\"form\""), "expected the format \"elkgrad-results/1\", found none");
+  EXPECT_EQ(problem("\"question\"", "\"answer\""), "lacks \"question\"");
+  EXPECT_EQ(problem("\"program\"", "\"more\": 1, \"program\""), "\"more\" is unknown here");
+  EXPECT_EQ(problem("\"x\": 64.0", "\"x\": \"64\""), "points[0].x: expected a number or null, found string");
+  EXPECT_EQ(problem("0.98451", "[]"),
+            "points[0].measured.test_accuracy.mean: expected a number or null, found array");
+  EXPECT_EQ(problem("50890", "1.5"), "points[0].parameters: expected a whole number, found 1.5");
+  EXPECT_EQ(problem("50890", "-1"), "points[0].parameters: expected a whole number, found -1");
+  EXPECT_EQ(problem("50890", "18446744073709551615"),
+            "points[0].parameters: expected a whole number, found 18446744073709551615");
+  EXPECT_EQ(problem("\"0.03\"", "\"0.03\", \"\""), "tables[0].rows[0]: expected 2 cells, found 3");
+  EXPECT_EQ(problem("\"file\": \"width\"", "\"file\": \"../width\""),
+            "pictures[0].file: expected the name of a file in this folder, found \"../width\"");
+  EXPECT_EQ(problem("\"100, 101\"", "\"100\", \"101\""),
+            "configuration[0]: expected a name and a value, found array");
+  for (const char* text : {"", "[]", "null", "1", "{\"format\": {}}"})
+    EXPECT_THAT(error_of<FileError>([&] { parse_results(text, "r.json"); }), HasSubstr("[results] r.json: "))
+        << text;
+  for (std::size_t size = 0; size + 2 < good.size(); size += 37)
+    EXPECT_THROW(parse_results(good.substr(0, size), "r.json"), FileError) << size;
+}
+
+// --- report.html
+
+class Report : public testing::Test {
+ protected:
+  Report() {
+    write_file_atomically(
+        folder_ / "width.svg",
+        "<?xml version=\"1.0\"?>\n<svg \n viewBox=\"0 0 8 5\" xmlns=\"http://www.w3.org/2000/svg\"\n>"
+        "<title>a</title><g id=\"canvas\"><path id='p'/><use xlink:href='#p' fill=\"url(#p)\"/>"
+        "<text>id='p' > url(#p)</text></g></svg>\n");
+  }
+  // Nothing in it is loaded from elsewhere, or is used by two names.
+  static void expect_self_contained(const std::string& html) {
+    EXPECT_EQ(malformed(std::regex_replace(html, std::regex("<style>[^<]*</style>"), "")), "");
+    for (const std::string& address : all(html, "(https?://[^\"' ]*)"))
+      EXPECT_EQ(address, "http://www.w3.org/2000/svg");
+    for (const char* other : {"<script", "<link", "@import", "src=", "<?xml"})
+      EXPECT_EQ(count(html, other), 0u) << other;
+    const auto ids = all(html, " id=[\"']([^\"']*)");
+    EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), ids.size());
+    for (const std::string& id : all(html, "href=[\"']#([^\"']*)")) EXPECT_THAT(ids, Contains(id));
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Report, OfOneProgram) {
+  write_report(folder_.path(), example());
+  EXPECT_EQ(read_file(folder_ / "results.json"), to_json(example()));
+  const std::string html = read_file(folder_ / "report.html");
+  EXPECT_EQ(html, report_html({{example(), folder_.path()}}));
+  expect_self_contained(html);
+  for (const char* text : {"<title>Width &lt;of&gt; the &quot;layer&quot; &amp; more</title>",
+                           "<h1>Width &lt;of&gt;",
+                           "Does accuracy rise, then fall?",
+                           "<p>1 of 2 agree.</p>",
+                           "This experiment is not complete: stopped.",
+                           "<p>killed</p>",
+                           "<p>1 run diverged</p>",
+                           ">ReLU</th>",
+                           ">0.9839</td>",
+                           ">0.9845<br/><span class=\"interval\">0.9840 – 0.9850</span></td>",
+                           ">yes</td>",
+                           ">50,890</td>",
+                           ">1 diverged, 2 failed</td>",
+                           ">&lt;b&gt;</th>",
+                           "paired by seed",
+                           "12 runs",
+                           "1 h 12 min (4321.5 seconds of training)",
+                           "123,456,789,012,345 (123 T)",
+                           "a processor",
+                           "0.1.0, commit abc1234",
+                           "<code>./elk width --seeds '2'</code>",
+                           "100, 101",
+                           ">-0.25</td>",
+                           "<svg role=\"img\" aria-label=\"Accuracy by width\" \n viewBox=\"0 0 8 5\"",
+                           "<path id='picture-1-p'/>",
+                           "<use xlink:href='#picture-1-p' fill=\"url(#picture-1-p)\"/>",
+                           "<text>id='p' > url(#p)</text>",
+                           "<figcaption>Accuracy by width</figcaption>"})
+    EXPECT_NE(html.find(text), std::string::npos) << text;
+  EXPECT_LT(html.find("1 of 2 agree."),
+            html.find("<table>"));  // the verdict first, then the table, then plots
+  EXPECT_LT(html.find(">50,890<"), html.find("<svg"));
+  EXPECT_LT(html.find("<svg"), html.find("a processor"));
+  EXPECT_EQ(count(html, "<table>"), count(html, "<caption>"));
+  EXPECT_EQ(count(html, "<h1"), 1u);
+}
+
+TEST_F(Report, SaysWhichPictureIsMissing) {
+  Results results = example();
+  results.pictures.push_back({"Loss", "loss<1>"});
+  write_file_atomically(folder_ / "damaged.svg", "no picture");
+  results.pictures.push_back({"Other", "damaged"});
+  const std::string html = report_html({{results, folder_.path()}});
+  expect_self_contained(html);
+  for (const char* name : {"loss&lt;1&gt;", "damaged"})
+    EXPECT_NE(html.find(std::string("This picture is missing: there is no ") + name + ".svg. If gnuplot"),
+              std::string::npos);
+}
+
+TEST_F(Report, OfSeveralProgramsBeginsWithAllVerdictsAndCosts) {
+  Results other = example();
+  other.program = "depth";
+  other.title = "Depth";
+  other.verdicts = {"Deeper is no better."};
+  other.points.resize(100);
+  const std::string html = report_html({{example(), folder_.path()}, {other, folder_.path()}}, "The study");
+  expect_self_contained(html);
+  const std::string first = html.substr(0, html.find("<section id="));
+  for (const char* text :
+       {"<h1>The study</h1>", "<a href=\"#section-2\">Depth</a>", "1 of 2 agree.", "Deeper is no better.",
+        "1 failure, 1 warning", ">24</td>", ">2 h 24 min</td>", ">8643.0</td>", ">246,913,578,024,690</td>"})
+    EXPECT_NE(first.find(text), std::string::npos) << text;
+  EXPECT_NE(html.find("All 100 points"), std::string::npos);
+  EXPECT_EQ(count(html, "<h1"), 1u);
+  EXPECT_EQ(count(html, "<h2"), 4u);
+  expect_self_contained(report_html({}, "Nothing"));
+  expect_self_contained(report_html({{{}, "no/such/folder"}}));
+}
+
+TEST(Texts, LargeNumbersAreGrouped) {
+  EXPECT_EQ(grouped("1234"), "1234");
+  EXPECT_EQ(grouped("-12345.25"), "-12,345.25");
+  EXPECT_EQ(grouped("123456"), "123,456");
+  EXPECT_EQ(grouped("18446744073709551615"), "18,446,744,073,709,551,615");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
-// Text in HTML and SVG.
+// Texts for people: in HTML and SVG, and of large numbers.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,21 @@ inline std::string escaped(std::string_view text) {
       out += "&quot;";
     else
       out += c >= 0 && c < ' ' && c != '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+/// A number's digits with its thousands set apart where there are five digits or more: 1000, 60,000, -1234.5.
+inline std::string grouped(std::string_view digits) {
+  std::string out;
+  if (digits.starts_with('-')) {
+    out = '-';
+    digits.remove_prefix(1);
+  }
+  const std::size_t whole = std::min(digits.find('.'), digits.size());
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (whole >= 5 && i > 0 && i < whole && (whole - i) % 3 == 0) out += ',';
+    out += digits[i];
   }
   return out;
 }
