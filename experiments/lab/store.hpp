@@ -34,7 +34,7 @@ struct RunSummary {
   std::int64_t best_epoch = 0;  ///< whose weights were tested: the last one, or the best by validation
   std::int64_t epochs = 0, steps = 0, parameters = 0;
   std::uint64_t flops = 0;
-  double seconds = 0;  ///< of training
+  double seconds = 0;  ///< of a processor, for training and measuring
   // Not part of the key: they tell where the numbers come from.
   std::string data, date, version, commit, processor, blas;
 };

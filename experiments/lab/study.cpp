@@ -1,0 +1,757 @@
+#include <lab/study.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <elk/base/error.hpp>
+#include <elk/base/parallel.hpp>
+#include <elk/data/load.hpp>
+#include <lab/command_line.hpp>
+#include <lab/program.hpp>
+#include <lab/provenance.hpp>
+#include <lab/report.hpp>
+#include <lab/runner.hpp>
+
+namespace elk::lab {
+
+namespace {
+
+namespace po = boost::program_options;
+using nlohmann::ordered_json;
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+template <class... Args>
+[[noreturn]] void usage(fmt::format_string<Args...> text, Args&&... args) {
+  throw UsageError(fmt::format(text, std::forward<Args>(args)...));
+}
+
+struct DryRunDone {};
+
+bool is_accuracy(Metric metric) { return metric == Metric::test_accuracy || metric == Metric::val_accuracy; }
+
+std::optional<double> of(const RunSummary& run, Metric metric) {
+  switch (metric) {
+    case Metric::test_accuracy: return run.test_accuracy;
+    case Metric::test_loss: return run.test_loss;
+    case Metric::val_accuracy: return run.val_accuracy;
+    case Metric::val_loss: return run.val_loss;
+    case Metric::train_loss: return run.train_loss;
+  }
+  return std::nullopt;
+}
+
+// "98.41 ± 0.06", of an accuracy in percent.
+std::string shown(const Interval& interval, bool accuracy) {
+  if (!std::isfinite(interval.mean)) return "-";
+  const double scale = accuracy ? 100 : 1;
+  const int decimals = accuracy ? 2 : 4;
+  if (std::isnan(interval.low)) return fmt::format("{:.{}f}", interval.mean * scale, decimals);
+  return fmt::format("{:.{}f} ± {:.{}f}", interval.mean * scale, decimals,
+                     (interval.high - interval.mean) * scale, decimals);
+}
+
+// The columns of a table on a terminal.
+std::string to_text(const Table& table) {
+  const auto width_of = [](const std::string& text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  std::vector<std::size_t> widths;
+  for (const std::string& column : table.columns) widths.push_back(width_of(column));
+  for (const auto& row : table.rows)
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
+  std::string out = table.title + "\n";
+  const auto add = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - width_of(row[i]), ' ');
+      line += i == 0 ? row[i] + space : "  " + space + row[i];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  };
+  add(table.columns);
+  for (const auto& row : table.rows) add(row);
+  if (!table.note.empty()) out += table.note + "\n";
+  return out;
+}
+
+Estimate estimate(const Outcome& outcome, Metric metric) {
+  const Interval interval = outcome.mean(metric);
+  return {interval.mean, interval.low, interval.high, outcome.values(metric)};
+}
+
+std::int64_t tuning_epochs(const Cell& cell) {
+  if (cell.tune_epochs > 0) return std::min(cell.tune_epochs, cell.config.epochs);
+  return std::clamp<std::int64_t>(cell.config.epochs / 2, 1, 3);
+}
+
+// Whether the study's number is one that a run like ours could give.
+std::string agreement(const Outcome& outcome) {
+  if (!outcome.cell.reported) return "";
+  const std::vector<double> values = outcome.values(Metric::test_accuracy);
+  if (values.empty()) return "";
+  if (outcome.cell.exact) return percent(values[0]) == percent(*outcome.cell.reported) ? "exactly" : "no";
+  const Interval likely = prediction_interval(values);
+  if (std::isnan(likely.low)) return "";
+  // Rounded as the study printed it.
+  return *outcome.cell.reported >= likely.low - 0.00005 && *outcome.cell.reported <= likely.high + 0.00005
+             ? "yes"
+             : "no";
+}
+
+}  // namespace
+
+std::string name(Metric metric) {
+  switch (metric) {
+    case Metric::test_accuracy: return "test accuracy";
+    case Metric::test_loss: return "test loss";
+    case Metric::val_accuracy: return "validation accuracy";
+    case Metric::val_loss: return "validation loss";
+    case Metric::train_loss: return "training loss";
+  }
+  return "";
+}
+
+std::string text(double number) { return fmt::format("{:g}", number); }
+std::string decimal(double number) { return fmt::format("{:.2f}", number); }
+std::string with_interval(const Interval& loss) { return shown(loss, false); }
+std::string percent(double share) { return fmt::format("{:.2f}", 100 * share); }
+
+std::vector<double> Outcome::values(Metric metric) const {
+  std::vector<double> all;
+  for (const RunSummary& run : runs)
+    if (run.status != "failed") all.push_back(of(run, metric).value_or(nan));
+  return all;
+}
+
+Interval Outcome::mean(Metric metric) const {
+  const std::vector<double> all = values(metric);
+  return all.empty() ? Interval{nan, nan, nan} : mean_interval(all);
+}
+
+int Outcome::count(const std::string& status) const {
+  return static_cast<int>(
+      std::count_if(runs.begin(), runs.end(), [&](const RunSummary& run) { return run.status == status; }));
+}
+
+Difference difference(const Outcome& a, const Outcome& b, Metric metric) {
+  std::vector<double> left, right;
+  for (std::size_t i = 0; i < std::min(a.runs.size(), b.runs.size()); ++i) {
+    if (a.runs[i].status == "failed" || b.runs[i].status == "failed") continue;
+    left.push_back(of(a.runs[i], metric).value_or(nan));
+    right.push_back(of(b.runs[i], metric).value_or(nan));
+  }
+  if (left.empty()) return {{nan, nan, nan}, nan};
+  return paired_difference(left, right);
+}
+
+std::string compare(const Outcome& a, const Outcome& b, Metric metric) {
+  const Difference found = difference(a, b, metric);
+  const auto seeds = std::min(a.runs.size(), b.runs.size());
+  const double scale = is_accuracy(metric) ? 100 : 1;
+  const char* unit = is_accuracy(metric) ? " points" : "";
+  const int decimals = is_accuracy(metric) ? 2 : 4;
+  if (std::isnan(found.low))
+    return fmt::format("{} and {} differ by {:.{}f}{} of {} in {}: one seed, which resolves nothing",
+                       a.cell.label, b.cell.label, found.mean * scale, decimals, unit, name(metric),
+                       seeds == 1 ? "one run each" : "too few runs");
+  const double half = (found.high - found.mean) * scale;
+  if (!found.resolved())
+    return fmt::format(
+        "the difference between {} and {} is {:.{}f} ± {:.{}f}{} of {}: not resolved by {} seeds",
+        a.cell.label, b.cell.label, found.mean * scale, decimals, half, decimals, unit, name(metric), seeds);
+  const bool a_better = (found.mean > 0) == is_accuracy(metric);
+  return fmt::format("{} is better than {} by {:.{}f} ± {:.{}f}{} of {} ({} seeds)",
+                     a_better ? a.cell.label : b.cell.label, a_better ? b.cell.label : a.cell.label,
+                     std::abs(found.mean) * scale, decimals, half, decimals, unit, name(metric), seeds);
+}
+
+const Outcome& best(std::span<const Outcome> outcomes) {
+  if (outcomes.empty()) throw ValueError("[study] there are no outcomes to take the best of");
+  const auto score = [](const Outcome& outcome) {
+    const double validation = outcome.mean(Metric::val_accuracy).mean;
+    const double found = std::isnan(validation) ? outcome.mean(Metric::test_accuracy).mean : validation;
+    return std::isnan(found) ? -1 : found;
+  };
+  return *std::max_element(outcomes.begin(), outcomes.end(),
+                           [&](const Outcome& a, const Outcome& b) { return score(a) < score(b); });
+}
+
+std::string best_of(std::span<const Outcome> outcomes, const std::string& what) {
+  const Outcome& first = best(outcomes);
+  const bool validated = !std::isnan(first.mean(Metric::val_accuracy).mean);
+  std::vector<const Outcome*> others;
+  std::vector<double> p;
+  for (const Outcome& outcome : outcomes) {
+    if (&outcome == &first) continue;
+    others.push_back(&outcome);
+    const double found = difference(first, outcome, Metric::test_accuracy).p;
+    p.push_back(std::isnan(found) ? 1 : found);
+  }
+  const std::vector<bool> stands = holm(p);
+  std::vector<std::string> same, worse;
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    const bool lower = others[i]->mean(Metric::test_accuracy).mean < first.mean(Metric::test_accuracy).mean;
+    (stands[i] && lower ? worse : same).push_back(others[i]->cell.label);
+  }
+  std::string sentence =
+      fmt::format("{} {} is the best by {}: test accuracy {} %", what, first.cell.label,
+                  validated ? "validation" : "test accuracy", shown(first.mean(Metric::test_accuracy), true));
+  if (first.runs.size() < 2) return sentence + "; one seed tells it apart from no other";
+  if (!same.empty())
+    sentence +=
+        fmt::format("; {} seeds do not tell it apart from {}", first.runs.size(), fmt::join(same, ", "));
+  if (!worse.empty()) sentence += fmt::format("; it is better than {}", fmt::join(worse, ", "));
+  return sentence;
+}
+
+struct Study::Inside {
+  DataSets data;
+  std::optional<Store> store;  // none for a dry run, which leaves nothing behind
+  std::optional<Runner> runner;
+  std::set<std::string> used;      // keys of the runs behind the results
+  std::vector<TrainConfig> shown;  // one of each cell
+
+  Inside(const Question& question, const Options& o)
+      : data(o.data_dir, o.smoke   ? 1000
+                         : o.quick ? 12000
+                                   : 0) {
+    if (o.dry_run) return;
+    store.emplace(o.out_dir);
+    runner.emplace(*store, data, RunnerOptions{question.program, static_cast<int>(o.jobs), o.quiet});
+  }
+};
+
+Study::Study(const Question& question, Options options, const std::string& command)
+    : question_(question), options_(std::move(options)) {
+  results_.program = question.program;
+  results_.title = question.title;
+  results_.question = question.question;
+  results_.protocol = options_.protocol;
+  results_.dataset = options_.dataset;
+  results_.command = command;
+  results_.version = version();
+  results_.commit = commit();
+  results_.date = utc_date();
+  results_.machine =
+      fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs, blas_name());
+  inside_ = std::make_unique<Inside>(question, options_);
+}
+
+Study::~Study() = default;
+
+TrainConfig Study::base(std::int64_t epochs) const {
+  TrainConfig config = paper() ? paper_defaults() : TrainConfig();
+  config.dataset = options_.dataset;
+  config.hidden = "64";
+  config.seed = options_.seed;
+  config.epochs = options_.epochs > 0 ? options_.epochs
+                  : options_.smoke    ? std::min<std::int64_t>(epochs, 2)
+                  : options_.quick    ? std::min<std::int64_t>(epochs, 5)
+                                      : epochs;
+  if (!paper()) {
+    config.optimizer = "sgd";
+    config.lr = 0.1;
+    config.schedule = "exponential:0.9";
+    // Never stops early; the weights of the best epoch are the result.
+    config.early_stop = config.epochs;
+    if (options_.smoke) config.validation = 200;
+    if (options_.quick) config.validation = 2000;
+  }
+  return config;
+}
+
+std::vector<double> Study::grid(const std::string& name, std::vector<double> usual, bool zero) const {
+  for (const auto& [given, list] : options_.grids) {
+    if (given != name) continue;
+    std::vector<double> values;
+    const char* at = list.data();
+    const char* const end = at + list.size();
+    for (bool more = true; more;) {
+      double value = nan;
+      const auto [next, error] = std::from_chars(at, end, value);
+      more = next != end && *next == ',';
+      if (error != std::errc() || !(next == end || more) || !std::isfinite(value) || value < 0 ||
+          (value == 0 && !zero))
+        usage("--{}: expected numbers {} 0, such as {}, got \"{}\"", name, zero ? "from" : "above",
+              fmt::join(std::vector<double>(
+                            usual.begin(), usual.begin() + std::min<std::ptrdiff_t>(
+                                                               2, static_cast<std::ptrdiff_t>(usual.size()))),
+                        ","),
+              list);
+      values.push_back(value);
+      at = more ? next + 1 : next;
+    }
+    return values;
+  }
+  return thinned(std::move(usual));
+}
+
+void Study::add(Cell cell) {
+  resolve(cell.config);
+  waiting_.push_back(std::move(cell));
+}
+
+std::vector<RunSummary> Study::run_all(const std::vector<TrainConfig>& configs) {
+  auto runs = inside_->runner->run(configs);
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    const RunSummary& run = runs[i];
+    if (!inside_->used.insert(run.key).second) continue;
+    ++results_.cost.runs;
+    results_.cost.seconds += run.seconds;
+    results_.cost.flops += run.flops;
+    if (run.status == "failed") results_.failures.push_back(fmt::format("{}: {}", run.error, run.config));
+  }
+  return runs;
+}
+
+// Walks from each cell's rate by factors of two to the one with the lowest validation loss: first with a rate
+// on either side, then on, as long as the best lies on the edge of what was tried.
+void Study::tune(std::vector<Cell>& cells) {
+  constexpr int furthest = 7;  // factors of two to either side
+  struct Search {
+    Cell* cell;
+    TrainConfig config;
+    double start;
+    std::map<int, double> loss;  // by the power of two
+    int low = -1, high = 1;
+    bool done = false;
+  };
+  std::vector<Search> searches;
+  for (Cell& cell : cells) {
+    if (!cell.tune) continue;
+    TrainConfig config = cell.config;
+    config.epochs = tuning_epochs(cell);
+    config.early_stop = config.epochs;
+    config.seed = options_.seed;
+    config.test_every_epoch = false;
+    searches.push_back({&cell, config, *config.lr, {}});
+  }
+  const auto lr_at = [](const Search& search, int power) { return search.start * std::pow(2.0, power); };
+  for (;;) {
+    std::vector<TrainConfig> configs;
+    std::vector<std::pair<Search*, int>> asked;
+    for (Search& search : searches)
+      for (int power = search.low; power <= search.high; ++power)
+        if (search.loss.count(power) == 0) {
+          TrainConfig config = search.config;
+          config.lr = lr_at(search, power);
+          configs.push_back(config);
+          asked.emplace_back(&search, power);
+        }
+    if (configs.empty()) break;
+    const auto runs = run_all(configs);
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const double loss = runs[i].status == "done" ? runs[i].val_loss.value_or(nan) : nan;
+      asked[i].first->loss[asked[i].second] = std::isfinite(loss) ? loss : INFINITY;
+    }
+    for (Search& search : searches) {
+      const int best =
+          std::min_element(search.loss.begin(), search.loss.end(), [](const auto& a, const auto& b) {
+            return a.second < b.second;
+          })->first;
+      if (best == search.low && -search.low < furthest) --search.low;
+      if (best == search.high && search.high < furthest) ++search.high;
+    }
+  }
+  for (Search& search : searches) {
+    const auto best = std::min_element(search.loss.begin(), search.loss.end(),
+                                       [](const auto& a, const auto& b) { return a.second < b.second; });
+    search.cell->config.lr = lr_at(search, best->first);
+    if (best->first == search.low || best->first == search.high)
+      warn(fmt::format("{}: the best learning rate, {:g}, lies on the edge of those that were tried",
+                       search.cell->label, *search.cell->config.lr));
+  }
+}
+
+void Study::dry_run() {
+  std::int64_t runs = 0, searches = 0;
+  double seconds = 0;
+  for (const Cell& cell : waiting_) {
+    const TrainTest& data = inside_->data[cell.config.dataset];
+    const double one = estimated_seconds(cell.config, data);
+    const std::int64_t seeds = cell.exact ? 1 : options_.seeds;
+    double all = one * static_cast<double>(seeds);
+    if (cell.tune) {
+      ++searches;
+      all += one * 4 * static_cast<double>(tuning_epochs(cell)) / static_cast<double>(cell.config.epochs);
+    }
+    runs += seeds;
+    seconds += all;
+    fmt::print("{:<40} {} seeds, {} epochs, about {:.0f} s{}\n",
+               cell.series.empty() ? cell.label : cell.series + ", " + cell.label, seeds, cell.config.epochs,
+               all, cell.tune ? ", its learning rate found first" : "");
+  }
+  fmt::print("{} runs, {} searches for a learning rate: about {:.0f} s with {} jobs\n", runs, searches,
+             seconds / static_cast<double>(options_.jobs), options_.jobs);
+  throw DryRunDone();
+}
+
+Outcomes Study::run() {
+  std::vector<Cell> cells = std::exchange(waiting_, {});
+  if (options_.dry_run) {
+    waiting_ = std::move(cells);
+    dry_run();
+  }
+  tune(cells);
+  std::vector<TrainConfig> configs;
+  Outcomes outcomes;
+  for (Cell& cell : cells) {
+    const std::int64_t seeds = cell.exact ? 1 : options_.seeds;
+    for (std::int64_t i = 0; i < seeds; ++i) {
+      TrainConfig config = cell.config;
+      if (!cell.exact) config.seed = options_.seed + i;
+      configs.push_back(config);
+    }
+    inside_->shown.push_back(cell.config);
+    outcomes.push_back({std::move(cell), {}});
+  }
+  const std::vector<RunSummary> runs = run_all(configs);
+  auto next = runs.begin();
+  for (Outcome& outcome : outcomes)
+    for (std::int64_t i = 0; i < (outcome.cell.exact ? 1 : options_.seeds); ++i)
+      outcome.runs.push_back(*next++);
+  for (const Outcome& outcome : outcomes) {
+    Point point;
+    point.series = outcome.cell.series;
+    point.label = outcome.cell.label;
+    point.x = outcome.cell.x;
+    for (const Metric metric : {Metric::test_accuracy, Metric::test_loss, Metric::val_accuracy,
+                                Metric::val_loss, Metric::train_loss})
+      if (std::any_of(outcome.runs.begin(), outcome.runs.end(),
+                      [&](const RunSummary& run) { return of(run, metric).has_value(); })) {
+        std::string key = name(metric);
+        std::replace(key.begin(), key.end(), ' ', '_');
+        point.measured[key] = estimate(outcome, metric);
+      }
+    point.reported = outcome.cell.reported;
+    point.agrees = agreement(outcome);
+    for (const RunSummary& run : outcome.runs) {
+      point.parameters = std::max(point.parameters, run.parameters);
+      point.flops += run.flops;
+      point.seconds += run.seconds;
+    }
+    point.diverged = outcome.count("diverged");
+    point.failed = outcome.count("failed");
+    point.config = nlohmann::json::parse(to_json(outcome.cell.config)).dump();
+    results_.points.push_back(std::move(point));
+  }
+  return outcomes;
+}
+
+void Study::table(const std::string& title, const std::string& what, std::span<const Outcome> outcomes,
+                  const std::string& note) {
+  const auto any = [&](auto test) { return std::any_of(outcomes.begin(), outcomes.end(), test); };
+  const bool series = any([](const Outcome& o) { return !o.cell.series.empty(); });
+  const bool reported = any([](const Outcome& o) { return o.cell.reported.has_value(); });
+  const bool validated = any([](const Outcome& o) { return !std::isnan(o.mean(Metric::val_accuracy).mean); });
+  const bool tuned = any([](const Outcome& o) { return o.cell.tune; });
+  const bool diverged = any([](const Outcome& o) { return o.count("diverged") > 0; });
+  const bool failed = any([](const Outcome& o) { return o.count("failed") > 0; });
+  Table table{.title = title, .columns = {}, .rows = {}, .note = note};
+  if (series) table.columns.push_back("");
+  table.columns.push_back(what);
+  if (reported) table.columns.push_back("the study, %");
+  table.columns.push_back("test accuracy, %");
+  if (reported) table.columns.push_back("agree");
+  table.columns.push_back("test loss");
+  if (validated) table.columns.push_back("validation accuracy, %");
+  if (tuned) table.columns.push_back("learning rate");
+  if (diverged) table.columns.push_back("diverged");
+  if (failed) table.columns.push_back("failed");
+  table.columns.push_back("seeds");
+  for (const Outcome& outcome : outcomes) {
+    std::vector<std::string> row;
+    if (series) row.push_back(outcome.cell.series);
+    row.push_back(outcome.cell.label);
+    if (reported) row.push_back(outcome.cell.reported ? percent(*outcome.cell.reported) : "");
+    row.push_back(shown(outcome.mean(Metric::test_accuracy), true));
+    if (reported) row.push_back(agreement(outcome));
+    row.push_back(shown(outcome.mean(Metric::test_loss), false));
+    if (validated) row.push_back(shown(outcome.mean(Metric::val_accuracy), true));
+    if (tuned) row.push_back(fmt::format("{:g}", *outcome.cell.config.lr));
+    if (diverged) row.push_back(std::to_string(outcome.count("diverged")));
+    if (failed) row.push_back(std::to_string(outcome.count("failed")));
+    row.push_back(std::to_string(outcome.runs.size()));
+    table.rows.push_back(std::move(row));
+  }
+  this->table(std::move(table));
+}
+
+void Study::table(Table table) { results_.tables.push_back(std::move(table)); }
+
+void Study::plot(const std::string& title, const std::string& x_label, std::span<const Outcome> outcomes,
+                 Metric metric, PlotOptions options, std::vector<Series> extra) {
+  const double scale = is_accuracy(metric) ? 100 : 1;
+  Plot plot;
+  plot.title = title;
+  plot.x_label = x_label;
+  plot.y_label = name(metric) + (is_accuracy(metric) ? ", %" : "");
+  plot.log_x = options.log_x;
+  plot.log_y = options.log_y;
+  std::vector<std::string> names;
+  for (const Outcome& outcome : outcomes) {
+    auto line = std::find_if(plot.series.begin(), plot.series.end(),
+                             [&](const Series& series) { return series.title == outcome.cell.series; });
+    if (line == plot.series.end()) {
+      plot.series.push_back({});
+      line = std::prev(plot.series.end());
+      line->title = outcome.cell.series;
+    }
+    double x = outcome.cell.x;
+    if (options.names) {
+      const auto at = std::find(names.begin(), names.end(), outcome.cell.label);
+      x = static_cast<double>(at - names.begin());
+      if (at == names.end()) names.push_back(outcome.cell.label);
+    }
+    const Interval mean = outcome.mean(metric);
+    line->x.push_back(x);
+    line->y.push_back(mean.mean * scale);
+    line->low.push_back(mean.low * scale);
+    line->high.push_back(mean.high * scale);
+    const std::vector<double> values = outcome.values(metric);
+    if (line->members.size() < values.size())
+      line->members.resize(values.size(), std::vector<double>(line->x.size() - 1, nan));
+    for (std::size_t i = 0; i < line->members.size(); ++i)
+      line->members[i].push_back(i < values.size() ? values[i] * scale : nan);
+  }
+  if (options.names) plot.x_names = names;
+  // One seed has no interval.
+  for (Series& line : plot.series)
+    if (std::all_of(line.low.begin(), line.low.end(), [](double low) { return std::isnan(low); })) {
+      line.low.clear(), line.high.clear(), line.members.clear();
+    }
+  for (Series& line : extra) plot.series.push_back(std::move(line));
+  draw("", std::move(plot));
+}
+
+std::vector<train::HistoryRow> Study::history(const RunSummary& run) {
+  return inside_->store->curve(run.key);
+}
+
+Series Study::curve(const Outcome& outcome, const std::string& title, const Value& value, bool over_flops) {
+  Series line;
+  line.title = title;
+  std::vector<std::vector<double>> by_epoch;
+  for (const RunSummary& run : outcome.runs) {
+    const auto rows = history(run);
+    line.members.emplace_back();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i == line.x.size()) {
+        line.x.push_back(over_flops ? static_cast<double>(rows[i].flops)
+                                    : static_cast<double>(rows[i].epoch));
+        by_epoch.emplace_back();
+      }
+      const double found = value(rows[i]).value_or(nan);
+      line.members.back().push_back(found);
+      by_epoch[i].push_back(found);
+    }
+  }
+  for (std::vector<double>& member : line.members) member.resize(line.x.size(), nan);
+  for (const auto& values : by_epoch) {
+    const Interval mean = mean_interval(values);
+    line.y.push_back(mean.mean);
+    if (outcome.runs.size() < 2) continue;
+    line.low.push_back(mean.low);
+    line.high.push_back(mean.high);
+  }
+  if (outcome.runs.size() < 2) line.members.clear();
+  return line;
+}
+
+void Study::draw(const std::string& file, Plot plot) {
+  plot.moving_average = static_cast<int>(options_.moving_average);
+  const std::string base = file.empty() ? fmt::format("plot-{}", results_.pictures.size() + 1) : file;
+  if (const std::string problem = lab::draw(plot, options_.out_dir + "/" + base); !problem.empty())
+    warn(fmt::format("no plot \"{}\": {}", plot.title, problem));
+  results_.pictures.push_back({plot.title, base});
+}
+
+void Study::conclude(const std::string& sentence) { results_.verdicts.push_back(sentence); }
+void Study::warn(const std::string& sentence) {
+  results_.warnings.push_back(sentence);
+  if (!options_.quiet) say(fmt::format("{}: {}\n", question_.program, sentence));
+}
+void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
+
+int Study::finish(const std::string& status) {
+  results_.status = status;
+  // What all runs have in common.
+  std::vector<std::pair<std::string, std::string>> common;
+  for (std::size_t i = 0; i < inside_->shown.size(); ++i) {
+    const auto config = ordered_json::parse(to_json(inside_->shown[i]));
+    if (i == 0) {
+      for (const auto& [option, value] : config.items())
+        if (option != "seed")
+          common.emplace_back(option, value.is_string() ? value.get<std::string>() : value.dump());
+      continue;
+    }
+    std::erase_if(common, [&](const auto& item) {
+      const auto& value = config[item.first];
+      return (value.is_string() ? value.template get<std::string>() : value.dump()) != item.second;
+    });
+  }
+  results_.configuration = std::move(common);
+  results_.configuration.emplace_back(
+      "seeds", options_.seeds == 1
+                   ? std::to_string(options_.seed)
+                   : fmt::format("{} ... {}", options_.seed, options_.seed + options_.seeds - 1));
+  write_report(options_.out_dir, results_);
+  if (options_.json) {
+    fmt::print("{}", to_json(results_));
+  } else {
+    for (const Table& table : results_.tables) fmt::print("{}\n", to_text(table));
+    for (const std::string& sentence : results_.verdicts) fmt::print("{}\n", sentence);
+    fmt::print("{}\n", options_.out_dir + "/report.html");
+  }
+  return results_.failures.empty() ? exit_done : exit_failed;
+}
+
+namespace {
+
+struct Line {
+  Study::Options options;
+  std::string help;
+};
+
+Line parse(int argc, char** argv, const Question& question) {
+  Line line;
+  Study::Options& o = line.options;
+  std::string config_file;
+  bool print_config = false;
+  std::vector<std::string> lists(question.grids.size());
+  const auto number = [](std::int64_t& field) { return po::value(&field)->value_name("N"); };
+  po::options_description experiment("The experiment"), running("Running"), all;
+  auto add = experiment.add_options();
+  add("protocol", po::value(&o.protocol)->value_name("P"),
+      "sound (default): mean gradients, held-out examples choose, the test set is used once; or paper: the "
+      "study's own "
+      "configuration");
+  add("dataset", po::value(&o.dataset)->value_name("NAME"),
+      fmt::format("digits (built in), mnist, fashion-mnist or cifar-10; default {}, with --smoke digits",
+                  question.dataset)
+          .c_str());
+  add("seeds", number(o.seeds),
+      "runs of every cell, with seeds from --seed on; default 5, with --quick 3, --smoke 2");
+  add("seed", number(o.seed), "the first seed; default 100, the study's");
+  add("epochs", number(o.epochs), "passes over the training examples, in place of the question's own");
+  for (std::size_t i = 0; i < question.grids.size(); ++i)
+    add(question.grids[i].name, po::value(&lists[i])->value_name("A,B,..."), question.grids[i].help);
+  add("quick", po::bool_switch(&o.quick), "about a minute: fewer cells, examples, epochs and seeds");
+  add("smoke", po::bool_switch(&o.smoke), "seconds: hardly any of each, to see that it works");
+  add("full", po::bool_switch(&o.full), "the largest grid there is");
+  add = running.add_options();
+  add("dry-run", po::bool_switch(&o.dry_run), "print the cells and the time they may take, and end");
+  add("jobs", number(o.jobs),
+      "runs at once, each on one thread; default: the processors; results do not depend on it");
+  add("out-dir", po::value(&o.out_dir)->value_name("DIR"),
+      fmt::format(
+          "folder of the runs, the plots and the report; default runs/{}. What it has is not run again",
+          question.program)
+          .c_str());
+  add("data-dir", po::value(&o.data_dir)->value_name("DIR"),
+      "where the data files are; default: $ELK_DATA_DIR, or data");
+  add("moving-average", number(o.moving_average), "smooth the lines of plots over N points");
+  add("config", po::value(&config_file)->value_name("FILE"),
+      "read options from a JSON file; those given here win");
+  add("print-config", po::bool_switch(&print_config), "print the options as JSON and end");
+  add("quiet", po::bool_switch(&o.quiet), "no progress, only the result");
+  add("json", po::bool_switch(&o.json), "print results.json in place of tables");
+  add("help", "print this and end");
+  add("version", "print the version and end");
+  all.add(experiment).add(running);
+
+  po::variables_map values;
+  const auto others = parse_options({argv + std::min(argc, 1), argv + argc}, all, values);
+  if (!others.empty()) usage("unexpected argument \"{}\"", others.front());
+  if (values.count("config") > 0) store_config_file(values["config"].as<std::string>(), all, values);
+  po::notify(values);
+  if (values.count("version") > 0) line.help = version_text();
+  if (values.count("help") > 0) {
+    std::ostringstream out;
+    out << "Usage: ./elk " << question.program << " [options]\n\n"
+        << question.question << "\n\n"
+        << experiment << "\n"
+        << running
+        << "\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 130 or 143 stopped by a signal; the same "
+           "command goes "
+           "on.\n";
+    line.help = out.str();
+  }
+  if (!line.help.empty()) return line;
+
+  if (o.protocol != "sound" && o.protocol != "paper")
+    usage("--protocol: expected sound, paper, got \"{}\"", o.protocol);
+  if (o.quick + o.smoke + o.full > 1) usage("--quick, --smoke and --full: give one of them");
+  if (values.count("seeds") == 0) o.seeds = o.smoke ? 2 : o.quick ? 3 : 5;
+  if (values.count("jobs") == 0) o.jobs = available_processors();
+  if (o.dataset.empty()) o.dataset = o.smoke ? "digits" : question.dataset;
+  const auto& known = dataset_names();
+  if (std::find(known.begin(), known.end(), o.dataset) == known.end())
+    usage("--dataset: expected {}, got \"{}\"", fmt::join(known, ", "), o.dataset);
+  const auto in_range = [&](const char* option, std::int64_t value, std::int64_t low, std::int64_t high) {
+    if ((values.count(option) > 0) && (value < low || value > high))
+      usage("--{}: expected a number from {} to {}, got {}", option, low, high, value);
+  };
+  in_range("seeds", o.seeds, 1, 10000);
+  in_range("seed", o.seed, 0, 4294957295);
+  in_range("epochs", o.epochs, 1, 1'000'000);
+  in_range("jobs", o.jobs, 1, 256);
+  in_range("moving-average", o.moving_average, 1, 1000);
+  if (o.out_dir.empty()) o.out_dir = fmt::format("runs/{}", question.program);
+  o.data_dir = data_folder(o.data_dir);
+  for (std::size_t i = 0; i < question.grids.size(); ++i)
+    if (values.count(question.grids[i].name) > 0) o.grids.emplace_back(question.grids[i].name, lists[i]);
+  if (print_config) {
+    ordered_json object{
+        {"protocol", o.protocol}, {"dataset", o.dataset}, {"seeds", o.seeds}, {"seed", o.seed}};
+    if (o.epochs > 0) object["epochs"] = o.epochs;
+    for (const auto& [grid, list] : o.grids) object[grid] = list;
+    object.update({{"quick", o.quick}, {"smoke", o.smoke}, {"full", o.full}});
+    line.help = object.dump(2) + "\n";
+  }
+  return line;
+}
+
+}  // namespace
+
+int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&)) {
+  return run_program(argc, argv, [&](int count, char** words) -> int {
+    const Line line = parse(count, words, question);
+    if (!line.help.empty()) {
+      fmt::print("{}", line.help);
+      return exit_done;
+    }
+    catch_signals();
+    const std::vector<std::string> given(words + 1, words + count);
+    Study study(question, line.options, fmt::format("./elk {} {}", question.program, fmt::join(given, " ")));
+    try {
+      ask(study);
+    } catch (const DryRunDone&) {
+      return exit_done;
+    } catch (const Runner::Stopped&) {
+      say(fmt::format(
+          "{}: stopped; what was complete is kept in {}, and the same command goes on from there\n",
+          question.program, line.options.out_dir));
+      return 128 + stop_signal();
+    }
+    return study.finish(study.results_.failures.empty() ? "done" : "failed");
+  });
+}
+
+}  // namespace elk::lab

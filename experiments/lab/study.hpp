@@ -1,0 +1,178 @@
+// An experiment program: it states its question, its grid and what to show; the rest is here.
+//
+//   // width: does a wider hidden layer predict better, and where does that end?
+//   void ask(Study& study) {
+//     for (const double width : study.grid("widths", {32, 64, 128, 256})) {
+//       TrainConfig config = study.base(15);
+//       config.hidden = text(width);
+//       study.add({.label = text(width), .x = width, .config = config, .tune = true});
+//     }
+//     const Outcomes& nets = study.run();
+//     study.table("Accuracy by width", "width", nets);
+//     study.plot("Test accuracy by width", "hidden units", nets, Metric::test_accuracy, {.log_x = true});
+//     study.conclude(best_of(nets));
+//   }
+//   int main(int argc, char** argv) { return run_study(argc, argv, {.program = "width", ...}, ask); }
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <lab/config.hpp>
+#include <lab/plot.hpp>
+#include <lab/results.hpp>
+#include <lab/statistics.hpp>
+#include <lab/store.hpp>
+
+namespace elk::lab {
+
+/// An option that replaces a grid of the question: --widths 32,64.
+struct GridOption {
+  const char *name, *help;
+};
+
+struct Question {
+  const char* program;
+  const char* title;
+  const char* question;  ///< in a sentence or two
+  std::vector<GridOption> grids = {};
+  const char* dataset = "mnist";
+};
+
+/// A point of the grid: a configuration that is run with every seed.
+struct Cell {
+  std::string series = "";  ///< the line of a plot that it belongs to
+  std::string label;        ///< what a table calls it
+  double x = 0;             ///< where a plot has it
+  TrainConfig config;
+  std::optional<double> reported = {};  ///< the study's test accuracy, 0 to 1
+  bool exact =
+      false;  ///< the study gave its seed, config.seed: only that is run, and its number must come out
+  bool tune = false;  ///< find the learning rate first, on one seed with few epochs, from config.lr on
+  std::int64_t tune_epochs = 0;  ///< 0 = half of the epochs, three at most
+};
+
+enum class Metric { test_accuracy, test_loss, val_accuracy, val_loss, train_loss };
+/// "test accuracy"
+std::string name(Metric metric);
+
+/// What came of a cell.
+struct Outcome {
+  Cell cell;                     ///< with the learning rate that was found
+  std::vector<RunSummary> runs;  ///< one a seed, in the order of the seeds; the failed ones too
+
+  /// One number a run that did not fail.
+  std::vector<double> values(Metric metric) const;
+  Interval mean(Metric metric) const;
+  int count(const std::string& status) const;
+};
+using Outcomes = std::vector<Outcome>;
+
+/// The difference of a metric between two outcomes, paired by seed; seeds that failed on either side are left
+/// out.
+Difference difference(const Outcome& a, const Outcome& b, Metric metric);
+/// "width 540 is better than width 925 by 0.20 ± 0.08 points of test accuracy (5 seeds)", or, when the
+/// interval holds 0, "the difference between ... is 0.01 ± 0.08 points ...: not resolved by 5 seeds".
+std::string compare(const Outcome& a, const Outcome& b, Metric metric = Metric::test_accuracy);
+/// Which outcome validation prefers (under the paper protocol, which has none, the test set), how good it is,
+/// and which of the others are not told apart from it: paired t-tests, Holm's correction.
+const Outcome& best(std::span<const Outcome> outcomes);
+std::string best_of(std::span<const Outcome> outcomes, const std::string& what);
+
+/// A number as in --widths: 64, 0.05.
+std::string text(double number);
+/// A number with two decimals: "-0.42".
+std::string decimal(double number);
+/// A loss and its interval: "0.0512 ± 0.0004".
+std::string with_interval(const Interval& loss);
+/// 0.98123 as "98.12".
+std::string percent(double share);
+
+struct PlotOptions {
+  bool log_x = false, log_y = false;
+  bool names = false;  ///< the x axis shows the labels, not numbers
+};
+
+class Study {
+ public:
+  struct Options {
+    std::string protocol = "sound", dataset, out_dir, data_dir;
+    std::int64_t seeds = 5, seed = 100, jobs = 0, epochs = 0, moving_average = 0;
+    bool quick = false, smoke = false, full = false, dry_run = false, quiet = false, json = false;
+    std::vector<std::pair<std::string, std::string>> grids;  // those given, by their names
+  };
+  Study(const Question& question, Options options, const std::string& command);
+  ~Study();
+  Study(const Study&) = delete;
+  Study& operator=(const Study&) = delete;
+
+  bool paper() const { return options_.protocol == "paper"; }
+  const Options& options() const { return options_; }
+
+  /// The protocol's configuration for `epochs` epochs, fewer with --quick and --smoke, or those of --epochs.
+  /// Sound: sgd, mean gradients, decay 0.9, the weights of the best epoch by validation. Paper: the study's
+  /// (see `train --help`).
+  TrainConfig base(std::int64_t epochs) const;
+
+  /// The values of --<name>, or `usual`; of these --quick takes four and --smoke two. UsageError for what is
+  /// no list of numbers above 0 (with `zero`: from 0 on).
+  std::vector<double> grid(const std::string& name, std::vector<double> usual, bool zero = false) const;
+  /// The same thinning for any list.
+  template <class T>
+  std::vector<T> thinned(std::vector<T> all) const {
+    const std::size_t most = options_.smoke ? 2 : options_.quick ? 4 : all.size();
+    if (all.size() <= most) return all;
+    std::vector<T> some;
+    for (std::size_t i = 0; i < most; ++i) some.push_back(all[i * (all.size() - 1) / (most - 1)]);
+    return some;
+  }
+
+  void add(Cell cell);
+  /// Runs what was added since the last time, as far as the store lacks it.
+  Outcomes run();
+
+  /// A table: a row for each outcome.
+  void table(const std::string& title, const std::string& what, std::span<const Outcome> outcomes,
+             const std::string& note = "");
+  void table(Table table);
+  /// Draws a metric against x: mean, 95 % band and single seeds, a line for each series. `extra` lines are
+  /// drawn too.
+  void plot(const std::string& title, const std::string& x_label, std::span<const Outcome> outcomes,
+            Metric metric, PlotOptions options = {}, std::vector<Series> extra = {});
+  /// Draws a curve over epochs (or FLOPs) for each outcome, likewise: `value` picks it from an epoch.
+  using Value = std::function<std::optional<double>(const train::HistoryRow&)>;
+  Series curve(const Outcome& outcome, const std::string& title, const Value& value, bool over_flops = false);
+  void draw(const std::string& file, Plot plot);
+  std::vector<train::HistoryRow> history(const RunSummary& run);
+
+  /// A sentence of the verdict.
+  void conclude(const std::string& sentence);
+  void warn(const std::string& sentence);
+  void number(const std::string& name, double value);
+
+  const std::string& folder() const { return options_.out_dir; }
+
+ private:
+  friend int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&));
+  struct Inside;
+  std::vector<RunSummary> run_all(const std::vector<TrainConfig>& configs);
+  void tune(std::vector<Cell>& cells);
+  void dry_run();
+  int finish(const std::string& status);
+
+  Question question_;
+  Options options_;
+  Results results_;
+  std::vector<Cell> waiting_;
+  std::unique_ptr<Inside> inside_;
+};
+
+/// The main of a program: reads the options, asks, and writes results.json, report.html and the plots.
+int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&));
+
+}  // namespace elk::lab

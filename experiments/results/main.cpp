@@ -1,0 +1,202 @@
+// results: lists, filters and exports the runs of a store.
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <elk/train/history.hpp>
+#include <lab/command_line.hpp>
+#include <lab/program.hpp>
+#include <lab/store.hpp>
+
+namespace {
+
+namespace po = boost::program_options;
+using namespace elk;
+using namespace elk::lab;
+using nlohmann::ordered_json;
+
+std::string text_of(const ordered_json& value) {
+  return value.is_string() ? value.get<std::string>() : value.is_null() ? "" : value.dump();
+}
+
+std::string number(const std::optional<double>& value) {
+  return !value ? "" : std::isfinite(*value) ? fmt::format("{}", *value) : "nan";
+}
+
+// A field of CSV (RFC 4180).
+std::string field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted;
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return fmt::format("\"{}\"", quoted);
+}
+
+struct Row {
+  RunSummary run;
+  std::map<std::string, std::string> config;
+};
+
+std::string option_of(const Row& row, const std::string& name) {
+  const auto at = row.config.find(name);
+  return at == row.config.end() ? "" : at->second;
+}
+
+// What is shown of a run, but for its options.
+std::vector<std::pair<std::string, std::string>> outcome(const RunSummary& run) {
+  return {{"best_epoch", std::to_string(run.best_epoch)}, {"epochs", std::to_string(run.epochs)},
+          {"train_loss", number(run.train_loss)},         {"val_loss", number(run.val_loss)},
+          {"val_accuracy", number(run.val_accuracy)},     {"test_loss", number(run.test_loss)},
+          {"test_accuracy", number(run.test_accuracy)},   {"parameters", std::to_string(run.parameters)},
+          {"flops", std::to_string(run.flops)},           {"seconds", fmt::format("{:.3f}", run.seconds)}};
+}
+
+void print_csv(const std::vector<Row>& rows, const std::vector<std::string>& options) {
+  constexpr const char* origin[] = {"date", "version", "commit", "processor", "blas", "error"};
+  std::vector<std::string> head{"key", "status"};
+  for (const std::string& option : options) head.push_back(field(option));
+  for (const auto& [name, value] : outcome({})) head.push_back(name);
+  head.insert(head.end(), std::begin(origin), std::end(origin));
+  fmt::print("{}\n", fmt::join(head, ","));
+  for (const Row& row : rows) {
+    std::vector<std::string> fields{row.run.key, row.run.status};
+    for (const std::string& option : options) fields.push_back(field(option_of(row, option)));
+    for (const auto& [name, value] : outcome(row.run)) fields.push_back(value);
+    for (const std::string& value :
+         {row.run.date, row.run.version, row.run.commit, row.run.processor, row.run.blas, row.run.error})
+      fields.push_back(field(value));
+    fmt::print("{}\n", fmt::join(fields, ","));
+  }
+}
+
+// The options in which the runs differ, and what came out.
+void print_table(const std::vector<Row>& rows, const std::vector<std::string>& options) {
+  std::vector<std::vector<std::string>> cells;
+  std::vector<std::string> head{"key", "status"};
+  std::vector<std::string> telling;
+  for (const std::string& option : options) {
+    std::set<std::string> values;
+    for (const Row& row : rows) values.insert(option_of(row, option));
+    if (values.size() > 1) telling.push_back(option);
+  }
+  head.insert(head.end(), telling.begin(), telling.end());
+  head.insert(head.end(), {"epochs", "test loss", "test accuracy", "seconds"});
+  cells.push_back(head);
+  const auto shown = [](const std::optional<double>& value) {
+    return !value ? "-" : std::isfinite(*value) ? fmt::format("{:.4f}", *value) : "nan";
+  };
+  for (const Row& row : rows) {
+    std::vector<std::string> line{row.run.key.substr(0, 8), row.run.status};
+    for (const std::string& option : telling) line.push_back(option_of(row, option));
+    line.insert(line.end(), {std::to_string(row.run.epochs), shown(row.run.test_loss),
+                             shown(row.run.test_accuracy), fmt::format("{:.1f}", row.run.seconds)});
+    cells.push_back(std::move(line));
+  }
+  std::vector<std::size_t> widths(head.size());
+  for (const auto& line : cells)
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  std::string text;
+  for (const auto& line : cells) {
+    for (std::size_t i = 0; i < line.size(); ++i)
+      text += fmt::format("{}{:>{}}", i > 0 ? "  " : "", line[i], widths[i]);
+    text += "\n";
+  }
+  fmt::print("{}", text);
+  for (const Row& row : rows)
+    if (!row.run.error.empty())
+      fmt::print("{} {}: {}\n", row.run.key.substr(0, 8), row.run.status, row.run.error);
+}
+
+int run_results(int argc, char** argv) {
+  std::vector<std::string> where;
+  bool csv = false, json = false, curves = false;
+  po::options_description options("Options");
+  auto add = options.add_options();
+  add("where", po::value(&where)->composing()->value_name("NAME=VALUE"),
+      "only runs with this status or option, such as status=failed or hidden=64; may be given again");
+  add("csv", po::bool_switch(&csv), "all columns as CSV");
+  add("json", po::bool_switch(&json), "the lines of the store, a run each");
+  add("curves", po::bool_switch(&curves), "with --json: their epochs in place of them");
+  add("help", "print this and end");
+  add("version", "print the version and end");
+  po::variables_map values;
+  const auto folders = parse_options({argv + std::min(argc, 1), argv + argc}, options, values);
+  po::notify(values);
+  if (values.count("help") > 0) {
+    std::ostringstream text;
+    text << "Usage: ./elk results DIR [options]\n\nLists the runs that an experiment keeps in its folder.\n\n"
+            "  ./elk results runs/width\n"
+            "  ./elk results runs/width --where status=diverged\n"
+            "  ./elk results runs/width --csv > width.csv\n\n"
+         << options;
+    fmt::print("{}", text.str());
+    return exit_done;
+  }
+  if (values.count("version") > 0) {
+    fmt::print("{}", version_text());
+    return exit_done;
+  }
+  if (folders.size() != 1) throw UsageError("expected one folder, such as runs/width");
+  if (csv && json) throw UsageError("--csv and --json: give one of them");
+  if (curves && !json) throw UsageError("--curves: goes with --json");
+  if (!Store::exists(folders[0]))
+    throw UsageError(fmt::format("{} holds no runs: there is no {}/summaries.jsonl", folders[0], folders[0]));
+  Store store(folders[0]);
+
+  std::vector<Row> rows;
+  std::vector<std::string> names;  // of options, in the order in which they come up
+  std::set<std::string> known{"status"};
+  for (RunSummary& run : store.runs()) {
+    Row row{std::move(run), {}};
+    const auto config = ordered_json::parse(row.run.config);
+    for (const auto& [name, value] : config.items()) {
+      row.config[name] = text_of(value);
+      if (known.insert(name).second) names.push_back(name);
+    }
+    rows.push_back(std::move(row));
+  }
+  for (const std::string& condition : where) {
+    const auto equals = condition.find('=');
+    if (equals == std::string::npos)
+      throw UsageError(fmt::format("--where: expected NAME=VALUE such as hidden=64, got \"{}\"", condition));
+    const std::string name = condition.substr(0, equals), value = condition.substr(equals + 1);
+    if (known.count(name) == 0) throw UsageError(fmt::format("--where: no run has an option \"{}\"", name));
+    std::erase_if(rows, [&](const Row& row) {
+      return (name == "status"             ? row.run.status
+              : row.config.count(name) > 0 ? row.config.at(name)
+                                           : "") != value;
+    });
+  }
+  if (csv) {
+    print_csv(rows, names);
+  } else if (json) {
+    for (const Row& row : rows) {
+      if (curves) {
+        for (const auto& epoch : store.curve(row.run.key))
+          fmt::print("{{\"key\":\"{}\",{}", row.run.key, train::to_jsonl({epoch}).substr(1));
+        continue;
+      }
+      ordered_json object{{"key", row.run.key}, {"status", row.run.status}, {"error", row.run.error}};
+      object["config"] = ordered_json::parse(row.run.config);
+      for (const auto& [name, value] : outcome(row.run))
+        object[name] = value.empty() || value == "nan" ? ordered_json() : ordered_json::parse(value);
+      fmt::print("{}\n", object.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+    }
+  } else if (rows.empty()) {
+    fmt::print("no runs\n");
+  } else {
+    print_table(rows, names);
+  }
+  return exit_done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run_program(argc, argv, run_results); }

@@ -1,0 +1,327 @@
+// The experiment programs: each from end to end on next to nothing, and what happens to those that are given
+// nonsense, are stopped, or are killed.
+#include <cmath>
+#include <cstdlib>
+#include <random>
+#include <set>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include <lab/results.hpp>
+#include <lab/statistics.hpp>
+
+#include "experiments/fixture.hpp"
+
+namespace elk::lab {
+namespace {
+
+using test::Arguments;
+using test::Json;
+using test::Outcome;
+using test::operator+;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// Of both files of a store, sorted, without times and dates.
+std::vector<std::string> rows_of(const std::string& folder) {
+  std::vector<std::string> all;
+  for (const char* name : {"/summaries.jsonl", "/curves.jsonl"}) {
+    std::istringstream lines(read_file(folder + name));
+    for (std::string line; std::getline(lines, line);) {
+      Json row = Json::parse(line);
+      row.erase("seconds");
+      row.erase("date");
+      all.push_back(row.dump());
+    }
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+class Study : public test::TrainProgram {
+ protected:
+  test::Surroundings around_program(const std::string& program) {
+    test::Surroundings surroundings = around();
+    surroundings.program = std::string(ELK_PROGRAMS) + "/" + program;
+    return surroundings;
+  }
+  Outcome run(const std::string& program, const Arguments& arguments) {
+    return test::Child(arguments, around_program(program)).wait();
+  }
+};
+
+struct Program {
+  const char *name, *protocol;
+};
+class EveryProgram : public Study, public testing::WithParamInterface<Program> {};
+
+TEST_P(EveryProgram, Smoke) {
+  const auto [name, protocol] = GetParam();
+  const Arguments arguments{"--smoke", "--protocol", protocol, "--out-dir", "r"};
+  const Outcome outcome = run(name, arguments);
+  ASSERT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("r/report.html\n"));
+
+  const Results results = parse_results(file("r/results.json"), "results.json");
+  EXPECT_EQ(results.program, name);
+  EXPECT_EQ(results.protocol, protocol);
+  EXPECT_EQ(results.status, "done");
+  EXPECT_THAT(results.verdicts, Not(IsEmpty()));
+  EXPECT_THAT(results.tables, Not(IsEmpty()));
+  EXPECT_THAT(results.pictures, Not(IsEmpty()));
+  const std::string html = file("r/report.html");
+  for (const Table& table : results.tables)
+    for (const auto& row : table.rows)
+      for (const std::string& cell : row)
+        if (cell.find_first_of("<>&\"'") == std::string::npos) {
+          EXPECT_THAT(html, HasSubstr(cell));
+        }
+
+  // Every number comes from runs of the store: those of the point's configuration, whatever their seed.
+  std::multimap<std::string, Json> runs;
+  std::istringstream lines(file("r/summaries.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    Json row = Json::parse(line);
+    row["config"].erase("seed");
+    runs.emplace(Json(nlohmann::json(row["config"])).dump(), row);
+  }
+  ASSERT_THAT(results.points, Not(IsEmpty()));
+  for (const Point& point : results.points) {
+    nlohmann::json config = nlohmann::json::parse(point.config);
+    config.erase("seed");
+    std::multiset<double> expected, found;
+    const auto [first, last] = runs.equal_range(Json(config).dump());
+    for (auto at = first; at != last; ++at) expected.insert(at->second["test_accuracy"].get<double>());
+    for (const double value : point.measured.at("test_accuracy").values) found.insert(value);
+    // Another point may have the same configuration with a seed of its own.
+    EXPECT_TRUE(std::includes(expected.begin(), expected.end(), found.begin(), found.end())) << point.label;
+    const std::vector<double>& values = point.measured.at("test_accuracy").values;
+    ASSERT_FALSE(values.empty());
+    EXPECT_EQ(point.measured.at("test_accuracy").mean, mean_interval(values).mean);
+  }
+
+  // Once more: nothing is run, and the same is found.
+  const std::string before = file("r/summaries.jsonl");
+  const Outcome again = run(name, arguments);
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(file("r/summaries.jsonl"), before);
+  EXPECT_EQ(again.out, outcome.out);
+}
+
+#ifdef ELK_SANITIZE  // where each takes long
+const Program programs[] = {{"learning_rate", "sound"}, {"frontier", "sound"}, {"width", "paper"}};
+#else
+const Program programs[] = {
+    {"activation", "sound"},    {"activation", "paper"},     {"leaky_slope", "sound"},
+    {"leaky_slope", "paper"},   {"initialization", "sound"}, {"initialization", "paper"},
+    {"learning_rate", "sound"}, {"learning_rate", "paper"},  {"decay", "sound"},
+    {"decay", "paper"},         {"epochs", "sound"},         {"epochs", "paper"},
+    {"loss", "sound"},          {"loss", "paper"},           {"width", "sound"},
+    {"width", "paper"},         {"depth", "sound"},          {"depth", "paper"},
+    {"data_size", "sound"},     {"data_size", "paper"},      {"frontier", "sound"},
+    {"frontier", "paper"},      {"best_models", "sound"},    {"best_models", "paper"}};
+#endif
+INSTANTIATE_TEST_SUITE_P(Lab, EveryProgram, testing::ValuesIn(programs), [](const auto& about) {
+  return fmt::format("{}_{}", about.param.name, about.param.protocol);
+});
+
+TEST_F(Study, PlotsAreThereWhereGnuplotIs) {
+  if (std::system("command -v gnuplot > /dev/null") != 0) GTEST_SKIP() << "SKIPPED: gnuplot is not installed";
+  test::Surroundings around = around_program("width");
+  around.environment = {{"ELK_DATA_DIR", ""}};
+  const Outcome outcome = test::Child({"--smoke", "--out-dir", "r"}, around).wait();
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Results results = parse_results(file("r/results.json"), "results.json");
+  EXPECT_THAT(results.warnings, testing::Each(Not(HasSubstr("no plot"))));
+  for (const Picture& picture : results.pictures) {
+    EXPECT_THAT(file("r/" + picture.file + ".svg"), HasSubstr("</svg>"));
+    EXPECT_THAT(file("r/" + picture.file + ".png"), testing::StartsWith("\x89PNG"));
+    EXPECT_THAT(file("r/" + picture.file + ".svg"), HasSubstr("hidden units"));
+  }
+  // Without gnuplot results are kept and the message tells what to install.
+  const Outcome without = run("width", {"--smoke", "--out-dir", "s"});
+  EXPECT_EQ(without.code, 0);
+  EXPECT_THAT(without.err, HasSubstr("gnuplot is not installed (on Debian: apt-get install gnuplot-nox)"));
+  EXPECT_EQ(rows_of(path("r")), rows_of(path("s")));
+}
+
+TEST_F(Study, WrongUsage) {
+  write_file_atomically(path("file"), "");
+  const std::pair<Arguments, const char*> rows[] = {
+      {{"--dataset", "imagenet"},
+       "--dataset: expected digits, mnist, fashion-mnist, cifar-10, got \"imagenet\""},
+      {{"--widths", ""}, "--widths: expected numbers above 0, such as 16,32, got \"\""},
+      {{"--widths", "8,,16"}, "--widths: expected numbers above 0"},
+      {{"--widths", "8,x"}, "--widths: expected numbers above 0"},
+      {{"--widths", "0"}, "--widths: expected numbers above 0"},
+      {{"--widths", "nan"}, "--widths: expected numbers above 0"},
+      {{"--widths", "8.5"}, "--hidden: expected widths from 1 to 1000000 such as 128,64, got \"8.5\""},
+      {{"--epochs", "0"}, "--epochs: expected a number from 1 to 1000000, got 0"},
+      {{"--seeds", "0"}, "--seeds: expected a number from 1 to 10000, got 0"},
+      {{"--jobs", "0"}, "--jobs: expected a number from 1 to 256, got 0"},
+      {{"--protocol", "both"}, "--protocol: expected sound, paper, got \"both\""},
+      {{"--full"}, "--quick, --smoke and --full: give one of them"},
+      {{"--depths", "1"}, "unrecognised option '--depths'"},
+      {{"--width", "8"}, "unrecognised option '--width'"},
+      {{"mnist"}, "unexpected argument \"mnist\""},
+  };
+  for (const auto& [arguments, message] : rows) {
+    const Outcome outcome = run("width", Arguments{"--smoke"} + arguments);
+    EXPECT_EQ(outcome.code, 2) << message;
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+    EXPECT_EQ(outcome.out, "");
+  }
+  const Outcome unwritable = run("width", {"--smoke", "--out-dir", "file/r"});
+  EXPECT_EQ(unwritable.code, 1);
+  EXPECT_THAT(unwritable.err, HasSubstr("width: [store] file/r: the folder cannot be made: Not a directory"));
+  const Outcome missing = run("width", {"--quick", "--data-dir", "nowhere"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("nowhere"));
+}
+
+TEST_F(Study, TellsAboutItself) {
+  const Outcome help = run("width", {"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const char* word : {"Usage: ./elk width", "--protocol", "--widths", "--dry-run", "Exit codes"})
+    EXPECT_THAT(help.out, HasSubstr(word));
+  EXPECT_THAT(run("width", {"--version"}).out, testing::StartsWith("elkgrad "));
+  const Outcome dry = run("width", {"--smoke", "--dry-run"});
+  EXPECT_EQ(dry.code, 0);
+  EXPECT_THAT(dry.out, HasSubstr("4 runs, 2 searches for a learning rate: about "));
+  EXPECT_THAT(folder_.names(), IsEmpty());
+  // What --print-config prints, --config reads.
+  const Arguments options{"--smoke", "--widths", "8,9", "--seed", "7"};
+  const Outcome printed = run("width", options + Arguments{"--print-config"});
+  write_file_atomically(path("c.json"), printed.out);
+  EXPECT_EQ(run("width", {"--config", "c.json", "--print-config"}).out, printed.out);
+  EXPECT_THAT(printed.out, HasSubstr("\"widths\": \"8,9\""));
+}
+
+TEST_F(Study, JsonIsTheResults) {
+  const Outcome outcome = run("width", {"--smoke", "--json", "--quiet", "--out-dir", "r"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.out, file("r/results.json"));
+  EXPECT_EQ(outcome.err, "");
+}
+
+TEST_F(Study, AFailedRunIsNamedAndTheOthersAreThere) {
+  const Outcome outcome =
+      run("data_size", {"--smoke", "--widths", "8", "--sizes", "100,5000000", "--out-dir", "r"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("data_size: a run failed: --train-size: there are "));
+  const Results results = parse_results(file("r/results.json"), "results.json");
+  EXPECT_EQ(results.status, "failed");
+  EXPECT_THAT(results.failures, Not(IsEmpty()));
+  ASSERT_EQ(results.points.size(), 2u);
+  EXPECT_EQ(results.points[0].failed, 0);
+  EXPECT_EQ(results.points[1].failed, 2);
+}
+
+TEST_F(Study, CtrlCEndsItAndItGoesOn) {
+  const Arguments arguments{"--smoke", "--epochs", "150", "--widths", "8,9,10", "--out-dir", "r"};
+  test::Child child(arguments, around_program("width"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  child.kill(SIGINT);
+  const Outcome stopped = child.wait();
+  if (stopped.code != 0) {  // a fast machine was done
+    EXPECT_EQ(stopped.code, 130);
+    EXPECT_THAT(stopped.err,
+                HasSubstr("width: stopped; what was complete is kept in r, and the same command goes on"));
+  }
+  EXPECT_EQ(run("width", arguments).code, 0);
+  EXPECT_EQ(run("width", {"--smoke", "--epochs", "150", "--widths", "8,9,10", "--out-dir", "s"}).code, 0);
+  EXPECT_EQ(rows_of(path("r")), rows_of(path("s")));
+}
+
+// kill -9 at random moments, again and again until it has got through.
+TEST_F(Study, KilledAtRandomMoments) {
+#ifdef ELK_SANITIZE
+  constexpr int kills = 5;
+#else
+  constexpr int kills = 50;
+#endif
+  const auto arguments = [](const std::string& out) {
+    return Arguments{"--smoke", "--widths", "8,9,10,11,12,13,14,15", "--jobs", "2", "--out-dir", out};
+  };
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_EQ(run("width", arguments("undisturbed")).code, 0);
+  const double whole = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::mt19937 random(1);
+  std::uniform_real_distribution<double> moment(0, whole);
+  int killed = 0, through = 0;
+  while (killed < kills) {
+    test::Child child(arguments("r"), around_program("width"));
+    std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
+    child.kill(SIGKILL);
+    const Outcome outcome = child.wait();
+    if (outcome.code != 0) {
+      ASSERT_EQ(outcome.code, 137) << outcome.err;
+      ++killed;
+      continue;
+    }
+    ++through;
+    ASSERT_EQ(rows_of(path("r")), rows_of(path("undisturbed")));
+    std::filesystem::remove_all(path("r"));
+  }
+  ASSERT_EQ(run("width", arguments("r")).code, 0);
+  EXPECT_EQ(rows_of(path("r")), rows_of(path("undisturbed")));
+}
+
+TEST_F(Study, ResultsListFilterAndExport) {
+  ASSERT_EQ(run("width", {"--smoke", "--widths", "8,9", "--out-dir", "r"}).code, 0);
+  const Outcome all = run("results", {"r"});
+  EXPECT_EQ(all.code, 0);
+  EXPECT_THAT(all.out, HasSubstr("test accuracy"));
+  const auto lines = std::count(all.out.begin(), all.out.end(), '\n');
+  const Outcome some = run("results", {"r", "--where", "hidden=8", "--where", "seed=101"});
+  EXPECT_EQ(std::count(some.out.begin(), some.out.end(), '\n'), 2);
+  const Outcome csv = run("results", {"r", "--csv"});
+  EXPECT_EQ(std::count(csv.out.begin(), csv.out.end(), '\n'), lines);
+  EXPECT_THAT(csv.out, testing::StartsWith("key,status,"));
+  const std::size_t columns = static_cast<std::size_t>(
+      std::count(csv.out.begin(), csv.out.begin() + static_cast<std::ptrdiff_t>(csv.out.find('\n')), ','));
+  EXPECT_GT(columns, 30u);
+  const Outcome json = run("results", {"r", "--json", "--where", "status=done"});
+  EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n') + 1, lines);
+  EXPECT_GT(Json::parse(json.out.substr(0, json.out.find('\n')))["test_accuracy"].get<double>(), 0);
+  const Outcome curves = run("results", {"r", "--json", "--curves"});
+  EXPECT_THAT(curves.out, HasSubstr("\"epoch\":2"));
+
+  for (const auto& [arguments, message] : std::initializer_list<std::pair<Arguments, const char*>>{
+           {{}, "expected one folder, such as runs/width"},
+           {{"nowhere"}, "nowhere holds no runs: there is no nowhere/summaries.jsonl"},
+           {{"r", "--where", "hidden"}, "--where: expected NAME=VALUE such as hidden=64, got \"hidden\""},
+           {{"r", "--where", "colour=red"}, "--where: no run has an option \"colour\""},
+           {{"r", "--csv", "--json"}, "--csv and --json: give one of them"}}) {
+    const Outcome outcome = run("results", arguments);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+  }
+}
+
+TEST_F(Study, PaperRunsThemAllAndWritesOneReport) {
+  const Arguments arguments{"--smoke", "--only", "leaky_slope,width", "--out-dir", "p"};
+  const Outcome outcome = run("paper", arguments);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string html = file("p/report.html");
+  for (const char* program : {"leaky_slope", "width"}) {
+    const Results results = parse_results(file(fmt::format("p/{}/results.json", program)), "results.json");
+    EXPECT_THAT(html, HasSubstr(results.title));
+    EXPECT_THAT(outcome.out, HasSubstr(results.title));
+  }
+  const std::string before = file("p/width/summaries.jsonl");
+  EXPECT_EQ(run("paper", arguments).code, 0);
+  EXPECT_EQ(file("p/width/summaries.jsonl"), before);
+  const Outcome dry = run("paper", {"--smoke", "--dry-run", "--out-dir", "q"});
+  EXPECT_EQ(dry.code, 0);
+  EXPECT_THAT(dry.out, HasSubstr("frontier\n"));
+  EXPECT_FALSE(std::filesystem::exists(path("q")));
+  EXPECT_THAT(run("paper", {"--only", "height"}).err, HasSubstr("--only: expected some of activation, "));
+  EXPECT_THAT(run("paper", {"--only", ""}).err, HasSubstr("--only: expected some"));
+}
+
+}  // namespace
+}  // namespace elk::lab
