@@ -221,6 +221,13 @@ std::string box(const char* kind, const char* name, const std::vector<std::strin
   return out + "</div>\n";
 }
 
+// A table of more rows than anyone wants to see at once is folded away.
+constexpr std::size_t longest = 60;
+std::string folded(const std::string& html, std::size_t rows, const std::string& what) {
+  if (rows <= longest) return html;
+  return fmt::format("<details>\n<summary>{}</summary>\n{}</details>\n", what, html);
+}
+
 std::string points(const Results& results) {
   // Only columns that say something.
   const auto any = [&](const auto& has) {
@@ -289,9 +296,9 @@ std::string points(const Results& results) {
       table.cell(text, text.empty() ? "" : "no");
     }
   }
-  if (results.points.size() <= 60) return table.html();
-  return fmt::format("<details>\n<summary>All {} points</summary>\n{}</details>\n", results.points.size(),
-                     table.html());
+  // What tables tell already stands behind them, for those who want every number.
+  return folded(table.html(), results.tables.empty() ? results.points.size() : longest + 1,
+                fmt::format("All numbers of all {} points", results.points.size()));
 }
 
 std::string table_html(const Table& table) {
@@ -310,7 +317,8 @@ std::string table_html(const Table& table) {
   Rows rows(columns, table.title);
   for (const auto& row : table.rows)
     for (std::size_t c = 0; c < columns.size(); ++c) rows.text(c < row.size() ? row[c] : "");
-  return rows.html() +
+  return folded(rows.html(), table.rows.size(),
+                fmt::format("{}: {} rows", escaped(table.title), table.rows.size())) +
          (table.note.empty() ? "" : fmt::format("<p class=\"soft\">{}</p>\n", escaped(table.note)));
 }
 
@@ -336,8 +344,8 @@ std::string body(const Section& section, const std::string& id, int h) {
          box("warning", "Warnings", r.warnings);
 
   if (!r.points.empty() || !r.tables.empty()) out += heading("Results");
-  if (!r.points.empty()) out += points(r);
   for (const Table& table : r.tables) out += table_html(table);
+  if (!r.points.empty()) out += points(r);
   if (!r.pictures.empty()) out += heading("Plots");
   for (std::size_t i = 0; i < r.pictures.size(); ++i)
     out += figure(r.pictures[i], section.folder, fmt::format("{}-{}-", id, i + 1));

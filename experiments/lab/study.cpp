@@ -582,7 +582,11 @@ void Study::draw(const std::string& file, Plot plot) {
   results_.pictures.push_back({plot.title, base});
 }
 
-void Study::conclude(const std::string& sentence) { results_.verdicts.push_back(sentence); }
+void Study::conclude(const std::string& sentence) {
+  std::string whole = sentence + ".";
+  if (whole[0] >= 'a' && whole[0] <= 'z') whole[0] = static_cast<char>(whole[0] - 'a' + 'A');
+  results_.verdicts.push_back(std::move(whole));
+}
 void Study::warn(const std::string& sentence) {
   results_.warnings.push_back(sentence);
   if (!options_.quiet) say(fmt::format("{}: {}\n", question_.program, sentence));

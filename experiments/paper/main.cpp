@@ -145,7 +145,8 @@ int run_paper(int argc, char** argv) {
       sections.push_back({parse_results(read_file(file), file), folder});
   }
   if (dry_run) return worst;
-  write_file_atomically(out_dir + "/report.html", report_html(sections));
+  const std::string title = protocol == "paper" ? "The study as it was done" : "The study, re-done";
+  write_file_atomically(out_dir + "/report.html", report_html(sections, title));
   for (const Section& section : sections) {
     if (json) {
       fmt::print("{}\n", to_json(section.results));
