@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <elk/base/error.hpp>
@@ -208,7 +209,21 @@ class Reader {
 std::string to_json(const Results& results) {
   nlohmann::ordered_json object{{"format", format}};
   object.update(json_of(results));
-  return object.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  // A line for each name, and for each item of a list: short, and changes are easy to see.
+  const auto line = [](const nlohmann::ordered_json& json) {
+    return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  };
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : object.items()) {
+    std::string text = line(value);
+    if (value.is_array() && !value.empty()) {
+      std::vector<std::string> items;
+      for (const auto& item : value) items.push_back(line(item));
+      text = fmt::format("[\n    {}\n  ]", fmt::join(items, ",\n    "));
+    }
+    lines.push_back(fmt::format("  {}: {}", line(name), text));
+  }
+  return fmt::format("{{\n{}\n}}\n", fmt::join(lines, ",\n"));
 }
 
 Results parse_results(const std::string& text, const std::string& file) {
