@@ -287,10 +287,10 @@ class Script {
     const unsigned rgb = guide ? 0x333333 : colour(number, coloured_);
     const std::string symbol = fmt::format("pt {}", points[number % points.size()]);
     // Side by side where categories would put series on top of each other.
+    const double apart = std::min(0.15, 0.7 / static_cast<double>(coloured_));
     const double shift = plot_.x_names.empty() || guide
                              ? 0
-                             : (static_cast<double>(number) - static_cast<double>(coloured_ - 1) / 2) *
-                                   std::min(0.15, 0.7 / static_cast<double>(coloured_));
+                             : (static_cast<double>(number) - static_cast<double>(coloured_ - 1) / 2) * apart;
     const auto shown = [&](std::size_t i) { return x_.shows(series.x[i]) && y.shows(series.y[i]); };
     std::size_t count = 0;
     for (std::size_t i = 0; i < series.x.size(); ++i) count += shown(i);
@@ -324,7 +324,11 @@ class Script {
            name);
     if (!series.members.empty()) {
       const std::string members = next_block();
-      const double beside = plot_.x_names.empty() ? 0 : shift + 0.04;  // the bar would hide them
+      // Where the bar would hide them they stand beside it.
+      const double beside =
+          plot_.x_names.empty()
+              ? 0
+              : shift + std::min(0.015 * static_cast<double>(plot_.x_names.size()), 0.45 * apart);
       for (const auto& member : series.members) {
         for (std::size_t i = 0; i < member.size(); ++i)
           if (x_.shows(series.x[i]) && y.shows(member[i]))
@@ -385,7 +389,8 @@ class Script {
           ++legend.entries;
           legend.longest = std::max(legend.longest, series.title.size());
         }
-    const auto fit = static_cast<std::size_t>((width - 100) / (size_of(legend.longest) + 65));
+    const auto fit =
+        static_cast<std::size_t>((width - 90 - (right_.empty() ? 20 : 95)) / (size_of(legend.longest) + 50));
     if (plot_.legend_title.empty() && legend.entries <= 2 * fit) legend.rows = legend.entries <= fit ? 1 : 2;
     return legend;
   }
@@ -483,11 +488,14 @@ class Script {
     } else {
       const int line = (height - above - below) / static_cast<int>(key.entries + 2);
       text += fmt::format(
-          "set key at screen {}, graph 1 left top vertical maxcols 1 font ',{}' title {} left noenhanced ",
+          "set key at screen {0}, graph 1 left top vertical maxcols 1 font ',{1}' title {2} left noenhanced "
+          "font ',{1}' ",
           1 - across(beside - beside_axis + 6), std::clamp(line * 2 / 3, 6, 13),
           gnuplot_string(plot_.legend_title));
     }
-    if (key.entries > 0) text += "Left reverse samplen 2.5 noenhanced\n";
+    if (key.entries > 0)
+      text += fmt::format("Left reverse samplen 2.5 width -{} noenhanced\n",
+                          std::min<std::size_t>(3, key.longest / 6));
     if (x_.log) text += "set logscale x\n";
     if (left_.log) text += "set logscale y\n";
     text += tics("x", x_, tic_options);

@@ -1,7 +1,4 @@
 // The program `predict` on models that `train` made.
-#include <fcntl.h>
-#include <stdlib.h>
-
 #include <array>
 #include <cmath>
 
@@ -40,7 +37,7 @@ class Predict : public TrainProgram {
 
   Outcome predict(const Arguments& arguments, const std::map<std::string, std::string>& environment = {}) {
     Surroundings surroundings = around();
-    surroundings.program = ELK_PREDICT_PROGRAM;
+    surroundings.program = ELK_PROGRAMS "/predict";
     for (const auto& [name, value] : environment) surroundings.environment[name] = value;
     return Child(arguments, surroundings).wait();
   }
@@ -185,32 +182,11 @@ TEST_F(Predict, PrintsAndDraws) {
 
 // What it writes to a terminal.
 TEST_F(Predict, DrawsInColoursOnATerminal) {
-  const auto on_terminal = [&](const std::map<std::string, std::string>& environment) {
-    const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    std::array<char, 100> name{};
-    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 ||
-        ptsname_r(terminal, name.data(), name.size()) != 0) {
-      ADD_FAILURE() << "there is no terminal";
-      return std::string();
-    }
-    // Kept open, so that what was written stays to be read.
-    const int other_end = open(name.data(), O_RDWR | O_NOCTTY);
+  const auto drawn = [&](const std::map<std::string, std::string>& environment) {
     Surroundings surroundings = around();
-    surroundings.program = ELK_PREDICT_PROGRAM;
-    surroundings.out = name.data();
+    surroundings.program = ELK_PROGRAMS "/predict";
     for (const auto& [variable, value] : environment) surroundings.environment[variable] = value;
-    Child child({model(), "0"}, surroundings);
-    std::string text;
-    std::array<char, 4096> piece;
-    while (std::count(text.begin(), text.end(), '\n') < 25) {
-      const ssize_t got = read(terminal, piece.data(), piece.size());
-      if (got <= 0) break;
-      text.append(piece.data(), static_cast<std::size_t>(got));
-    }
-    EXPECT_EQ(child.wait().code, 0);
-    close(other_end);
-    close(terminal);
-    return text;
+    return on_terminal({model(), "0"}, surroundings);
   };
   using Variables = std::map<std::string, std::string>;
   const Variables plain{{"NO_COLOR", ""}, {"COLORTERM", ""}, {"TERM", "xterm"}};
@@ -219,10 +195,10 @@ TEST_F(Predict, DrawsInColoursOnATerminal) {
     all[name] = value;
     return all;
   };
-  EXPECT_THAT(on_terminal(plain), HasSubstr("\x1b[48;5;16m▀"));
-  EXPECT_THAT(on_terminal(with("COLORTERM", "truecolor")), HasSubstr("\x1b[48;2;0;0;0m▀"));
-  EXPECT_THAT(on_terminal(with("NO_COLOR", "1")), Not(HasSubstr("\x1b")));
-  EXPECT_THAT(on_terminal(with("TERM", "dumb")), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(drawn(plain), HasSubstr("\x1b[48;5;16m▀"));
+  EXPECT_THAT(drawn(with("COLORTERM", "truecolor")), HasSubstr("\x1b[48;2;0;0;0m▀"));
+  EXPECT_THAT(drawn(with("NO_COLOR", "1")), Not(HasSubstr("\x1b")));
+  EXPECT_THAT(drawn(with("TERM", "dumb")), Not(HasSubstr("\x1b")));
 }
 
 TEST_F(Predict, NamesWhatIsWrongWithAnImageAndGoesOn) {

@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -39,7 +42,7 @@ struct Surroundings {
   std::string folder;  ///< where it runs
   std::map<std::string, std::string> environment = {{"PATH", "/nowhere"}, {"ELK_DATA_DIR", ""}};
   std::string out = "/dev/null", err = "/dev/null";  ///< where its output goes; see Child
-  std::string program = ELK_TRAIN_PROGRAM;
+  std::string program = ELK_PROGRAMS "/train";
 };
 
 /// A running program. Its output goes to files beside its folder's content, to be read at any time.
@@ -105,5 +108,28 @@ class Child {
   Surroundings around_;
   pid_t id_ = 0;
 };
+
+/// What a program writes to a terminal whose lines have `width` characters (0: unknown).
+inline std::string on_terminal(const Arguments& arguments, Surroundings around, unsigned short width = 0) {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  std::array<char, 100> name{};
+  if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 ||
+      ptsname_r(terminal, name.data(), name.size()) != 0) {
+    ADD_FAILURE() << "there is no terminal";
+    return "";
+  }
+  const winsize size{.ws_row = 0, .ws_col = width, .ws_xpixel = 0, .ws_ypixel = 0};
+  ioctl(terminal, TIOCSWINSZ, &size);
+  around.out = name.data();
+  Child child(arguments, around);
+  std::string text;
+  std::array<char, 4096> piece;
+  // Reading fails when the program, which has the terminal's other end, is done.
+  for (ssize_t got = 0; (got = read(terminal, piece.data(), piece.size())) > 0;)
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  EXPECT_EQ(child.wait().code, 0);
+  close(terminal);
+  return text;
+}
 
 }  // namespace elk::lab::test

@@ -45,7 +45,7 @@ class Study : public test::TrainProgram {
  protected:
   test::Surroundings around_program(const std::string& program) {
     test::Surroundings surroundings = around();
-    surroundings.program = std::string(ELK_PROGRAMS) + "/" + program;
+    surroundings.program = ELK_PROGRAMS "/" + program;
     return surroundings;
   }
   Outcome run(const std::string& program, const Arguments& arguments) {
