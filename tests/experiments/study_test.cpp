@@ -112,7 +112,7 @@ TEST_P(EveryProgram, Smoke) {
 }
 
 #ifdef ELK_SANITIZE  // where each takes long
-const Program programs[] = {{"learning_rate", "sound"}, {"frontier", "sound"}, {"width", "paper"}};
+const Program programs[] = {{"data_size", "sound"}, {"frontier", "sound"}, {"width", "paper"}};
 #else
 const Program programs[] = {
     {"activation", "sound"},    {"activation", "paper"},     {"leaky_slope", "sound"},
@@ -302,6 +302,7 @@ TEST_F(Study, ResultsListFilterAndExport) {
   }
 }
 
+#ifndef ELK_SANITIZE  // where some programs are not built
 TEST_F(Study, PaperRunsThemAllAndWritesOneReport) {
   const Arguments arguments{"--smoke", "--only", "leaky_slope,width", "--out-dir", "p"};
   const Outcome outcome = run("paper", arguments);
@@ -322,6 +323,7 @@ TEST_F(Study, PaperRunsThemAllAndWritesOneReport) {
   EXPECT_THAT(run("paper", {"--only", "height"}).err, HasSubstr("--only: expected some of activation, "));
   EXPECT_THAT(run("paper", {"--only", ""}).err, HasSubstr("--only: expected some"));
 }
+#endif
 
 }  // namespace
 }  // namespace elk::lab
