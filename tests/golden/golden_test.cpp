@@ -123,5 +123,9 @@ TEST_F(RealLog, Mnist784x200x10) {
   EXPECT_EQ(train({"--dataset", "mnist", "--hidden", "200"}, data_).accuracy.back(), "0.9834");
 }
 
+TEST_F(RealLog, Mnist784x250x10) {
+  EXPECT_EQ(train({"--dataset", "mnist", "--hidden", "250"}, data_).accuracy.back(), "0.9834");
+}
+
 }  // namespace
 }  // namespace elk::lab
