@@ -206,8 +206,8 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   double weights = 0;
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i + 1]);
   const bool f64_run = config.float_type() == f64;
-  const double rate = f64_run ? 40e9 : 90e9,
-               step = 40e-6;  // FLOP/s of a core, and a step's own cost: of this decade
+  const double rate = f64_run ? 80e9 : 180e9,
+               step = 25e-6;  // FLOP/s of a core, and a step's own cost: of this decade
   auto examples = static_cast<double>(data.train.size() - *config.validation);
   if (config.train_size > 0) examples = static_cast<double>(config.train_size);
   double measured = 2 * static_cast<double>(*config.validation);

@@ -226,6 +226,7 @@ struct Study::Inside {
   std::optional<Runner> runner;
   std::set<std::string> used;      // keys of the runs behind the results
   std::vector<TrainConfig> shown;  // one of each cell
+  std::set<std::int64_t> seeds;    // of all cells
 
   Inside(const Question& question, const Options& o)
       : data(o.data_dir, o.smoke   ? 1000
@@ -251,6 +252,9 @@ Study::Study(const Question& question, Options options, const std::string& comma
   results_.machine =
       fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs, blas_name());
   inside_ = std::make_unique<Inside>(question, options_);
+  if (options_.quick || options_.smoke)
+    results_.warnings.push_back(
+        "This is a quick look with few examples, epochs and seeds, not the experiment.");
 }
 
 Study::~Study() = default;
@@ -416,6 +420,7 @@ Outcomes Study::run() {
     for (std::int64_t i = 0; i < seeds; ++i) {
       TrainConfig config = cell.config;
       if (!cell.exact) config.seed = options_.seed + i;
+      inside_->seeds.insert(config.seed);
       configs.push_back(config);
     }
     inside_->shown.push_back(cell.config);
@@ -611,10 +616,11 @@ int Study::finish(const std::string& status) {
     });
   }
   results_.configuration = std::move(common);
-  results_.configuration.emplace_back(
-      "seeds", options_.seeds == 1
-                   ? std::to_string(options_.seed)
-                   : fmt::format("{} ... {}", options_.seed, options_.seed + options_.seeds - 1));
+  const auto [first, last] = std::pair(*inside_->seeds.begin(), *inside_->seeds.rbegin());
+  if (last - first + 1 == static_cast<std::int64_t>(inside_->seeds.size()) && first < last)
+    results_.configuration.emplace_back("seeds", fmt::format("{} ... {}", first, last));
+  else
+    results_.configuration.emplace_back("seeds", fmt::format("{}", fmt::join(inside_->seeds, ", ")));
   write_report(options_.out_dir, results_);
   if (options_.json) {
     fmt::print("{}", to_json(results_));

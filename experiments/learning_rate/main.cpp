@@ -33,17 +33,19 @@ std::vector<double> rates_of(std::initializer_list<Steps> parts) {
   return rates;
 }
 
+// Up to where all rates are usable; they come in rising order.
 std::string usable_up_to(const std::string& what, std::span<const Outcome> rates) {
-  const Outcome* last = nullptr;
-  for (const Outcome& outcome : rates) {
-    for (const double accuracy : outcome.values(Metric::test_accuracy))
-      if (!(accuracy >= usable))
-        return what + " is usable (90 % with every seed) up to the rate " +
-               (last == nullptr ? "of none that was tried" : last->cell.label);
-    last = &outcome;
-  }
-  return what + " is usable (90 % with every seed) up to the highest rate that was tried, " +
-         last->cell.label;
+  const auto first_bad = std::find_if(rates.begin(), rates.end(), [](const Outcome& outcome) {
+    const std::vector<double> values = outcome.values(Metric::test_accuracy);
+    return !std::all_of(values.begin(), values.end(), [](double accuracy) { return accuracy >= usable; });
+  });
+  const std::string rule = " (90 % with every seed)";
+  if (first_bad == rates.begin())
+    return what + ": already the lowest rate, " + rates.front().cell.label + ", is not usable" + rule;
+  const std::string last = std::prev(first_bad)->cell.label;
+  if (first_bad == rates.end())
+    return what + ": every rate up to the highest that was tried, " + last + ", is usable" + rule;
+  return what + ": rates are usable" + rule + " up to " + last + ", and " + first_bad->cell.label + " is not";
 }
 
 // The sweep of one network; its rates come in rising order.
@@ -67,7 +69,7 @@ void add(Study& study, const TrainConfig& net, const std::string& series, const 
   }
 }
 
-void show(Study& study, const std::string& title, const Outcomes& all) {
+void show(Study& study, const std::string& title, std::span<const Outcome> all) {
   study.table(title, "learning rate", all);
   study.plot(title, "learning rate", all, Metric::test_accuracy, {.log_x = true});
 }
@@ -78,13 +80,13 @@ void as_the_study(Study& study) {
   net.schedule = "constant";
   net.activation = "sigmoid";
   net.init = "xavier";
-  add(study, net, "sigmoid, xavier", study.grid("lrs", rates_of({{1, 200, 1000}, {21, 100, 100}})),
-      sigmoid_reported);
-  const Outcomes sigmoid = study.run();
+  const std::vector<double> rates = study.grid("lrs", rates_of({{1, 200, 1000}, {21, 100, 100}}));
+  add(study, net, "sigmoid, xavier", rates, sigmoid_reported);
   net.activation = "relu";
   net.init = "he";
   add(study, net, "ReLU, he", study.grid("lrs", rates_of({{1, 100, 10000}, {2, 50, 100}})), relu_reported);
-  const Outcomes relu = study.run();
+  const Outcomes all = study.run();
+  const std::span sigmoid = std::span(all).first(rates.size()), relu = std::span(all).subspan(rates.size());
   show(study, "Test accuracy by learning rate, sigmoid", sigmoid);
   show(study, "Test accuracy by learning rate, ReLU", relu);
   tell(study, sigmoid);
