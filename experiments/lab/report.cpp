@@ -144,8 +144,8 @@ class Rows {
 
   std::string html() const {
     std::string out = fmt::format(
-        "<div class=\"scroll\" role=\"region\" aria-label=\"{0}\" "
-        "tabindex=\"0\">\n<table>\n<caption>{0}</caption>\n",
+        "<div class=\"scroll\" role=\"region\" aria-label=\"{0}\" tabindex=\"0\">\n"
+        "<table>\n<caption>{0}</caption>\n",
         escaped(caption_));
     if (std::any_of(columns_.begin(), columns_.end(), [](const Column& c) { return !c.name.empty(); })) {
       out += "<thead>\n<tr>";
@@ -203,10 +203,8 @@ std::string figure(const Picture& picture, const std::string& folder, const std:
   } catch (const Error&) {
     return fmt::format(
         "<figure>\n<div class=\"box warning\"><p>This picture is missing: there is no {}.svg. If gnuplot was "
-        "not "
-        "installed (on Debian: apt-get install gnuplot-nox), the same command draws it now from the results "
-        "that are "
-        "kept.</p></div>\n{}</figure>\n",
+        "not installed (on Debian: apt-get install gnuplot-nox), the same command draws it now from the "
+        "results that are kept.</p></div>\n{}</figure>\n",
         escaped(picture.file), caption);
   }
 }
@@ -250,11 +248,12 @@ std::string points(const Results& results) {
   if (series) columns.push_back({"series"});
   columns.push_back({"run"});
   if (reported) columns.push_back({fmt::format("study: {}", readable(results.compared)), true});
-  const std::size_t first = columns.size();
-  for (const std::string& name : names) columns.push_back({readable(name), true});
-  if (agrees)
-    columns.insert(columns.begin() + static_cast<std::ptrdiff_t>(std::min(first + 1, columns.size())),
-                   {"agrees"});
+  const Column agreement{"agrees"};  // stands behind the number that is compared
+  if (agrees && names.empty()) columns.push_back(agreement);
+  for (const std::string& name : names) {
+    columns.push_back({readable(name), true});
+    if (agrees && name == names.front()) columns.push_back(agreement);
+  }
   if (parameters) columns.push_back({"parameters", true});
   for (const char* name : {"FLOPs", "seconds", "seeds"}) columns.push_back({name, true});
   if (lost) columns.push_back({"lost"});
@@ -265,11 +264,11 @@ std::string points(const Results& results) {
     table.text(point.label.empty() ? fmt::format("{:g}", point.x) : point.label);
     if (reported) table.text(point.reported ? measured(*point.reported, results.compared) : "");
     std::size_t seeds = 0;
-    const auto agreement = [&] {
+    const auto tell_agreement = [&] {
       if (agrees)
         table.cell(escaped(point.agrees), point.agrees == "no" ? "no" : point.agrees.empty() ? "" : "yes");
     };
-    if (names.empty()) agreement();
+    if (names.empty()) tell_agreement();
     for (const std::string& name : names) {
       const auto found = point.measured.find(name);
       if (found == point.measured.end()) {
@@ -283,7 +282,7 @@ std::string points(const Results& results) {
                               measured(estimate.high, name));
         table.cell(html);
       }
-      if (name == names.front()) agreement();
+      if (name == names.front()) tell_agreement();
     }
     if (parameters) table.text(whole(point.parameters));
     table.text(short_form(static_cast<double>(point.flops)));
