@@ -33,26 +33,26 @@ std::vector<double> rates_of(std::initializer_list<Steps> parts) {
   return rates;
 }
 
-// Up to where all rates are usable; they come in rising order.
-std::string usable_up_to(const std::string& what, std::span<const Outcome> rates) {
-  const auto first_bad = std::find_if(rates.begin(), rates.end(), [](const Outcome& outcome) {
+// From where to where every rate is usable; the rates come in rising order.
+std::string usable_rates(const std::string& what, std::span<const Outcome> rates) {
+  const auto good = [](const Outcome& outcome) {
     const std::vector<double> values = outcome.values(Metric::test_accuracy);
-    return !std::all_of(values.begin(), values.end(), [](double accuracy) { return accuracy >= usable; });
-  });
+    return std::all_of(values.begin(), values.end(), [](double accuracy) { return accuracy >= usable; });
+  };
   const std::string rule = " (90 % with every seed)";
-  if (first_bad == rates.begin())
-    return what + ": already the lowest rate, " + rates.front().cell.label + ", is not usable" + rule;
-  const std::string last = std::prev(first_bad)->cell.label;
-  if (first_bad == rates.end())
-    return what + ": every rate up to the highest that was tried, " + last + ", is usable" + rule;
-  return what + ": rates are usable" + rule + " up to " + last + ", and " + first_bad->cell.label + " is not";
+  const auto first = std::find_if(rates.begin(), rates.end(), good);
+  if (first == rates.end()) return what + ": no rate is usable" + rule;
+  const auto end = std::find_if_not(first, rates.end(), good);
+  return what + ": rates are usable" + rule + " from " + first->cell.label + " to " +
+         std::prev(end)->cell.label +
+         (end == rates.end() ? ", the highest that was tried" : "; " + end->cell.label + " is not");
 }
 
 // The sweep of one network; its rates come in rising order.
 void tell(Study& study, std::span<const Outcome> rates) {
   const std::string& what = rates.front().cell.series;
   study.conclude(best_of(rates, what + ": the rate"));
-  study.conclude(usable_up_to(what, rates));
+  study.conclude(usable_rates(what, rates));
 }
 
 void add(Study& study, const TrainConfig& net, const std::string& series, const std::vector<double>& rates,
