@@ -72,6 +72,8 @@ void add(Study& study, const TrainConfig& net, const std::string& series, const 
 void show(Study& study, const std::string& title, std::span<const Outcome> all) {
   study.table(title, "learning rate", all);
   study.plot(title, "learning rate", all, Metric::test_accuracy, {.log_x = true});
+  study.plot("Test loss by learning rate", "learning rate", all, Metric::test_loss,
+             {.log_x = true, .log_y = true});
 }
 
 void as_the_study(Study& study) {
