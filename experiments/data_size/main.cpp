@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <lab/study.hpp>
+#include <lab/law.hpp>
 
 namespace {
 
@@ -39,7 +39,8 @@ void ask(Study& study) {
     Outcome more = sweep.back(), fewer = sweep.size() > 1 ? sweep[sweep.size() - 2] : sweep.front();
     more.cell.label += " examples", fewer.cell.label += " examples";
     study.conclude("For " + more.cell.series + ", " + compare(more, fewer));
-    //    fit_power_law_of(study, sweep, "training examples");
+    tell_law(study, "L(D) of " + more.cell.series, "the number of examples",
+             "data_" + more.cell.config.hidden, sweep, [](const Outcome& outcome) { return outcome.cell.x; });
   }
 }
 

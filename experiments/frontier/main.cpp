@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include <lab/study.hpp>
+#include <elk/base/rng.hpp>
+#include <lab/fit/frontier.hpp>
+#include <lab/law.hpp>
 
 namespace {
 
@@ -19,6 +21,71 @@ std::vector<double> widths_of(const Study& study) {
   return study.grid("widths", widths);
 }
 
+// What the study drew: a curve for each net, against compute. Without held-out examples, as in the study, the
+// test loss itself tells the best epoch.
+std::vector<scaling::Net> nets_of(Study& study, std::span<const Outcome> outcomes) {
+  std::vector<scaling::Net> nets;
+  for (const Outcome& outcome : outcomes) {
+    scaling::Net net{outcome.cell.x, {}};
+    for (const RunSummary& run : outcome.runs) {
+      std::vector<scaling::Epoch> epochs;
+      for (const HistoryRow& row : study.history(run))
+        if (row.test_loss)
+          epochs.push_back(
+              {static_cast<double>(row.flops), row.val_loss.value_or(*row.test_loss), *row.test_loss});
+      if (!epochs.empty()) net.seeds.push_back(std::move(epochs));
+    }
+    if (!net.seeds.empty()) nets.push_back(std::move(net));
+  }
+  return nets;
+}
+
+// The curves' own losses, best so far, with their seeds.
+Series curve_of(const scaling::Net& net) {
+  Series line{.title = text(net.size), .style = SeriesStyle::line};
+  for (const auto& epochs : net.seeds) line.members.push_back(scaling::best_so_far(epochs));
+  for (std::size_t i = 0; i < net.seeds.front().size(); ++i) {
+    double sum = 0;
+    for (const auto& member : line.members) sum += i < member.size() ? member[i] : member.back();
+    line.x.push_back(net.seeds.front()[i].flops);
+    line.y.push_back(sum / static_cast<double>(line.members.size()));
+  }
+  return line;
+}
+
+// Which net the envelope, which comes by compute, is of at each power of ten.
+std::string best_sizes(const std::vector<scaling::Net>& nets, const std::vector<scaling::Point>& envelope) {
+  std::string sentence;
+  for (double budget = 1e6; budget < 10 * envelope.back().x; budget *= 10) {
+    const auto above =
+        std::find_if(envelope.begin(), envelope.end(), [&](const auto& point) { return point.x > budget; });
+    if (above == envelope.begin()) continue;
+    sentence += (sentence.empty() ? "The best width is " : ", ") + text(nets[std::prev(above)->cell].size) +
+                " for " + flops_text(budget);
+  }
+  return sentence + " FLOPs";
+}
+
+// Exact FLOPs beside the usual estimate, of the first seed's run.
+Table compute_table(Study& study, std::span<const Outcome> outcomes) {
+  Table table{
+      .title = "Compute of a run",
+      .columns = {"width", "parameters N", "FLOPs that ran", "6 N D", "exact / estimate"},
+      .note =
+          "D: training examples seen. The estimate leaves out activations, loss and update, and counts a "
+          "gradient of the inputs of the first layer, which is never computed."};
+  for (const Outcome& outcome : outcomes) {
+    const RunSummary& run = outcome.runs.front();
+    if (run.status == "failed") continue;
+    const double estimate = 6.0 * static_cast<double>(run.parameters) * static_cast<double>(run.epochs) *
+                            static_cast<double>(study.train_examples(outcome.cell.config));
+    table.rows.push_back({outcome.cell.label, std::to_string(run.parameters),
+                          flops_text(static_cast<double>(run.flops)), flops_text(estimate),
+                          decimal(static_cast<double>(run.flops) / estimate)});
+  }
+  return table;
+}
+
 void ask(Study& study) {
   const bool long_runs = study.paper() || study.options().full;
   for (const double width : widths_of(study)) {
@@ -30,7 +97,40 @@ void ask(Study& study) {
     study.add({.label = text(width), .x = width, .config = config, .tune = !study.paper()});
   }
   const Outcomes all = study.run();
-  study.table("Results by width", "width", all);
+  study.table("Results by width", "width", all,
+              study.paper() ? "Of the last epoch." : "Of the epoch with the lowest validation loss.");
+  study.table(compute_table(study, all));
+
+  const std::vector<scaling::Net> nets = nets_of(study, all);
+  Plot plot{.title = "Test loss against compute, best epoch so far",
+            .x_label = "training compute, FLOPs",
+            .y_label = "test loss",
+            .legend_title = "hidden units",
+            .log_x = true,
+            .log_y = true};
+  for (const scaling::Net& net : nets) plot.series.push_back(curve_of(net));
+  const auto law = tell_law(
+      study, "The frontier L(C)", "compute", "frontier",
+      [&](const scaling::Options& options, elk::Rng& rng) { return fit_frontier(nets, options, rng); });
+  if (law) {
+    Series envelope{.title = "frontier", .style = SeriesStyle::envelope};
+    for (const scaling::Point& point : law->points) {
+      envelope.x.push_back(point.x);
+      envelope.y.push_back(point.loss);
+    }
+    plot.series.push_back(std::move(envelope));
+    plot.series.push_back(line_of(*law));
+    study.conclude(best_sizes(nets, law->points));
+  }
+  study.draw("frontier", std::move(plot));
+
+  const auto by_parameters =
+      tell_law(study, "L(N)", "the number of parameters", "parameters", all,
+               [](const Outcome& o) { return static_cast<double>(o.runs.front().parameters); });
+  Outcomes by_size = all;
+  for (Outcome& outcome : by_size) outcome.cell.x = static_cast<double>(outcome.runs.front().parameters);
+  study.plot("Test loss by size", "parameters", by_size, Metric::test_loss, {.log_x = true, .log_y = true},
+             by_parameters ? std::vector{line_of(*by_parameters)} : std::vector<Series>{});
 }
 
 }  // namespace

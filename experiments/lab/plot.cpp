@@ -55,9 +55,9 @@ void smooth(Series& series, std::size_t window) {
   for (auto& member : series.members) member = averaged(member, window);
 }
 
-// Okabe and Ito's palette without its yellow, which is faint on white; and viridis from its dark end on.
-constexpr std::array<unsigned, 8> okabe_ito = {0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7,
-                                               0xE69F00, 0x56B4E9, 0x000000, 0x888888};
+// Okabe and Ito's palette without its yellow, which is faint on white, and its black, which is the
+// envelope's; and viridis from its dark end on.
+constexpr std::array<unsigned, 6> okabe_ito = {0x0072B2, 0xD55E00, 0x009E73, 0xCC79A7, 0xE69F00, 0x56B4E9};
 constexpr std::array<unsigned, 9> viridis = {0x440154, 0x472D7B, 0x3B528B, 0x2C728E, 0x21918C,
                                              0x28AE80, 0x5EC962, 0xADDC30, 0xD8D71E};
 constexpr std::array<const char*, 5> dashes = {"solid", "(9,4)", "(2,3)", "(9,3,2,3)", "(16,4)"};
@@ -185,8 +185,8 @@ class Script {
            fmt::format("vectors heads nofilled size screen 0.005,90 lw 1.5 {}", ink(rgb)), name);
     else if (!series.low.empty())
       draw(bands_, "1:3:4",
-           fmt::format("filledcurves fs transparent solid {} noborder {}", coloured_ > 8 ? 0.1 : 0.18,
-                       ink(rgb)),
+           fmt::format("filledcurves fs transparent solid {} noborder {}",
+                       coloured_ > okabe_ito.size() ? 0.1 : 0.18, ink(rgb)),
            name);
     if (!series.members.empty()) {
       const std::string members = next_block();
@@ -204,7 +204,7 @@ class Script {
       data_ += "END\n";
       draw(members_, "1:2",
            bars ? fmt::format("points pt 6 ps 0.4 {}", ink(rgb, 130))
-                : fmt::format("lines lw 0.8 {}", ink(rgb, coloured_ > 8 ? 50 : 80)),
+                : fmt::format("lines lw 0.8 {}", ink(rgb, coloured_ > okabe_ito.size() ? 50 : 80)),
            members);
     }
 

@@ -37,7 +37,7 @@ struct Plot {
 };
 
 /// Writes `path`.svg and `path`.png, each whole or not at all. Series have colours and points of their own,
-/// told apart by colour-blind readers and in print; more than eight take theirs from one scale, from dark to
+/// told apart by colour-blind readers and in print; more than six take theirs from one scale, from dark to
 /// light in their order. Returns what went wrong, with what to install when gnuplot is missing, or "".
 /// ValueError when the lists of a series differ in length.
 std::string draw(const Plot& plot, const std::string& path);

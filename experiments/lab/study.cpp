@@ -130,6 +130,7 @@ std::string name(Metric metric) {
 std::string text(double number) { return fmt::format("{:g}", number); }
 std::string decimal(double number) { return fmt::format("{:.2f}", number); }
 std::string with_interval(const Interval& loss) { return shown(loss, false); }
+std::string flops_text(double flops) { return fmt::format("{:.2e}", flops); }
 std::string percent(double share) { return fmt::format("{:.2f}", 100 * share); }
 
 std::vector<double> Outcome::values(Metric metric) const {
@@ -547,6 +548,11 @@ void Study::plot(const std::string& title, const std::string& x_label, std::span
 
 std::vector<train::HistoryRow> Study::history(const RunSummary& run) {
   return inside_->store->curve(run.key);
+}
+
+Index Study::train_examples(const TrainConfig& config) {
+  return config.train_size > 0 ? config.train_size
+                               : inside_->data[config.dataset].train.size() - *config.validation;
 }
 
 Series Study::curve(const Outcome& outcome, const std::string& title, const Value& value, bool over_flops) {

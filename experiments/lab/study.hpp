@@ -90,6 +90,8 @@ std::string text(double number);
 std::string decimal(double number);
 /// A loss and its interval: "0.0512 ± 0.0004".
 std::string with_interval(const Interval& loss);
+/// FLOPs with three digits: "1.23e+12".
+std::string flops_text(double flops);
 /// 0.98123 as "98.12".
 std::string percent(double share);
 
@@ -149,6 +151,8 @@ class Study {
   Series curve(const Outcome& outcome, const std::string& title, const Value& value, bool over_flops = false);
   void draw(const std::string& file, Plot plot);
   std::vector<train::HistoryRow> history(const RunSummary& run);
+  /// How many examples a run of `config` learns from.
+  Index train_examples(const TrainConfig& config);
 
   /// A sentence of the verdict.
   void conclude(const std::string& sentence);

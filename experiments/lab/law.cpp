@@ -1,0 +1,113 @@
+#include <lab/law.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <elk/base/error.hpp>
+
+namespace elk::lab {
+
+namespace {
+
+std::string shown(const scaling::Estimate& estimate) {
+  return fmt::format("{:.3g} ({:.3g} to {:.3g})", estimate.value, estimate.interval.low,
+                     estimate.interval.high);
+}
+
+std::string share(double error) { return std::isnan(error) ? "-" : fmt::format("{:.1f} %", 100 * error); }
+
+}  // namespace
+
+std::optional<scaling::Report> tell_law(
+    Study& study, const std::string& name, const std::string& what, const std::string& key,
+    const std::function<scaling::Report(const scaling::Options&, Rng&)>& fit) {
+  scaling::Report report;
+  try {
+    Rng rng(static_cast<std::uint64_t>(study.options().seed));
+    report = fit({.resamples = study.options().smoke ? 50u : 1000u}, rng);
+  } catch (const ValueError& error) {
+    study.warn(fmt::format("{} has no fit: {}", name, error.what()));
+    return std::nullopt;
+  }
+  Table table{
+      .title = fmt::format("{} = E + A x^-α, the law of the test loss over {}", name, what),
+      .columns = {"", "E", "A", "α", "residual", "each left out", "the largest held out", "converged"},
+      .note =
+          fmt::format("95 % intervals of {} resamples over seeds and as many over sizes. Left out, held out: "
+                      "how far the law of the others is off, on average.",
+                      report.resamples)};
+  for (const bool free : {true, false}) {
+    const scaling::Law& law = free ? report.with_e : report.without_e;
+    table.rows.push_back({free ? "E free" : "E = 0", free ? shown(law.e) : "0", shown(law.a),
+                          shown(law.alpha), share(law.fit.residual), share(law.left_out_error),
+                          share(law.held_out_error), law.fit.converged ? "yes" : "no"});
+  }
+  study.table(std::move(table));
+
+  const scaling::Law& law = report.prefers_e ? report.with_e : report.without_e;
+  const auto number = [&](const char* suffix, double value) {
+    if (std::isfinite(value)) study.number(key + suffix, value);
+  };
+  number("_alpha", law.alpha.value);
+  number("_alpha_low", law.alpha.interval.low);
+  number("_alpha_high", law.alpha.interval.high);
+  number("_e", law.e.value);
+  number("_e_low", law.e.interval.low);
+  number("_e_high", law.e.interval.high);
+  number("_held_out_error", law.held_out_error);
+  std::string sentence =
+      fmt::format("{} falls as {} to the power of -{:.3g} (95 % interval {:.3g} to {:.3g})", name, what,
+                  law.alpha.value, law.alpha.interval.low, law.alpha.interval.high);
+  if (report.prefers_e)
+    sentence += fmt::format(
+        " towards an irreducible loss of {}: no straight line in log-log axes, which would be off by {} "
+        "where this law is by {}",
+        shown(law.e), share(report.without_e.left_out_error), share(law.left_out_error));
+  else
+    sentence += fmt::format(
+        ", a straight line in log-log axes; an irreducible loss would tell no more (off by {} where "
+        "the line is by {})",
+        share(report.with_e.left_out_error), share(law.left_out_error));
+  if (std::isfinite(law.held_out_error))
+    sentence +=
+        fmt::format("; fitted without the largest sizes it predicts them to {}", share(law.held_out_error));
+  study.conclude(sentence);
+  if (!law.fit.converged) study.warn(fmt::format("the fit of {} has not converged", name));
+  if (report.failed > 0)
+    study.warn(fmt::format("{} of {} resamples of {} could not be fitted", report.failed,
+                           2 * report.resamples, name));
+  return report;
+}
+
+std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
+                                        const std::string& key, std::span<const Outcome> outcomes,
+                                        const std::function<double(const Outcome&)>& size) {
+  return tell_law(study, name, what, key, [&](const scaling::Options& options, Rng& rng) {
+    std::vector<scaling::Cell> cells;
+    for (const Outcome& outcome : outcomes) {
+      scaling::Cell cell{size(outcome), {}};
+      for (const double loss : outcome.values(Metric::test_loss))
+        if (std::isfinite(loss)) cell.losses.push_back(loss);
+      if (!cell.losses.empty()) cells.push_back(std::move(cell));
+    }
+    return scaling::fit_cells(cells, options, rng);
+  });
+}
+
+Series line_of(const scaling::Report& report) {
+  const scaling::PowerLaw& law = (report.prefers_e ? report.with_e : report.without_e).fit.law;
+  Series line{.title = report.prefers_e ? "E + A x^-α" : "A x^-α", .style = SeriesStyle::reference};
+  const auto [low, high] = std::minmax_element(report.points.begin(), report.points.end(),
+                                               [](const auto& a, const auto& b) { return a.x < b.x; });
+  constexpr int steps = 100;
+  for (int i = 0; i <= steps; ++i) {
+    const double x = low->x * std::pow(high->x / low->x, static_cast<double>(i) / steps);
+    line.x.push_back(x);
+    line.y.push_back(law(x));
+  }
+  return line;
+}
+
+}  // namespace elk::lab

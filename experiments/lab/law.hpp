@@ -1,0 +1,28 @@
+// Scaling laws in a study: the fit, what can be said of it, its table, plot and sentence.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <lab/fit/scaling.hpp>
+#include <lab/study.hpp>
+
+namespace elk::lab {
+
+/// Fits by calling `fit` with the study's options and random numbers, and tells about it under `name`, for
+/// example "L(D)", a law of the loss over `what`, "training examples"; numbers get `key` in front of their
+/// names. Where no fit is possible there is a warning, and nothing is returned.
+std::optional<scaling::Report> tell_law(
+    Study& study, const std::string& name, const std::string& what, const std::string& key,
+    const std::function<scaling::Report(const scaling::Options&, Rng&)>& fit);
+
+/// The law of the test loss over `size`, a point for each outcome. See tell_law.
+std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
+                                        const std::string& key, std::span<const Outcome> outcomes,
+                                        const std::function<double(const Outcome&)>& size);
+
+/// The law that cross-validation prefers, as a line of a plot over the range of its points.
+Series line_of(const scaling::Report& report);
+
+}  // namespace elk::lab
