@@ -10,7 +10,7 @@ void ask(Study& study) {
   const bool paper = study.paper();
   const std::string width = paper ? "32" : "128";
   for (const std::string activation : {"relu", "sigmoid"})
-    for (const double depth : study.grid("depths", {0, 1, 2, 3, 4, 6, 8}, true)) {
+    for (const double depth : study.grid("depths", {0, 1, 2, 3, 4, 6, 8}, {.zero = true})) {
       TrainConfig config = study.base(10);
       config.hidden.clear();
       for (int layer = 0; layer < static_cast<int>(depth); ++layer)

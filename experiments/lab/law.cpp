@@ -26,7 +26,8 @@ std::optional<scaling::Report> tell_law(
   scaling::Report report;
   try {
     Rng rng(static_cast<std::uint64_t>(study.options().seed));
-    report = fit({.resamples = study.options().smoke ? 50u : 1000u}, rng);
+    const bool whole = !study.options().quick && !study.options().smoke;
+    report = fit({.held_out = whole ? 2u : 1u, .resamples = study.options().smoke ? 50u : 1000u}, rng);
   } catch (const ValueError& error) {
     study.warn(fmt::format("{} has no fit: {}", name, error.what()));
     return std::nullopt;

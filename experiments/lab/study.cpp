@@ -281,7 +281,8 @@ TrainConfig Study::base(std::int64_t epochs) const {
   return config;
 }
 
-std::vector<double> Study::grid(const std::string& name, std::vector<double> usual, bool zero) const {
+std::vector<double> Study::grid(const std::string& name, std::vector<double> usual,
+                                GridOptions options) const {
   for (const auto& [given, list] : options_.grids) {
     if (given != name) continue;
     std::vector<double> values;
@@ -292,8 +293,8 @@ std::vector<double> Study::grid(const std::string& name, std::vector<double> usu
       const auto [next, error] = std::from_chars(at, end, value);
       more = next != end && *next == ',';
       if (error != std::errc() || !(next == end || more) || !std::isfinite(value) || value < 0 ||
-          (value == 0 && !zero))
-        usage("--{}: expected numbers {} 0, such as {}, got \"{}\"", name, zero ? "from" : "above",
+          (value == 0 && !options.zero))
+        usage("--{}: expected numbers {} 0, such as {}, got \"{}\"", name, options.zero ? "from" : "above",
               fmt::join(std::vector<double>(
                             usual.begin(), usual.begin() + std::min<std::ptrdiff_t>(
                                                                2, static_cast<std::ptrdiff_t>(usual.size()))),
@@ -304,7 +305,7 @@ std::vector<double> Study::grid(const std::string& name, std::vector<double> usu
     }
     return values;
   }
-  return thinned(std::move(usual));
+  return thinned(std::move(usual), options.at_least);
 }
 
 void Study::add(Cell cell) {

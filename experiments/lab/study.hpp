@@ -15,7 +15,7 @@
 //   int main(int argc, char** argv) { return run_study(argc, argv, {.program = "width", ...}, ask); }
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -121,13 +121,22 @@ class Study {
   /// (see `train --help`).
   TrainConfig base(std::int64_t epochs) const;
 
-  /// The values of --<name>, or `usual`; of these --quick takes four and --smoke two. UsageError for what is
-  /// no list of numbers above 0 (with `zero`: from 0 on).
-  std::vector<double> grid(const std::string& name, std::vector<double> usual, bool zero = false) const;
+  /// The values of --<name>, or `usual`; of these --quick takes four and --smoke two, or `at_least`.
+  /// UsageError for what is no list of numbers above 0 (with `zero`: from 0 on).
+  struct GridOptions {
+    bool zero = false;
+    std::size_t at_least = 2;
+  };
+  std::vector<double> grid(const std::string& name, std::vector<double> usual, GridOptions options) const;
+  std::vector<double> grid(const std::string& name, std::vector<double> usual) const {
+    return grid(name, std::move(usual), GridOptions());
+  }
   /// The same thinning for any list.
   template <class T>
-  std::vector<T> thinned(std::vector<T> all) const {
-    const std::size_t most = options_.smoke ? 2 : options_.quick ? 4 : all.size();
+  std::vector<T> thinned(std::vector<T> all, std::size_t at_least = 2) const {
+    const std::size_t most = std::max<std::size_t>(at_least, options_.smoke   ? 2
+                                                             : options_.quick ? 4
+                                                                              : all.size());
     if (all.size() <= most) return all;
     std::vector<T> some;
     for (std::size_t i = 0; i < most; ++i) some.push_back(all[i * (all.size() - 1) / (most - 1)]);

@@ -7,7 +7,8 @@ namespace {
 using namespace elk::lab;
 
 void ask(Study& study) {
-  for (const double slope : study.grid("slopes", {0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1}, true)) {
+  for (const double slope :
+       study.grid("slopes", {0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1}, {.zero = true})) {
     TrainConfig config = study.base(10);
     config.activation = "leaky_relu";
     config.leaky_slope = slope;
