@@ -23,7 +23,11 @@ void ask(Study& study) {
         config.loss = "paper_mean";
         config.schedule = "constant";
       }
-      study.add({.series = activation, .label = text(depth), .x = depth, .config = config, .tune = !paper});
+      study.add({.series = activation == "relu" ? "ReLU" : activation,
+                 .label = text(depth),
+                 .x = depth,
+                 .config = config,
+                 .tune = !paper});
     }
   const Outcomes all = study.run();
   study.table("Test accuracy by depth, layers of " + width, "hidden layers", all);
@@ -31,7 +35,7 @@ void ask(Study& study) {
   const std::size_t depths = all.size() / 2;
   for (const std::size_t begin : {std::size_t{0}, depths}) {
     const std::span sweep = std::span(all).subspan(begin, depths);
-    study.conclude(best_of(sweep, sweep[0].cell.series + ": the depth"));
+    study.conclude(best_of(sweep, "for " + sweep[0].cell.series + ", depth"));
   }
   for (std::size_t i = 0; i < depths; ++i) {
     if (all[i].cell.x < 2) continue;

@@ -40,7 +40,7 @@ void ask(Study& study) {
       plot.series.push_back(
           study.curve(outcome, outcome.cell.label, [](const auto& row) { return row.train_loss; }));
     study.draw("", plot);
-    study.conclude(best_of(three, three[0].cell.series + ":"));
+    study.conclude(best_of(three, "for " + three[0].cell.series + ","));
   }
 }
 

@@ -51,7 +51,7 @@ std::string usable_rates(const std::string& what, std::span<const Outcome> rates
 // The sweep of one network; its rates come in rising order.
 void tell(Study& study, std::span<const Outcome> rates) {
   const std::string& what = rates.front().cell.series;
-  study.conclude(best_of(rates, what + ": the rate"));
+  study.conclude(best_of(rates, "for " + what + ", the rate"));
   study.conclude(usable_rates(what, rates));
 }
 
