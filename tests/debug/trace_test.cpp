@@ -788,6 +788,30 @@ TEST(Trace, Errors) {
   trace.write(folder / "trace.html");
 }
 
+// Every key of `value`, those inside of others as well.
+void collect_keys(const json& value, std::set<std::string>& keys) {
+  for (const auto& [key, inner] : value.items()) {
+    if (value.is_object()) keys.insert(key);
+    if (inner.is_structured()) collect_keys(inner, keys);
+  }
+}
+
+TEST(Trace, EveryKeyIsDocumented) {
+  Scale net(from({-1, 0, 4}), [](const Tensor& x) { return log(x); });
+  Tape tape;
+  Trace trace(tape);
+  const Tensor x = ones({3}), y = net(x);
+  (void)tape.backward(sum(y * y + sum(full({9000}, 1) * sum(net.w))));
+  trace.check(net, x, [&](const Tensor& in) { return sum(net(in)); });
+  json all = to_json(trace, &net);
+  all.erase("operations");  // whose keys are operations
+  std::set<std::string> keys{"operations", "formula", "words", "rules", "rule_words", "left_out"};
+  collect_keys(all, keys);
+  EXPECT_GT(keys.size(), 40u);
+  const std::string page = read_file(std::string(ELK_TESTS_DIR) + "/../docs/trace.md");
+  for (const std::string& key : keys) EXPECT_THAT(page, HasSubstr("`" + key + "`"));
+}
+
 // ---- what is said of operations ----
 
 TEST(Trace, ExplainsEveryOperationOfTheLibrary) {
