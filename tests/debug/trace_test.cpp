@@ -421,6 +421,9 @@ TEST(TraceCheck, NeedsGradients) {
   Tape other;
   trace.follow(other);
   (void)other.backward(net(x));
+  Scale stranger(from({1}), relu);
+  EXPECT_EQ(error_of<TapeError>([&] { trace.check(stranger, x, loss); }),
+            "[trace] check: the last step has no gradient of a parameter of this network");
   EXPECT_THROW(trace.check(net, x, [](const Tensor&) -> Tensor { throw ValueError("no"); }), ValueError);
   EXPECT_EQ(net.w.value().dtype(), f32);  // as it was
 }
@@ -641,6 +644,19 @@ TEST(Trace, NumbersThatAreNotFinite) {
   EXPECT_NEAR(value["norm"].get<double>(), std::log(4), 1e-6);
   EXPECT_EQ(entries[0]["gradient"]["values"][0], "Infinity");
   EXPECT_EQ(to_json(trace)["steps"][0]["loss"], "NaN");
+}
+
+TEST(Trace, NumbersWhoseSquaresAreTooLargeOrTooSmall) {
+  const Tensor x = from({3e200, 4e200}, f64), y = from({3e-200, 4e-200}, f64);
+  Tape tape;
+  tape.watch(x);
+  tape.watch(y);
+  Trace trace(tape);
+  (void)(x + y);
+  const json entries = to_json(trace)["steps"][0]["entries"];
+  EXPECT_DOUBLE_EQ(entries[0]["value"]["norm"].get<double>(), 5e200);
+  EXPECT_DOUBLE_EQ(entries[1]["value"]["norm"].get<double>(), 5e-200);
+  EXPECT_EQ(entries[0]["value"]["deviation"], "Infinity");
 }
 
 TEST(Trace, InputsOfEveryDtypeAndNoElements) {

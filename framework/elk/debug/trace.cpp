@@ -98,21 +98,24 @@ std::vector<Index> spread(Index n, Index count) {
   return list;
 }
 
-double norm(const Tensor& x) {  // of what is finite
-  double squares = 0;
+double norm(const Tensor& x) {  // of what is finite; squares may be too large
+  double largest = 0, squares = 0;
   for (Index i = 0; i < x.size(); ++i)
-    if (const double v = x.at(i); std::isfinite(v)) squares += v * v;
-  return std::sqrt(squares);
+    if (const double v = std::abs(x.at(i)); std::isfinite(v)) largest = std::max(largest, v);
+  if (largest == 0) return 0;
+  for (Index i = 0; i < x.size(); ++i)
+    if (const double v = x.at(i) / largest; std::isfinite(v)) squares += v * v;
+  return largest * std::sqrt(squares);
 }
 
 // All elements of a tensor of at most `limit`, else rows and columns of it.
 Json tensor_json(const Tensor& x, Index limit) {
   Json json{{"dtype", name(x.dtype())}, {"shape", Json::array()}};
   for (const Index size : x.shape()) json["shape"].push_back(size);
-  double low = INFINITY, high = -INFINITY, sum = 0, spread_squares = 0;
+  double low = INFINITY, high = -INFINITY, sum = 0, squares = 0;
   Index finite = 0, zeros = 0, nan = 0;
   for (Index i = 0; i < x.size(); ++i) {
-    const double v = x.dtype() == f32 ? decimal(detail::readable<float>(x)[i]) : x.at(i);
+    const double v = x.at(i);
     nan += std::isnan(v);
     if (!std::isfinite(v)) continue;
     ++finite;
@@ -123,14 +126,15 @@ Json tensor_json(const Tensor& x, Index limit) {
   }
   const double mean = sum / static_cast<double>(finite);
   for (Index i = 0; i < x.size(); ++i)
-    if (const double v = x.at(i); std::isfinite(v)) spread_squares += (v - mean) * (v - mean);
+    if (const double v = x.at(i); std::isfinite(v)) squares += (v - mean) * (v - mean);
   if (finite > 0) {
-    json["min"] = low;
-    json["max"] = high;
-    json["mean"] = mean;
-    json["deviation"] = std::sqrt(spread_squares / static_cast<double>(finite));
+    const bool single = x.dtype() == f32;
+    json["min"] = single ? decimal(static_cast<float>(low)) : low;
+    json["max"] = single ? decimal(static_cast<float>(high)) : high;
+    json["mean"] = number(mean);
+    json["deviation"] = number(std::sqrt(squares / static_cast<double>(finite)));
   }
-  json["norm"] = norm(x);
+  json["norm"] = number(norm(x));
   json["zeros"] = zeros;
   if (nan > 0) json["nan"] = nan;
   if (nan + finite < x.size()) json["infinite"] = x.size() - nan - finite;
@@ -315,7 +319,7 @@ Json flow_json(const Step& step, const Entry& entry, const std::vector<int>& use
       flow.push_back(nullptr);
       continue;
     }
-    Json part{{"norm", norms[i]}, {"share", total > 0 ? norms[i] / total : 0}};
+    Json part{{"norm", number(norms[i])}, {"share", number(total > 0 ? norms[i] / total : 0)}};
     // Where it is all that the input gets, it is the input's gradient.
     const auto input = static_cast<std::size_t>(entry.inputs[i]);
     if (entry.flow[i]->defined() && (uses[input] > 1 || !step.entries[input].gradient.defined()))
@@ -441,6 +445,8 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
   std::vector<std::pair<nn::Parameter::Slot*, Entry*>> checked;
   for (const nn::NamedSlot& parameter : parameters)
     if (Entry* entry = entry_of(parameter)) checked.emplace_back(parameter.slot.get(), entry);
+  if (checked.empty())
+    fail<TapeError>("[trace] check: the last step has no gradient of a parameter of this network");
 
   // In f64 if the loss can do it.
   DType dtype = f64;
