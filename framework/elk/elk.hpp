@@ -21,6 +21,7 @@
 #include <elk/debug/non_finite.hpp>
 #include <elk/debug/profile.hpp>
 #include <elk/debug/summary.hpp>
+#include <elk/debug/trace.hpp>
 #include <elk/io/npy.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/init.hpp>

@@ -594,6 +594,53 @@ TEST(Tape, AnObserverMayCompute) {
   EXPECT_EQ(tape.backward(y)[x].item(), 8);
 }
 
+TEST(Tape, TellsObserversOfInputsAndOfGradientsOnTheirWay) {
+  const Parameter w(f64s({2, 3}));
+  const Tensor x = f64s({4, 5}), c = f64s({1, 1});
+  std::vector<std::string> seen;
+  Tape tape;
+  tape.watch(x);
+  tape.observe(
+      [&](const Tape::Event& event) {
+        std::string inputs;
+        for (const Tape::Operand& input : event.inputs)
+          inputs += std::string(" ") + (input.from != nullptr ? input.from : "constant");
+        seen.push_back(event.operation + inputs);
+      },
+      [&](const Tape::Flow& flow) {
+        seen.push_back(flow.dx == nullptr
+                           ? "dy " + std::to_string(flow.dy.at(0))
+                           : std::to_string(flow.input) + ": " + std::to_string(flow.dx->at(0)));
+      });
+  std::vector<std::uint64_t> ids;
+  tape.observe(nullptr, [&](const Tape::Flow& flow) {  // next to the other
+    if (flow.dx == nullptr) ids.push_back(flow.tensor);
+  });
+  const Tensor product = w * x, shifted = product + c, total = sum(shifted);
+  const Gradients gradients = tape.backward(total);
+  EXPECT_THAT(seen, ElementsAre("mul parameter watch", "add mul constant", "sum add", "dy 1.000000",
+                                "0: 1.000000", "dy 1.000000", "0: 1.000000", "dy 1.000000", "1: 2.000000",
+                                "0: 4.000000", "dy 4.000000", "dy 2.000000"));
+  EXPECT_THAT(ids, ElementsAre(total.id(), shifted.id(), product.id(), w.value().id(), x.id()));
+  EXPECT_THAT(values(gradients[w]), ElementsAre(4, 5));
+}
+
+TEST(Tape, AWeightsGradientIsComputedForWhoObservesGradients) {
+  Rng rng(1);
+  const nn::Linear layer(3, 2, rng);
+  const Tensor x = randn({4, 3}, rng);
+  const auto gradients = [&](const auto& observe) {
+    Tape tape;
+    observe(tape);
+    return tape.backward(sum(layer(x)));
+  };
+  const Gradients unread = gradients([](Tape& tape) { tape.observe([](const Tape::Event&) {}); });
+  EXPECT_NE(unread.product(layer.weight()), nullptr);
+  const Gradients read = gradients([](Tape& tape) { tape.observe(nullptr, [](const Tape::Flow&) {}); });
+  EXPECT_EQ(read.product(layer.weight()), nullptr);
+  EXPECT_EQ(values(read[layer.weight()]), values(unread[layer.weight()]));
+}
+
 TEST(Scope, EndsWithAnError) {
   const int module = 0;
   EXPECT_THROW(

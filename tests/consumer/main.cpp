@@ -92,6 +92,11 @@ int main() {
   }).join();
   expect(there[line.weight()].at(0) == 2, "threads have tapes");
 
+  elk::Tape tape;
+  elk::Trace trace(tape);
+  tape.backward(elk::sum(line(x)));
+  trace.write("trace.html", line);
+
   const elk::models::ResidualMLP residual({.inputs = 4, .width = 8, .classes = 2}, rng);
   elk::models::save_model("model.safetensors", residual,
                           {.kind = "residual_mlp",

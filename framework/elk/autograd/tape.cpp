@@ -83,6 +83,15 @@ void Tape::watch(const Tensor& x) {
     nodes_[at].wanted = true;
 }
 
+void Tape::observe(std::function<void(const Event&)> recorded, std::function<void(const Flow&)> flowed) {
+  if (recorded == nullptr && flowed == nullptr) {
+    recorded_.clear();
+    flowed_.clear();
+  }
+  if (recorded != nullptr) recorded_.push_back(std::move(recorded));
+  if (flowed != nullptr) flowed_.push_back(std::move(flowed));
+}
+
 // While it lives, no tape of this thread records: what an observer computes would call it again without end.
 struct Pause {
   Pause() = default;
@@ -114,10 +123,18 @@ struct Recorder {
       if (inputs[i].node != Tape::absent)
         tape.links_.push_back({inputs[i].node, static_cast<std::uint32_t>(i),
                                last_tape ? std::move(inputs[i].rule) : inputs[i].rule});
-    if (tape.observer_) {
-      const Pause pause;
-      tape.observer_({operation, y, Scope::current()});
+    if (!tape.recorded_.empty()) tell(tape, operation, y, inputs, count);
+  }
+
+  static void tell(const Tape& tape, const char* operation, const Tensor& y, const detail::Input* inputs,
+                   std::size_t count) {
+    std::vector<Tape::Operand> operands;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t node = inputs[i].node;
+      operands.push_back({inputs[i].x, node == Tape::absent ? nullptr : tape.nodes_[node].operation});
     }
+    const Pause pause;
+    for (const auto& observer : tape.recorded_) observer({operation, y, Scope::current(), operands});
   }
 
   static void record_on_all(const char* operation, const Tensor& y, detail::Input* inputs,
@@ -166,11 +183,14 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
     // What a rule computes belongs to the module of its operation.
     const Scope scope(node.scope, flows ? node.operation : nullptr);
     if (flows && node.product) node.gradient = node.product->value();
+    if (!flowed_.empty() && node.gradient.defined()) tell({node.id, node.gradient, 0, nullptr});
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();
-      if (node.gradient.defined() && !keep_product(link, node.gradient))
-        accumulate(node.operation, link, link.rule(node.gradient));
+      if (!node.gradient.defined() || keep_product(link, node.gradient)) continue;
+      Tensor dx = link.rule(node.gradient);
+      if (!flowed_.empty()) tell({node.id, node.gradient, link.input, &dx});
+      accumulate(node.operation, link, std::move(dx));
     }
     if (node.wanted && (node.gradient.defined() || node.product))
       result.items_.push_back({node.id, std::move(node.gradient), std::move(node.product)});
@@ -182,11 +202,11 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
 }
 
 // Whether the gradient of the input is kept as the product that its rule would compute: only where it is all
-// of the gradient so far, and no tape further out is to differentiate the product.
+// of the gradient so far, no tape further out is to differentiate the product, and no observer to see it.
 bool Tape::keep_product(const Link& link, const Tensor& dy) {
   const auto* rule = link.rule.target<ProductRule>();
   Node& to = nodes_[link.to];
-  if (rule == nullptr || to.gradient.defined() || to.product || recording() ||
+  if (rule == nullptr || to.gradient.defined() || to.product || recording() || !flowed_.empty() ||
       to.shape != Shape{dy.size(1), rule->x.size(1)})
     return false;
   to.product = std::make_shared<detail::Product>(dy, rule->x);
@@ -202,6 +222,11 @@ void Tape::accumulate(const char* operation, const Link& link, Tensor gradient) 
                      gradient.dtype(), gradient.shape(), to.dtype, to.shape);
   if (to.product) to.gradient = std::exchange(to.product, nullptr)->value();
   to.gradient = to.gradient.defined() ? detail::add_gradients(to.gradient, gradient) : std::move(gradient);
+}
+
+void Tape::tell(const Flow& flow) const {
+  const Pause pause;
+  for (const auto& observer : flowed_) observer(flow);
 }
 
 }  // namespace elk

@@ -115,14 +115,30 @@ class Tape {
   /// Operations and inputs recorded and not yet used up.
   std::size_t size() const { return nodes_.size(); }
 
+  /// An input of an operation. `from` is the operation that gave it, "parameter" or "watch"; null for a
+  /// constant.
+  struct Operand {
+    const Tensor& x;
+    const char* from;
+  };
   /// An operation as it is recorded. `scope` is the module it happened in, or null.
   struct Event {
     const char* operation;
     const Tensor& output;
     const void* scope;
+    const std::vector<Operand>& inputs;  // as they were given to record()
   };
-  /// Calls `observer` for every operation recorded from now on. What it computes itself is not recorded.
-  void observe(std::function<void(const Event&)> observer) { observer_ = std::move(observer); }
+  /// A gradient in backward: first that of a tensor, once all of it has arrived, then, for each input of the
+  /// operation that gave this tensor, what the input's rule makes of it.
+  struct Flow {
+    std::uint64_t tensor;  // its id
+    const Tensor& dy;      // its gradient
+    std::uint32_t input;   // whose rule ran; the position among the operation's inputs
+    const Tensor* dx;      // what the rule returned; null before any rule ran
+  };
+  /// Calls `recorded` for every operation recorded from now on, and `flowed` for every gradient in backward,
+  /// next to observers given before; observe(nullptr) ends them all. What they compute is not recorded.
+  void observe(std::function<void(const Event&)> recorded, std::function<void(const Flow&)> flowed = nullptr);
 
   /// Whether operations of this thread are recorded: in a rule, whether its own operations will be
   /// differentiated.
@@ -161,6 +177,7 @@ class Tape {
   void check_usable(const char* call) const;
   bool keep_product(const Link& link, const Tensor& dy);
   void accumulate(const char* operation, const Link& link, Tensor gradient);
+  void tell(const Flow& flow) const;
 
   Rng* rng_;
   Tape* outer_;
@@ -169,7 +186,8 @@ class Tape {
   std::vector<Node> nodes_;
   std::vector<Link> links_;
   std::unordered_map<std::uint64_t, std::uint32_t> index_;
-  std::function<void(const Event&)> observer_;
+  std::vector<std::function<void(const Event&)>> recorded_;  // observers
+  std::vector<std::function<void(const Flow&)>> flowed_;
 };
 
 }  // namespace elk

@@ -1,0 +1,127 @@
+"use strict";
+// Shows the trace that the page carries: a place on the tape, and everything as it is known there. No
+// libraries, no network. Here: small helpers, and what the data say. The files follow each other in one script.
+
+const trace = JSON.parse(document.getElementById("trace").textContent);
+const $ = id => document.getElementById(id);
+
+// An element: attributes as they are written in HTML, "on..." for events; texts are only ever texts.
+function make(tag, attributes, ...children) {
+  const element = ["svg", "g", "rect", "text", "path", "polyline", "line", "title"].includes(tag)
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {}))
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  element.append(...children.flat(Infinity).filter(child => child != null && child !== false && child !== ""));
+  return element;
+}
+const paragraph = (kind, ...children) => make("p", {class: kind}, children);
+const heading = label => make("h3", {}, label);
+const row = (...cells) => make("tr", {}, cells);
+const cell = (kind, ...children) => make("td", {class: kind}, children);
+const header = labels => make("thead", {}, row(labels.map(label => make("th", {scope: "col"}, label))));
+
+function text(value, digits = 4) {
+  if (typeof value === "string") return value.replace("-Infinity", "−∞").replace("Infinity", "∞");
+  if (value == null) return "–";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  let shown = size >= 1e6 || size < 1e-3 ? value.toExponential(digits - 1)
+    : size >= 10 ** digits ? value.toFixed(0) : value.toPrecision(digits);
+  shown = shown.replace(/(\.\d*?)0+(e|$)/, "$1$2").replace(/\.(e|$)/, "$1").replace("e+", "e");
+  return shown.replace(/-/g, "−");
+}
+
+const plural = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+const shapeText = shape => `(${shape.join(", ")})`;
+const count = shape => shape.reduce((a, b) => a * b, 1);
+const sum = list => list.reduce((a, b) => a + b, 0);
+
+// A number, or the shape of more of them.
+const brief = tensor => (count(tensor.shape) === 1 ? `= ${text(tensor.values[0])}` : shapeText(tensor.shape));
+
+// Where in a shape an element of the row-major order is.
+function place(element, shape) {
+  const at = [];
+  for (let axis = shape.length - 1; axis >= 0; --axis) {
+    at.unshift(element % shape[axis]);
+    element = Math.floor(element / shape[axis]);
+  }
+  return `[${at.join(", ")}]`;
+}
+
+// A step with what the page asks of it: its frames, and at which frame each entry gets what.
+function prepared(step) {
+  if (step.frames) return step;
+  const {entries} = step;
+  step.operations = entries.map((e, i) => i).filter(i => entries[i].kind === "operation");
+  const back = step.backward.filter(i => entries[i].kind === "operation");
+  step.frames = [{pass: "start"}, ...step.operations.map(entry => ({pass: "forward", entry}))];
+  if (back.length) step.frames.push(...back.map(entry => ({pass: "backward", entry})), {pass: "end"});
+  step.forwardAt = entries.map(() => 0);
+  step.backwardAt = entries.map(() => Infinity);
+  step.frames.forEach((frame, k) => {
+    if (frame.pass === "forward") step.forwardAt[frame.entry] = k;
+    if (frame.pass === "backward") step.backwardAt[frame.entry] = k;
+  });
+  // Who takes an entry, and when what it gets back has arrived in full.
+  step.users = entries.map(() => []);
+  step.gradedAt = entries.map((e, i) => (i === step.backward[0] ? step.backwardAt[i] : Infinity));
+  entries.forEach((e, i) => (e.inputs || []).forEach((from, k) => {
+    const flows = Boolean(e.flow && e.flow[k]);
+    step.users[from].push({entry: i, input: k, flows});
+    if (!flows) return;
+    const latest = step.gradedAt[from] === Infinity ? 0 : step.gradedAt[from];
+    step.gradedAt[from] = Math.max(latest, step.backwardAt[i]);
+  }));
+  step.seed = step.backward.length ? step.backward[0] : -1;
+  return step;
+}
+
+const explained = new Map(Object.entries(trace.operations));
+const unexplained = {
+  formula: "", words: "An operation of the program's own.", rules: [],
+  rule_words: "Its rules are the program's own, too."
+};
+const operationText = entry => explained.get(entry.operation) || unexplained;
+
+const ruleOf = (entry, k) => {
+  const {rules} = operationText(entry);
+  return rules[Math.min(k, rules.length - 1)] || "";
+};
+
+// What the formulas call an input.
+function symbol(entry, k) {
+  const found = k < operationText(entry).rules.length && /^d(\S+) =/.exec(ruleOf(entry, k));
+  return found ? found[1] : entry.inputs.length > 1 ? `input ${k + 1}` : "input";
+}
+
+const kinds = {
+  parameter: ["parameter",
+    "A parameter: what is trained. Nothing was computed to get it, so backward ends here."],
+  watched: ["watched input", "The program asked for its gradient: tape.watch."],
+  constant: ["constant", "A constant: nobody asked for its gradient, so none is computed."],
+  earlier: ["earlier result", "A result from before the trace began."]
+};
+
+function nameOf(step, i) {
+  const entry = step.entries[i];
+  if (entry.name) return entry.name;
+  if (entry.kind === "operation") return entry.operation;
+  if (entry.kind === "constant" && count(entry.value.shape) === 1) return text(entry.value.values[0]);
+  return kinds[entry.kind][0];
+}
+
+function groupName(graph, g) {
+  const {name, kind, call} = graph.groups[g];
+  return (name || kind) + (call > 1 ? ` (call ${call})` : "");
+}
+
+function whereOf(step, i) {
+  const {group} = step.entries[i];
+  return group < 0 ? "" : ` in ${groupName(trace.graphs[step.graph], group)}`;
+}
+
+const strange = tensor => Boolean(tensor && (tensor.nan || tensor.infinite));
