@@ -110,9 +110,13 @@ void ask(Study& study) {
             .log_x = true,
             .log_y = true};
   for (const scaling::Net& net : nets) plot.series.push_back(curve_of(net));
-  const auto law = tell_law(
-      study, "The frontier L(C)", "compute", "frontier",
-      [&](const scaling::Options& options, elk::Rng& rng) { return fit_frontier(nets, options, rng); });
+  const auto fit = [&](const scaling::Options& options, elk::Rng& rng) {
+    return fit_frontier(nets, options, rng);
+  };
+  const auto hold_out = [&](std::size_t largest, const scaling::Options& options, elk::Rng& rng) {
+    return hold_out_nets(nets, largest, options, rng);
+  };
+  const auto law = tell_law(study, "The frontier L(C)", "compute", "frontier", {fit, hold_out});
   if (law) {
     Series envelope{.title = "frontier", .style = SeriesStyle::envelope};
     for (const scaling::Point& point : law->points) {

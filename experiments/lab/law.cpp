@@ -20,14 +20,17 @@ std::string share(double error) { return std::isnan(error) ? "-" : fmt::format("
 
 }  // namespace
 
-std::optional<scaling::Report> tell_law(
-    Study& study, const std::string& name, const std::string& what, const std::string& key,
-    const std::function<scaling::Report(const scaling::Options&, Rng&)>& fit) {
+std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
+                                        const std::string& key, const LawFit& how) {
   scaling::Report report;
+  scaling::Holdout holdout;
   try {
     Rng rng(static_cast<std::uint64_t>(study.options().seed));
     const bool whole = !study.options().quick && !study.options().smoke;
-    report = fit({.held_out = whole ? 2u : 1u, .resamples = study.options().smoke ? 50u : 1000u}, rng);
+    scaling::Options options;
+    if (study.options().smoke) options.resamples = 50;
+    report = how.fit(options, rng);
+    holdout = how.hold_out(whole ? 2 : 1, options, rng);
   } catch (const ValueError& error) {
     study.warn(fmt::format("{} has no fit: {}", name, error.what()));
     return std::nullopt;
@@ -43,11 +46,13 @@ std::optional<scaling::Report> tell_law(
     const scaling::Law& law = free ? report.with_e : report.without_e;
     table.rows.push_back({free ? "E free" : "E = 0", free ? shown(law.e) : "0", shown(law.a),
                           shown(law.alpha), share(law.fit.residual), share(law.left_out_error),
-                          share(law.held_out_error), law.fit.converged ? "yes" : "no"});
+                          share(free ? holdout.error_with_e : holdout.error_without_e),
+                          law.fit.converged ? "yes" : "no"});
   }
   study.table(std::move(table));
 
   const scaling::Law& law = report.prefers_e ? report.with_e : report.without_e;
+  const double held_out_error = report.prefers_e ? holdout.error_with_e : holdout.error_without_e;
   const auto number = [&](const char* suffix, double value) {
     if (std::isfinite(value)) study.number(key + suffix, value);
   };
@@ -57,7 +62,7 @@ std::optional<scaling::Report> tell_law(
   number("_e", law.e.value);
   number("_e_low", law.e.interval.low);
   number("_e_high", law.e.interval.high);
-  number("_held_out_error", law.held_out_error);
+  number("_held_out_error", held_out_error);
   std::string sentence =
       fmt::format("{} falls as {} to the power of -{:.3g} (95 % interval {:.3g} to {:.3g})", name, what,
                   law.alpha.value, law.alpha.interval.low, law.alpha.interval.high);
@@ -71,9 +76,9 @@ std::optional<scaling::Report> tell_law(
         ", a straight line in log-log axes; an irreducible loss would tell no more (off by {} where "
         "the line is by {})",
         share(report.with_e.left_out_error), share(law.left_out_error));
-  if (std::isfinite(law.held_out_error))
+  if (std::isfinite(held_out_error))
     sentence +=
-        fmt::format("; fitted without the largest sizes it predicts them to {}", share(law.held_out_error));
+        fmt::format("; fitted without the largest sizes it predicts them to {}", share(held_out_error));
   study.conclude(sentence);
   if (!law.fit.converged) study.warn(fmt::format("the fit of {} has not converged", name));
   if (report.failed > 0)
@@ -85,16 +90,18 @@ std::optional<scaling::Report> tell_law(
 std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
                                         const std::string& key, std::span<const Outcome> outcomes,
                                         const std::function<double(const Outcome&)>& size) {
-  return tell_law(study, name, what, key, [&](const scaling::Options& options, Rng& rng) {
-    std::vector<scaling::Cell> cells;
-    for (const Outcome& outcome : outcomes) {
-      scaling::Cell cell{size(outcome), {}};
-      for (const double loss : outcome.values(Metric::test_loss))
-        if (std::isfinite(loss)) cell.losses.push_back(loss);
-      if (!cell.losses.empty()) cells.push_back(std::move(cell));
-    }
-    return scaling::fit_cells(cells, options, rng);
-  });
+  std::vector<scaling::Cell> cells;
+  for (const Outcome& outcome : outcomes) {
+    scaling::Cell cell{size(outcome), {}};
+    for (const double loss : outcome.values(Metric::test_loss))
+      if (std::isfinite(loss)) cell.losses.push_back(loss);
+    if (!cell.losses.empty()) cells.push_back(std::move(cell));
+  }
+  const auto fit = [&](const scaling::Options& options, Rng& rng) { return fit_cells(cells, options, rng); };
+  const auto hold_out = [&](std::size_t largest, const scaling::Options& options, Rng& rng) {
+    return hold_out_cells(cells, largest, options, rng);
+  };
+  return tell_law(study, name, what, key, LawFit{fit, hold_out});
 }
 
 Series line_of(const scaling::Report& report) {

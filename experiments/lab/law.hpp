@@ -10,12 +10,17 @@
 
 namespace elk::lab {
 
-/// Fits by calling `fit` with the study's options and random numbers, and tells about it under `name`, for
-/// example "L(D)", a law of the loss over `what`, "training examples"; numbers get `key` in front of their
-/// names. Where no fit is possible there is a warning, and nothing is returned.
-std::optional<scaling::Report> tell_law(
-    Study& study, const std::string& name, const std::string& what, const std::string& key,
-    const std::function<scaling::Report(const scaling::Options&, Rng&)>& fit);
+/// How to fit a law, and how to see whether it predicts the `largest` sizes from the others.
+struct LawFit {
+  std::function<scaling::Report(const scaling::Options&, Rng&)> fit;
+  std::function<scaling::Holdout(std::size_t largest, const scaling::Options&, Rng&)> hold_out;
+};
+
+/// Fits a law and tells about it under `name`, for example "L(D)", a law of the loss over `what`, "training
+/// examples"; numbers get `key` in front of their names. Where no fit is possible there is a warning, and
+/// nothing is returned.
+std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
+                                        const std::string& key, const LawFit& how);
 
 /// The law of the test loss over `size`, a point for each outcome. See tell_law.
 std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,

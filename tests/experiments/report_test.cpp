@@ -414,7 +414,7 @@ TEST_F(Report, OfSeveralProgramsBeginsWithAllVerdictsAndCosts) {
        {"<h1>The study</h1>", "<a href=\"#section-2\">Depth</a>", "1 of 2 agree.", "Deeper is no better.",
         "1 failure, 1 warning", ">24</td>", ">2 h 24 min</td>", ">8643.0</td>", ">246,913,578,024,690</td>"})
     EXPECT_NE(first.find(text), std::string::npos) << text;
-  EXPECT_NE(html.find("All 100 points"), std::string::npos);
+  EXPECT_NE(html.find("All numbers of all 100 points"), std::string::npos);
   EXPECT_EQ(count(html, "<h1"), 1u);
   EXPECT_EQ(count(html, "<h2"), 4u);
   expect_self_contained(report_html({}, "Nothing"));
