@@ -358,7 +358,7 @@ TEST(TraceCheck, KnowsACorner) {
   EXPECT_TRUE(rows[0]["corner"]);
   EXPECT_FALSE(rows[0]["ok"]);  // 0 by the tape, 1/2 by the difference
   EXPECT_NEAR(rows[0]["difference"].get<double>(), 0.5, 1e-6);
-  for (const std::size_t i : {1, 2}) EXPECT_TRUE(rows[i]["ok"] && !rows[i]["corner"]) << rows[i];
+  for (const std::size_t i : {1u, 2u}) EXPECT_TRUE(rows[i]["ok"] && !rows[i]["corner"]) << rows[i];
 }
 
 TEST(TraceCheck, InTheNetworksOwnDtypeWhereTheLossDoesNotTakeF64) {
@@ -703,7 +703,7 @@ TEST(Trace, LargeTensorsAreSampled) {
   EXPECT_EQ(some["max"], 50 * 784 - 1);  // of all
   EXPECT_FALSE(sampled(zeros({8192})).contains("rows"));
   const json wide = sampled(cast(arange(20000), f64));
-  EXPECT_EQ(wide["rows"], json({0}));
+  EXPECT_EQ(wide["rows"], json::array({0}));
   EXPECT_EQ(wide["columns"].size(), 1024u);
   EXPECT_EQ(wide["values"][1], wide["columns"][1]);
   EXPECT_EQ(sampled(images, 40)["values"].size(), 784u);  // less in each where there are many steps

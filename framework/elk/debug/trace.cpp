@@ -473,7 +473,9 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
   const bool exact = dtype == f64;
   const double scale = std::max(1.0, std::abs(check.loss));
   const double tolerance = !exact ? 1e-2 : recorded.dtype() == f64 ? 1e-6 : 1e-3;
-  for (const auto& [slot, entry] : checked) {
+  for (const auto& pair : checked) {
+    nn::Parameter::Slot* const slot = pair.first;
+    Entry* const entry = pair.second;
     const Tensor value = slot->value;
     const Index size = value.size();
     std::vector<Index> largest(static_cast<std::size_t>(size));
