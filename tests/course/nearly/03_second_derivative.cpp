@@ -1,4 +1,4 @@
-// WRONG +of x³\n +\[backward\] this tensor is not on the tape
+// WRONG +the second derivative of x³\n +\[backward\] this tensor is not on the tape
 #include <functional>
 
 #include <elk/elk.hpp>
