@@ -40,6 +40,12 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 add_executable(hello experiments/hello/main.cpp)
 target_compile_definitions(hello PRIVATE GREETING="${ELK_GREETING}")
 add_executable(sleeper experiments/sleeper/main.cpp)
+add_library(course_grader EXCLUDE_FROM_ALL grader.cpp)
+foreach(number 1 2)
+  file(GLOB exercise docs/course/exercises/0${number}*.cpp)
+  add_executable(course_0${number} EXCLUDE_FROM_ALL ${exercise})
+  target_link_libraries(course_0${number} course_grader)
+endforeach()
 if(ELK_BENCHMARKS)
   add_executable(bench EXCLUDE_FROM_ALL experiments/hello/main.cpp)
   target_compile_definitions(bench PRIVATE GREETING="bench")
@@ -67,6 +73,37 @@ cat >"$project/experiments/sleeper/main.cpp" <<'END'
 // Sleeps.
 #include <unistd.h>
 int main() { sleep(60); }
+END
+mkdir -p "$project/docs/course/exercises"
+cat >"$project/grader.cpp" <<'END'
+#include <cstdio>
+bool my_answer(int question);
+int main() {
+  const bool right = my_answer(42);
+  std::puts(right ? "solved: all 1 checks pass" : "  WRONG  the answer\n         yours is 41");
+  return right ? 0 : 1;
+}
+END
+exercise() { # number, body of its function
+  printf '// Question %s (chapter 1)\nbool my_answer(int question) { return %s; }\n' "$1" "$2" \
+    >"$project/docs/course/exercises/0$1_question.cpp"
+}
+exercise 1 'question == 41'
+exercise 2 'question == 42'
+cat >"$project/docs/course/hints.md" <<'END'
+# Hints
+
+Before them.
+
+## 1. Question 1
+
+1. Think.
+2. Think
+   again.
+
+## 2. Question 2
+
+1. None.
 END
 mkdir "$sandbox/elsewhere"
 cd "$sandbox/elsewhere"
@@ -100,6 +137,24 @@ for words in 'data nothing' data docs; do
   # shellcheck disable=SC2086  # two words
   run "$elk" $words
   check "'$words' is wrong usage" exits 2
+done
+run "$elk" course
+check "course lists the exercises" has out '^   1  Question 1 (chapter 1) *$'
+run "$elk" course 1 --hint 1
+check "a hint is printed" test "$(cat "$sandbox/out")" = "1. Think."
+check "and where the next one is" has err '^elk: for the next one: ./elk course 1 --hint 2$'
+run "$elk" course 1 --hint 2
+check "a hint of two lines" test "$(cat "$sandbox/out")" = "2. Think
+   again."
+check "and where the solution is" has err 'tests/course/solutions/01_question.cpp$'
+run "$elk" course 1 --hint 3
+check "hints that are not there are told" has err '^elk: exercise 1 has 2 hints$'
+for words in '1 --hint 3' '1 --hint' '1 --hint x' '1 --help 1' 3 0 01 '*' ../1 '1 2'; do
+  set -f
+  # shellcheck disable=SC2086  # words
+  run "$elk" course $words
+  set +f
+  check "'course $words' is wrong usage" exits 2
 done
 check "nothing was built for any of this" test ! -e "$project/build"
 
@@ -177,6 +232,37 @@ check "its exit code is the program's" exits 2
 rm "$project/build/release/bin/bench"
 run "$elk" build
 check "other builds are without it" test ! -e "$project/build/release/bin/bench"
+
+# Exercises
+run "$elk" course 2
+check "a solved exercise succeeds" exits 0
+check "and says so" has out '^solved'
+run "$elk" course 1
+check "an unsolved one fails" exits 1
+check "with the verdict on stdout" has out 'WRONG  the answer'
+run "$elk" course --all
+check "all are judged" has out '^   2  Question 2 (chapter 1) *solved$'
+check "with what is wrong" has out '^   1  Question 1 (chapter 1) *not solved: the answer$'
+check "which fails where one is not solved" exits 1
+exercise 1 'questin == 42'
+run "$elk" course 1
+check "one that does not compile fails" exits 1
+check "with the compiler's words" has err '^docs/course/exercises/01_question.cpp:2:.*questin'
+check "and whose fault it is" has err '^elk: docs/course/exercises/01_question.cpp does not compile'
+check "and none of the build's" has_not err 'ninja\|FAILED'
+check "and nothing on stdout" is_silent out
+run "$elk" course --all
+check "the others are judged all the same" has out '^   2  Question 2 (chapter 1) *solved$'
+check "and that one told" has out '^   1  Question 1 (chapter 1) *not solved: it does not compile$'
+run "$elk" build
+check "other builds succeed" exits 0
+sed -i 's/my_answer/your_answer/' "$project/docs/course/exercises/01_question.cpp"
+sed -i 's/questin/question/' "$project/docs/course/exercises/01_question.cpp"
+run "$elk" course 1
+check "a function that went away is told" has err 'has no my_answer(int): its name'
+exercise 1 'question == 42'
+run "$elk" course --all
+check "all solved succeeds" exits 0
 
 # Tests
 run "$elk" test

@@ -24,7 +24,7 @@ TEST(Print, SmallTensors) {
 TEST(Print, Numbers) {
   EXPECT_EQ(to_string(from({1.0 / 3, 1e-12, 123456, 1e20, -0.0})),
             "f32 (5) [0.33333, 1e-12, 1.2346e+05, 1e+20, -0]");
-  EXPECT_EQ(to_string(from({NAN, INFINITY, -INFINITY})), "f32 (3) [nan, inf, -inf]");
+  EXPECT_EQ(to_string(from({NAN, -NAN, INFINITY, -INFINITY})), "f32 (4) [nan, nan, inf, -inf]");
   EXPECT_EQ(to_string(from(std::vector<std::int64_t>{9007199254740993, -1, 123456789})),
             "i64 (3) [9007199254740993, -1, 123456789]");  // the first is no double
 }

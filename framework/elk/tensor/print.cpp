@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 
 #include <elk/base/format.hpp>
@@ -16,7 +17,8 @@ void print(std::string& out, const Tensor& x, int axis, Index offset, const Shap
     if (x.dtype() == i64) {  // not through at(): a double may not hold it
       out += fmt::to_string(x.data<std::int64_t>()[static_cast<std::size_t>(offset)]);
     } else {
-      out += fmt::format("{:.5g}", x.at(offset));
+      const double value = x.at(offset);
+      out += std::isnan(value) ? "nan" : fmt::format("{:.5g}", value);  // the sign of a NaN says nothing
     }
     return;
   }

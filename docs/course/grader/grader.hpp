@@ -1,0 +1,67 @@
+// What the checks of the exercises are written with. A check is a file beside this one, named like its
+// exercise:
+//
+//   elk::Tensor my_product(const elk::Tensor& a, const elk::Tensor& b);  // the reader's
+//
+//   const course::Exercise product("01_product", [](course::Grader& grader) {
+//     grader.value("the value", [&] { return my_product(a, b); }, a * b);
+//     grader.derivatives([](const course::Inputs& in) { return my_product(in[0], in[1]); }, {{"a", a}, {"b",
+//     b}});
+//   });
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <elk/tensor/tensor.hpp>
+
+namespace course {
+
+using Inputs = std::vector<elk::Tensor>;
+
+struct NamedInput {
+  std::string name;
+  elk::Tensor value;  ///< f64
+};
+
+/// Prints a line for every check of an exercise. What follows a failed check is skipped, since it builds on
+/// it.
+class Grader {
+ public:
+  /// `find` tells what is wrong, or "" where nothing is; an exception that it throws is wrong as well.
+  void check(const std::string& what, const std::function<std::string()>& find);
+
+  /// Whether `compute` gives the elements of `expected` up to `tolerance`, relative to max(1, |expected|).
+  void value(const std::string& what, const std::function<elk::Tensor()>& compute,
+             const elk::Tensor& expected, double tolerance = 1e-9);
+
+  /// Whether the gradients of f with respect to each input, and then their derivatives, are those of finite
+  /// differences.
+  void derivatives(const std::function<elk::Tensor(const Inputs&)>& f, const std::vector<NamedInput>& inputs);
+
+  bool solved() const { return !failed_; }
+  int checks() const { return checks_; }
+
+ private:
+  void run(const std::string& what, const std::function<std::string()>& find);
+  void stop_if_failed() { stopped_ = failed_; }
+
+  int checks_ = 0;
+  bool failed_ = false, stopped_ = false;
+};
+
+/// What is wrong with `found`, element by element, or "".
+std::string compare(const elk::Tensor& found, const elk::Tensor& expected, double tolerance);
+
+/// An exercise and its checks, as a global: its file, docs/course/exercises/<name>.cpp, begins with its
+/// number.
+class Exercise {
+ public:
+  Exercise(const char* name, void (*check)(Grader&));
+
+  std::string name;
+  void (*check)(Grader&);
+};
+
+}  // namespace course

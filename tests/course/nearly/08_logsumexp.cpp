@@ -1,0 +1,7 @@
+// right +large numbers\n +WRONG +large negative numbers\n
+#include <elk/elk.hpp>
+
+elk::Tensor my_logsumexp(const elk::Tensor& x) {
+  const elk::Tensor largest = elk::maximum(elk::max(elk::detach(x), 1, true), 0);
+  return elk::squeeze(largest + elk::log(elk::sum(elk::exp(x - largest), 1, true)), 1);
+}

@@ -1,0 +1,24 @@
+// WRONG +a and b of a law without noise\n +at \[1\].*\(200 %\)
+#include <cmath>
+#include <utility>
+#include <vector>
+
+// The intercept and the slope of the line that least squares put through the points.
+std::pair<double, double> line(const std::vector<double>& x, const std::vector<double>& y) {
+  double mean_x = 0, mean_y = 0, xx = 0, xy = 0;
+  for (const double value : x) mean_x += value / static_cast<double>(x.size());
+  for (const double value : y) mean_y += value / static_cast<double>(y.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  return {mean_y - xy / xx * mean_x, xy / xx};
+}
+
+std::pair<double, double> my_power_law(const std::vector<double>& n, const std::vector<double>& loss) {
+  std::vector<double> log_n, log_loss;
+  for (const double value : n) log_n.push_back(std::log(value));
+  for (const double value : loss) log_loss.push_back(std::log(value));
+  const auto [intercept, slope] = line(log_n, log_loss);
+  return {std::exp(intercept), slope};
+}
