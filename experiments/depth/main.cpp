@@ -32,6 +32,8 @@ void ask(Study& study) {
   const Outcomes all = study.run();
   study.table("Test accuracy by depth, layers of " + width, "hidden layers", all);
   study.plot("Test accuracy by depth, layers of " + width, "hidden layers", all, Metric::test_accuracy);
+  study.plot("Test loss by depth, layers of " + width, "hidden layers", all, Metric::test_loss,
+             {.log_y = true});
   const std::size_t depths = all.size() / 2;
   for (const std::size_t begin : {std::size_t{0}, depths}) {
     const std::span sweep = std::span(all).subspan(begin, depths);
