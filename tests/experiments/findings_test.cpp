@@ -1,0 +1,67 @@
+// docs/findings.md says nothing that was not computed: its quotes are verdicts, and its tables rows, of the
+// results files beside it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <elk/io/atomic_file.hpp>
+#include <lab/results.hpp>
+
+namespace elk::lab {
+namespace {
+
+const std::string docs = ELK_TESTS_DIR "/../docs";
+
+std::map<std::string, Results> committed() {
+  std::map<std::string, Results> all;
+  for (const auto& entry : std::filesystem::directory_iterator(docs + "/findings"))
+    if (entry.path().extension() == ".json")
+      all[entry.path().stem()] = parse_results(read_file(entry.path()), entry.path());
+  return all;
+}
+
+TEST(Findings, EveryQuoteAndEveryTableIsAResult) {
+  std::set<std::string> quotes, rows;
+  for (const auto& [name, results] : committed()) {
+    quotes.insert(results.verdicts.begin(), results.verdicts.end());
+    for (const Table& table : results.tables)
+      for (const auto& row : table.rows) rows.insert(fmt::format("| {} |", fmt::join(row, " | ")));
+  }
+  std::istringstream lines(read_file(docs + "/findings.md"));
+  int quoted = 0, shown = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("> ")) {
+      EXPECT_EQ(quotes.count(line.substr(2)), 1u) << "no results file says: " << line;
+      ++quoted;
+    }
+    if (!line.starts_with("<!-- table of ")) continue;
+    std::getline(lines, line);  // the head
+    std::getline(lines, line);
+    while (std::getline(lines, line) && line.starts_with("|")) {
+      EXPECT_EQ(rows.count(line), 1u) << "no results file has the row: " << line;
+      ++shown;
+    }
+  }
+  EXPECT_GT(quoted, 10);
+  EXPECT_GT(shown, 20);
+}
+
+TEST(Findings, ComeFromWholeExperiments) {
+  for (const auto& [name, results] : committed()) {
+    EXPECT_EQ(name, results.program + "-" + results.protocol);
+    EXPECT_EQ(results.status, "done") << name;
+    EXPECT_FALSE(results.command.empty()) << name;
+    EXPECT_EQ(results.command.find("--quick"), std::string::npos) << name;
+    EXPECT_EQ(results.command.find("--smoke"), std::string::npos) << name;
+  }
+}
+
+}  // namespace
+}  // namespace elk::lab
