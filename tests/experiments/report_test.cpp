@@ -301,7 +301,7 @@ TEST(ResultsFile, DamageIsNamed) {
   EXPECT_EQ(problem("\"format\"", "\"form\""), "expected the format \"elkgrad-results/1\", found none");
   EXPECT_EQ(problem("\"question\"", "\"answer\""), "lacks \"question\"");
   EXPECT_EQ(problem("\"program\"", "\"more\": 1, \"program\""), "\"more\" is unknown here");
-  EXPECT_EQ(problem("\"x\": 64.0", "\"x\": \"64\""), "points[0].x: expected a number or null, found string");
+  EXPECT_EQ(problem("\"x\":64.0", "\"x\":\"64\""), "points[0].x: expected a number or null, found string");
   EXPECT_EQ(problem("0.98451", "[]"),
             "points[0].measured.test_accuracy.mean: expected a number or null, found array");
   EXPECT_EQ(problem("50890", "1.5"), "points[0].parameters: expected a whole number, found 1.5");
@@ -309,7 +309,7 @@ TEST(ResultsFile, DamageIsNamed) {
   EXPECT_EQ(problem("50890", "18446744073709551615"),
             "points[0].parameters: expected a whole number, found 18446744073709551615");
   EXPECT_EQ(problem("\"0.03\"", "\"0.03\", \"\""), "tables[0].rows[0]: expected 2 cells, found 3");
-  EXPECT_EQ(problem("\"file\": \"width\"", "\"file\": \"../width\""),
+  EXPECT_EQ(problem("\"file\":\"width\"", "\"file\":\"../width\""),
             "pictures[0].file: expected the name of a file in this folder, found \"../width\"");
   EXPECT_EQ(problem("\"100, 101\"", "\"100\", \"101\""),
             "configuration[0]: expected a name and a value, found array");
