@@ -1,5 +1,4 @@
-// trace: shows the tape of three small examples, entry by entry, forward and backward, as pages for a
-// browser.
+// trace: shows the tape of small examples, forward and backward, as pages for a browser.
 
 #include <algorithm>
 #include <filesystem>

@@ -404,6 +404,18 @@ TEST(TraceCheck, NaNIsNotOk) {
   EXPECT_EQ(rows[0]["ok"], false);
 }
 
+TEST(TraceCheck, AnInfiniteGradientDoesNotHideWrongOnes) {
+  // The slope of sqrt is infinite at 0; the other element's rule is wrong.
+  Scale net(from({0, 4}), [](const Tensor& x) {
+    return record("root", sqrt(detach(x)), wrt(x, [x](const Tensor& dy) { return dy / sqrt(x); }));
+  });
+  const json rows = checks_of(checked(net, from({1, 1}), [&](const Tensor& x) { return sum(net(x)); }));
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0]["tape"], "Infinity");
+  for (const json& c : rows) EXPECT_FALSE(c["ok"]) << c;
+  EXPECT_NEAR(rows[1]["difference"].get<double>(), 0.25, 1e-6);
+}
+
 TEST(TraceCheck, NeedsGradients) {
   Scale net(from({1}), [](const Tensor& x) { return square(x); });
   const Tensor x = from({2});

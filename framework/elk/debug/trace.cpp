@@ -273,13 +273,14 @@ class Draw {
 
 // ---- trace.json ----
 
+double pixels(double v) { return std::round(10 * v) / 10; }  // no more digits than one can see
+
 Json box_json(const Box& box) {
-  const auto tenth = [](double v) { return std::round(10 * v) / 10; };
-  return Json::array({tenth(box.x), tenth(box.y), tenth(box.width), tenth(box.height)});
+  return Json::array({pixels(box.x), pixels(box.y), pixels(box.width), pixels(box.height)});
 }
 
 Json graph_json(const Graph& graph) {
-  Json groups = Json::array(), nodes = Json::array(), boxes = Json::array(), edges = Json::array();
+  Json groups = Json::array(), nodes = Json::array(), edges = Json::array();
   for (const Group& group : graph.groups)
     groups.push_back(
         {{"name", group.name}, {"kind", group.kind}, {"call", group.call}, {"parent", group.parent}});
@@ -296,8 +297,8 @@ Json graph_json(const Graph& graph) {
   for (std::size_t e = 0; e < graph.edges.size(); ++e) {
     Json curve = Json::array();
     for (const Point& p : layout.edges[e]) {
-      curve.push_back(std::round(10 * p.x) / 10);
-      curve.push_back(std::round(10 * p.y) / 10);
+      curve.push_back(pixels(p.x));
+      curve.push_back(pixels(p.y));
     }
     edges.push_back({{"from", graph.edges[e].from}, {"to", graph.edges[e].to}, {"curve", std::move(curve)}});
   }
@@ -478,13 +479,18 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
     Entry* const entry = pair.second;
     const Tensor value = slot->value;
     const Index size = value.size();
-    std::vector<Index> largest(static_cast<std::size_t>(size));
-    for (Index i = 0; i < size; ++i) largest[static_cast<std::size_t>(i)] = i;
-    const auto steep = [&](Index i) { return std::abs(entry->gradient.at(i)); };
-    const auto top = largest.begin() + std::min<Index>(size, 3);
-    std::partial_sort(largest.begin(), top, largest.end(),
-                      [&](Index a, Index b) { return steep(a) > steep(b); });
-    std::set<Index> elements(largest.begin(), top);
+    // The steepest elements, what is not finite first, and some others.
+    std::vector<std::pair<double, Index>> by_slope;
+    double steepest = 0;
+    for (Index i = 0; i < size; ++i) {
+      const double slope = std::abs(entry->gradient.at(i)), known = std::isfinite(slope) ? slope : INFINITY;
+      by_slope.emplace_back(-known, i);
+      if (std::isfinite(slope)) steepest = std::max(steepest, slope);
+    }
+    const auto top = by_slope.begin() + std::min<Index>(size, 3);
+    std::partial_sort(by_slope.begin(), top, by_slope.end());
+    std::set<Index> elements;
+    for (auto at = by_slope.begin(); at != top; ++at) elements.insert(at->second);
     for (const Index i : spread(size, 3)) elements.insert(i);
 
     entry->checked.clear();
@@ -499,10 +505,10 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
       const double above = loss_at(h), below = loss_at(-h);
       const double noise = (exact ? 1e-14 : 1e-6) * scale / h;
       Checked c{i, entry->gradient.at(i), (above - below) / (2 * h), 0, false, false};
-      const double most = std::max(size > 0 ? steep(largest[0]) : 0, std::abs(c.difference));
+      const double most = std::max(steepest, std::abs(c.difference));
       const double off = std::abs(c.tape - c.difference);
       c.error = off == 0 ? 0 : off / most;
-      c.ok = off <= tolerance * most + noise;
+      c.ok = std::isfinite(off) && off <= tolerance * most + noise;
       c.corner = exact && std::abs(above - 2 * check.loss + below) / h > 0.01 * most + 4 * noise;
       entry->checked.push_back(c);
     }

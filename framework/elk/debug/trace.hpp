@@ -26,14 +26,12 @@ struct Step;
 struct Calls;
 }  // namespace tracing
 
-/// What a page says about an operation. Inputs are called as in its rules: "dW = dyᵀ x" is that of an input
-/// W.
+/// What a page says about an operation. Its rules tell what its inputs are called: "dW = dyᵀ x" is that of W.
 struct Explanation {
-  std::string formula;  ///< of the value: "y = x Wᵀ + b"
-  std::string words;    ///< the same in words
-  std::vector<std::string>
-      rules;               ///< of each input's gradient: "dx = dy W"; the last one goes for all further
-  std::string rule_words;  ///< the same in words
+  std::string formula;             ///< of the value: "y = x Wᵀ + b"
+  std::string words;               ///< the same in words
+  std::vector<std::string> rules;  ///< of each input: "dx = dy W"; the last goes for all further
+  std::string rule_words;          ///< the same in words
 };
 
 /// Keeps what the tapes that it follows record, and the gradients of their backward: every tensor stays alive
