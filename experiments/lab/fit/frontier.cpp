@@ -1,0 +1,104 @@
+#include <lab/fit/frontier.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <elk/base/error.hpp>
+
+namespace elk::lab::scaling {
+
+namespace {
+
+std::vector<std::size_t> seeds_of(const std::vector<Net>& nets) {
+  std::vector<std::size_t> seeds;
+  for (const Net& net : nets) seeds.push_back(net.seeds.size());
+  return seeds;
+}
+
+std::vector<Point> frontier(const std::vector<Net>& nets) {
+  return lower_envelope(seed_means(nets, everything(seeds_of(nets))));
+}
+
+}  // namespace
+
+std::vector<double> best_so_far(std::span<const Epoch> epochs) {
+  std::vector<double> best;
+  double lowest = HUGE_VAL, test_loss = std::numeric_limits<double>::quiet_NaN();
+  for (const Epoch& epoch : epochs) {
+    if (std::isfinite(epoch.test_loss) && epoch.val_loss < lowest) {
+      lowest = epoch.val_loss;
+      test_loss = epoch.test_loss;
+    }
+    best.push_back(test_loss);
+  }
+  return best;
+}
+
+std::vector<Point> seed_means(const std::vector<Net>& nets, const Resample& resample) {
+  std::vector<Point> points;
+  for (std::size_t i = 0; i < nets.size(); ++i) {
+    const std::vector<std::size_t>& drawn = resample[i].seeds;
+    std::vector<double> flops, sum;
+    for (const std::size_t seed : drawn) {
+      const std::vector<Epoch>& epochs = nets[i].seeds[seed];
+      for (std::size_t k = 0; k < epochs.size(); ++k) {
+        if (k == flops.size()) flops.push_back(epochs[k].flops);
+        if (epochs[k].flops != flops[k])
+          throw ValueError(fmt::format(
+              "[fit_frontier] seeds of the net of size {} differ in FLOPs after epoch {}: {} and {}",
+              nets[i].size, k + 1, flops[k], epochs[k].flops));
+        if (!(flops[k] > (k == 0 ? 0 : flops[k - 1])) || std::isinf(flops[k]))
+          throw ValueError(
+              fmt::format("[fit_frontier] FLOPs must grow, found {} after epoch {} of the net of size {}",
+                          flops[k], k + 1, nets[i].size));
+      }
+    }
+    sum.resize(flops.size());
+    for (const std::size_t seed : drawn) {
+      const std::vector<double> best = best_so_far(nets[i].seeds[seed]);
+      if (best.empty() || std::isnan(best.back()))
+        throw ValueError(fmt::format(
+            "[fit_frontier] the net of size {}, seed {}, has no epoch of finite losses", nets[i].size, seed));
+      for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += best[std::min(k, best.size() - 1)];
+    }
+    for (std::size_t k = 0; k < sum.size(); ++k)
+      if (!std::isnan(sum[k]))
+        points.push_back({flops[k], sum[k] / static_cast<double>(drawn.size()), resample[i].weight, i});
+  }
+  return points;
+}
+
+std::vector<Point> lower_envelope(std::vector<Point> points) {
+  std::sort(points.begin(), points.end(), [](const Point& one, const Point& other) {
+    return one.x != other.x ? one.x < other.x : one.loss < other.loss;
+  });
+  std::vector<Point> envelope;
+  for (const Point& point : points)
+    if (envelope.empty() || point.loss < envelope.back().loss) envelope.push_back(point);
+  for (std::size_t i = 0; i < envelope.size(); ++i) {
+    const double left = envelope[i == 0 ? i : i - 1].x,
+                 right = envelope[std::min(i + 1, envelope.size() - 1)].x;
+    envelope[i].weight *= std::log(right / left) / 2;
+  }
+  return envelope;
+}
+
+Report fit_frontier(const std::vector<Net>& nets, const Options& options, Rng& rng) {
+  return fit_law(
+      seeds_of(nets), [&](const Resample& resample) { return lower_envelope(seed_means(nets, resample)); },
+      options, rng);
+}
+
+Holdout hold_out_nets(const std::vector<Net>& nets, std::size_t largest, const Options& options, Rng& rng) {
+  std::vector<double> sizes;
+  for (const Net& net : nets) sizes.push_back(net.size);
+  std::vector<Net> smaller;
+  for (const std::size_t i : all_but_largest(sizes, largest)) smaller.push_back(nets[i]);
+  return hold_out(frontier(nets), frontier(smaller), options,
+                  [&](const Options& at_points) { return fit_frontier(smaller, at_points, rng); });
+}
+
+}  // namespace elk::lab::scaling
