@@ -66,7 +66,7 @@ TEST(PowerLaws, AreRecoveredFromExactCurves) {
                              {0, 0.3, 0.4},
                              {0, 2, 1},
                              {1.69, 406, 0.34},
-                             {0.01, 3, 0.05},
+                             {0.5, 3, 0.1},
                              {1e-3, 50, 0.8},
                              {0.2, 0.01, 0.1},
                              {0.3, 10, 2}})
@@ -75,7 +75,7 @@ TEST(PowerLaws, AreRecoveredFromExactCurves) {
                    << law.e << " + " << law.a << " x^-" << law.alpha << ", " << points << " points");
       const auto x = spread(10, 3000, points);
       const PowerLawFit fit = fit_power_law(x, losses(law, x));
-      expect_law(fit.law, law, law.alpha < 0.1 ? 1e-2 : 1e-4);  // E and A x^-0.05 are hardly told apart
+      expect_law(fit.law, law, 1e-4);
       EXPECT_TRUE(fit.converged);
       EXPECT_LT(fit.residual, 1e-6);
       EXPECT_EQ(fit.law.e == 0, law.e == 0);
@@ -153,10 +153,10 @@ TEST(PowerLaws, WithstandOutliers) {
   const PowerLaw truth{0.05, 0.3, 0.4};
   const auto x = spread(1, 1000, 30);
   auto y = losses(truth, x, 0.005, rng);
-  expect_law(fit_power_law(x, y).law, truth, 0.06);
+  expect_law(fit_power_law(x, y).law, truth, 0.04);
   y[7] *= 3;  // runs that failed
   y[29] *= 2;
-  expect_law(fit_power_law(x, y).law, truth, 0.06);
+  expect_law(fit_power_law(x, y).law, truth, 0.04);
   const PowerLaw squares = fit_power_law(x, y, {.huber = 100}).law;
   EXPECT_GT(std::abs(squares.alpha - truth.alpha), 0.05);
 }
@@ -347,7 +347,8 @@ TEST(Laws, OfCellsHoldTheTruthInTheirIntervalsAsOftenAsTheySay) {
   struct Case {
     double e, between, within;
   };
-  constexpr int sets = 50;
+  constexpr int sets = 40;
+  int all = 0;
   for (const Case& c : {Case{0.1, 0, 0.02}, Case{0.1, 0.015, 0.01}, Case{0, 0, 0.03}}) {
     SCOPED_TRACE(testing::Message() << "E " << c.e << ", between " << c.between << ", within " << c.within);
     const PowerLaw truth{c.e, 5, 0.4};
@@ -355,7 +356,7 @@ TEST(Laws, OfCellsHoldTheTruthInTheirIntervalsAsOftenAsTheySay) {
     int e = 0, a = 0, alpha = 0, predicted = 0, straight = 0;
     for (int set = 0; set < sets; ++set) {
       const auto cells = some_cells(truth, 7, c.between, c.within, rng);
-      const Report report = fit_cells(cells, {.predict_at = {240000}, .resamples = 80}, rng);
+      const Report report = fit_cells(cells, {.predict_at = {240000}, .resamples = 60}, rng);
       EXPECT_EQ(report.failed, 0);
       e += holds(report.with_e.e, truth.e);
       a += holds(report.with_e.a, truth.a);
@@ -363,13 +364,15 @@ TEST(Laws, OfCellsHoldTheTruthInTheirIntervalsAsOftenAsTheySay) {
       predicted += holds(report.with_e.predictions[0], truth(240000));
       straight += holds(report.without_e.alpha, truth.alpha);
     }
-    // 95 % of 50 is 47.5, with a standard deviation of 1.5.
-    for (const int held : {e, a, alpha, predicted}) EXPECT_GE(held, 43);
+    // 95 % of 40 is 38, with a standard deviation of 1.4.
+    for (const int held : {e, a, alpha, predicted}) EXPECT_GE(held, 35);
+    all += e + a + alpha + predicted;
     if (c.e == 0)
-      EXPECT_GE(straight, 43);
+      EXPECT_GE(straight, 35);
     else
       EXPECT_LE(straight, 5);  // a wrong law's intervals hold nothing
   }
+  EXPECT_LE(all, 0.99 * 12 * sets);  // intervals that always hold the truth are too wide
 }
 
 TEST(Laws, OfCellsReportBothLaws) {
@@ -547,9 +550,9 @@ std::vector<Net> some_nets(const PowerLaw& frontier, int count, double within, R
     for (int seed = 0; seed < 5; ++seed) {
       const double shift = std::exp(within * rng.normal());
       std::vector<Epoch> epochs;
-      for (int epoch = 1; epoch <= 40; ++epoch) {
+      for (int epoch = 4; epoch <= 40; ++epoch) {
         const double c = std::exp(own) * epoch / 10, away = std::log(c) - own;
-        const double loss = frontier(c) * (1 + 0.1 * away * away) * shift;
+        const double loss = frontier(c) * (1 + 0.02 * away * away) * shift;
         const bool overfits = epoch > 30;
         epochs.push_back({c, overfits ? 9 : loss, overfits ? loss / 2 : loss});
       }
@@ -567,8 +570,8 @@ TEST(Frontiers, FollowTheLawThatTheNetsTouch) {
   const Report exact = fit_frontier(nets, {.resamples = 10}, rng);
   EXPECT_TRUE(exact.with_e.fit.converged);
   EXPECT_GT(exact.points.size(), 40U);
-  EXPECT_LT(exact.with_e.fit.residual, 0.08);
-  EXPECT_NEAR(exact.with_e.alpha.value, 0.3, 0.06);
+  EXPECT_LT(exact.with_e.fit.residual, 0.06);
+  EXPECT_NEAR(exact.with_e.alpha.value, 0.3, 0.03);
   EXPECT_NEAR(exact.with_e.e.value, 0.05, 0.006);
   EXPECT_TRUE(exact.prefers_e);
   for (const Point& point : exact.points) EXPECT_GE(point.loss, truth(point.x) * (1 - 1e-12)) << point.x;
@@ -592,7 +595,7 @@ TEST(Frontiers, PredictTheLargestNets) {
     EXPECT_GT(point.x, reached);
     EXPECT_GE(point.cell, 6U);
   }
-  EXPECT_LT(holdout.error_with_e, 0.08);
+  EXPECT_LT(holdout.error_with_e, 0.03);
   EXPECT_GT(holdout.error_without_e, 2 * holdout.error_with_e);
 
   for (auto& epochs : nets[7].seeds)

@@ -48,10 +48,11 @@ struct Intervals {
 /// has too few cells to fit. They are squares of normal numbers, that is Dirichlet(1/2, ...), of about twice
 /// the usual variance: a law of 3 parameters leaves the residuals of 7 cells too small by 4 / 7.
 ///
-/// A resample over both at once, the usual two-stage bootstrap, would count the noise of seeds twice, as it
-/// is in the differences between cells as well: intervals were twice as wide as needed. One over seeds alone
-/// does not see that the law does not quite hold. tests/experiments/fit_test.cpp checks how often `both`
-/// holds the truth.
+/// A resample over both at once, the usual two-stage bootstrap, would count the noise of seeds twice, as the
+/// differences between cells hold it as well; one over seeds alone does not see that the law holds but
+/// roughly. Measured on E, A, alpha and a prediction of laws of 7 cells of 5 seeds: 84 to 97 % of the
+/// intervals over seeds hold the truth where nothing but the seeds' noise moves cells off the law, 13 to 78 %
+/// where something does; of `both` 89 to 100 % do. fit_test.cpp checks that.
 ///
 /// Resamples for which `statistic` throws a ValueError or returns a number that is not finite have failed.
 /// ValueError when those are more than half, or there are no cells, resamples, or seeds of a cell.
