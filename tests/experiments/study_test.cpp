@@ -132,7 +132,7 @@ TEST_F(Study, PlotsAreThereWhereGnuplotIs) {
   if (std::system("command -v gnuplot > /dev/null") != 0) GTEST_SKIP() << "SKIPPED: gnuplot is not installed";
   test::Surroundings around = around_program("width");
   around.environment = {{"ELK_DATA_DIR", ""}};
-  const Outcome outcome = test::Child({"--smoke", "--out-dir", "r"}, around).wait();
+  const Outcome outcome = test::Child({"--smoke", "--widths", "8,9", "--out-dir", "r"}, around).wait();
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   const Results results = parse_results(file("r/results.json"), "results.json");
   EXPECT_THAT(results.warnings, testing::Each(Not(HasSubstr("no plot"))));
@@ -142,7 +142,7 @@ TEST_F(Study, PlotsAreThereWhereGnuplotIs) {
     EXPECT_THAT(file("r/" + picture.file + ".svg"), HasSubstr("hidden units"));
   }
   // Without gnuplot results are kept and the message tells what to install.
-  const Outcome without = run("width", {"--smoke", "--out-dir", "s"});
+  const Outcome without = run("width", {"--smoke", "--widths", "8,9", "--out-dir", "s"});
   EXPECT_EQ(without.code, 0);
   EXPECT_THAT(without.err, HasSubstr("gnuplot is not installed (on Debian: apt-get install gnuplot-nox)"));
   EXPECT_EQ(rows_of(path("r")), rows_of(path("s")));
@@ -201,7 +201,7 @@ TEST_F(Study, TellsAboutItself) {
 }
 
 TEST_F(Study, JsonIsTheResults) {
-  const Outcome outcome = run("width", {"--smoke", "--json", "--quiet", "--out-dir", "r"});
+  const Outcome outcome = run("width", {"--smoke", "--widths", "8,9", "--json", "--quiet", "--out-dir", "r"});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.out, file("r/results.json"));
   EXPECT_EQ(outcome.err, "");
@@ -221,7 +221,7 @@ TEST_F(Study, AFailedRunIsNamedAndTheOthersAreThere) {
 }
 
 TEST_F(Study, CtrlCEndsItAndItGoesOn) {
-  const Arguments arguments{"--smoke", "--epochs", "150", "--widths", "8,9,10", "--out-dir", "r"};
+  const Arguments arguments{"--smoke", "--epochs", "60", "--widths", "8,9", "--out-dir", "r"};
   test::Child child(arguments, around_program("width"));
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   child.kill(SIGINT);
@@ -232,7 +232,7 @@ TEST_F(Study, CtrlCEndsItAndItGoesOn) {
                 HasSubstr("width: stopped; what was complete is kept in r, and the same command goes on"));
   }
   EXPECT_EQ(run("width", arguments).code, 0);
-  EXPECT_EQ(run("width", {"--smoke", "--epochs", "150", "--widths", "8,9,10", "--out-dir", "s"}).code, 0);
+  EXPECT_EQ(run("width", {"--smoke", "--epochs", "60", "--widths", "8,9", "--out-dir", "s"}).code, 0);
   EXPECT_EQ(rows_of(path("r")), rows_of(path("s")));
 }
 
