@@ -22,12 +22,14 @@
 #include <lab/runner.hpp>
 #include <lab/store.hpp>
 
+#include "experiments/store_rows.hpp"
 #include "io/temporary_folder.hpp"
 
 namespace elk::lab {
 namespace {
 
 using nlohmann::json;
+using test::rows_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -303,21 +305,6 @@ TEST_F(StoreTest, AFolderThatCannotBe) {
 
 class RunnerTest : public StoreTest {
  protected:
-  // Lines of both files, sorted, without times and dates.
-  static std::vector<std::string> rows(const std::string& folder) {
-    std::vector<std::string> all;
-    for (const char* name : {"/summaries.jsonl", "/curves.jsonl"}) {
-      std::istringstream lines(read_file(folder + name));
-      for (std::string line; std::getline(lines, line);) {
-        json row = json::parse(line);
-        row.erase("seconds");
-        row.erase("date");
-        all.push_back(row.dump());
-      }
-    }
-    std::sort(all.begin(), all.end());
-    return all;
-  }
   static std::vector<RunSummary> run(const std::string& folder, const std::vector<TrainConfig>& configs,
                                      int jobs) {
     DataSets data("nowhere", 600);
@@ -334,7 +321,7 @@ TEST_F(RunnerTest, TheSameBitsForAnyNumberOfJobs) {
   configs.back().optimizer = "sgd";
   configs.back().lr = 1e38;  // diverges
   const auto runs = run(folder_ / "jobs1", configs, 1);
-  const auto expected = rows(folder_ / "jobs1");
+  const auto expected = rows_of(folder_ / "jobs1");
   ASSERT_EQ(runs.size(), 7u);
   EXPECT_EQ(runs[0].status, "done");
   EXPECT_EQ(runs[0].epochs, 2);
@@ -344,13 +331,13 @@ TEST_F(RunnerTest, TheSameBitsForAnyNumberOfJobs) {
   for (const int jobs : {2, 4}) {
     const std::string folder = folder_ / fmt::format("jobs{}", jobs);
     run(folder, configs, jobs);
-    EXPECT_EQ(rows(folder), expected);
+    EXPECT_EQ(rows_of(folder), expected);
   }
   // Nothing is run again; the order is the one asked for; what comes twice is run once.
   std::reverse(configs.begin(), configs.end());
   configs.push_back(configs.front());
   const auto again = run(folder_ / "jobs1", configs, 2);
-  EXPECT_EQ(rows(folder_ / "jobs1"), expected);
+  EXPECT_EQ(rows_of(folder_ / "jobs1"), expected);
   EXPECT_EQ(again.front().key, runs.back().key);
   EXPECT_EQ(again.back().key, runs.back().key);
 }
@@ -400,7 +387,7 @@ TEST_F(RunnerTest, TwoProcessesShareTheWork) {
   EXPECT_EQ(status, 0);
   EXPECT_EQ(runs.size(), 8u);
   run(folder_ / "alone", configs, 1);
-  EXPECT_EQ(rows(folder()), rows(folder_ / "alone"));
+  EXPECT_EQ(rows_of(folder()), rows_of(folder_ / "alone"));
 }
 
 }  // namespace

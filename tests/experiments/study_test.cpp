@@ -12,6 +12,7 @@
 #include <lab/statistics.hpp>
 
 #include "experiments/fixture.hpp"
+#include "experiments/store_rows.hpp"
 
 namespace elk::lab {
 namespace {
@@ -19,27 +20,12 @@ namespace {
 using test::Arguments;
 using test::Json;
 using test::Outcome;
+using test::rows_of;
 using test::operator+;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-// Of both files of a store, sorted, without times and dates.
-std::vector<std::string> rows_of(const std::string& folder) {
-  std::vector<std::string> all;
-  for (const char* name : {"/summaries.jsonl", "/curves.jsonl"}) {
-    std::istringstream lines(read_file(folder + name));
-    for (std::string line; std::getline(lines, line);) {
-      Json row = Json::parse(line);
-      row.erase("seconds");
-      row.erase("date");
-      all.push_back(row.dump());
-    }
-  }
-  std::sort(all.begin(), all.end());
-  return all;
-}
 
 class Study : public test::TrainProgram {
  protected:
