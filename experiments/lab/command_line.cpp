@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
@@ -14,15 +14,6 @@ namespace elk::lab {
 
 namespace po = boost::program_options;
 using nlohmann::ordered_json;
-
-namespace {
-
-template <class... Args>
-[[noreturn]] void usage(fmt::format_string<Args...> text, Args&&... args) {
-  throw UsageError(fmt::format(text, std::forward<Args>(args)...));
-}
-
-}  // namespace
 
 std::vector<std::string> parse_options(const std::vector<std::string>& arguments,
                                        const po::options_description& known, po::variables_map& values) {
@@ -62,15 +53,15 @@ void store_config(const std::string& text, const std::string& source, const po::
   try {
     object = ordered_json::parse(text);
   } catch (const nlohmann::json::exception& error) {
-    usage("{}: not a JSON file of options: {}", source, error.what());
+    fail<UsageError>("{}: not a JSON file of options: {}", source, error.what());
   }
-  if (!object.is_object()) usage("{}: expected a JSON object of options", source);
+  if (!object.is_object()) fail<UsageError>("{}: expected a JSON object of options", source);
   po::parsed_options parsed(&known);
   for (const auto& [name, value] : object.items()) {
     if (name.empty() || known.find_nothrow(name, false) == nullptr)
-      usage("{}: there is no option \"{}\"", source, name);
+      fail<UsageError>("{}: there is no option \"{}\"", source, name);
     if (!value.is_primitive() || value.is_null())
-      usage("{}: \"{}\" must be a number, a text or true or false", source, name);
+      fail<UsageError>("{}: \"{}\" must be a number, a text or true or false", source, name);
     const std::string text_value = value.is_string() ? value.get<std::string>() : value.dump();
     if (name == "lr-decay")
       parsed.options.emplace_back("schedule", std::vector<std::string>{"exponential:" + text_value});
@@ -80,7 +71,7 @@ void store_config(const std::string& text, const std::string& source, const po::
   try {
     po::store(parsed, values);
   } catch (const po::error& error) {
-    usage("{}: {}", source, error.what());
+    fail<UsageError>("{}: {}", source, error.what());
   }
 }
 
@@ -90,7 +81,7 @@ void store_config_file(const std::string& file, const po::options_description& k
   try {
     text = read_file(file);
   } catch (const FileError& error) {
-    usage("--config: {}", error.what());
+    fail<UsageError>("--config: {}", error.what());
   }
   store_config(text, file, known, values);
 }

@@ -7,10 +7,9 @@
 #include <filesystem>
 #include <sstream>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <elk/base/format.hpp>
 #include <elk/data/augment.hpp>
 #include <elk/data/load.hpp>
 #include <elk/io/atomic_file.hpp>
@@ -28,24 +27,20 @@ namespace {
 namespace po = boost::program_options;
 using nlohmann::ordered_json;
 
-template <class... Args>
-[[noreturn]] void usage(fmt::format_string<Args...> text, Args&&... args) {
-  throw UsageError(fmt::format(text, std::forward<Args>(args)...));
-}
-
 void one_of(const char* option, const std::string& value, const std::vector<std::string>& allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
-    usage("--{}: expected {}, got \"{}\"", option, fmt::join(allowed, ", "), value);
+    fail<UsageError>("--{}: expected {}, got \"{}\"", option, fmt::join(allowed, ", "), value);
 }
 
 void in_range(const char* option, double value, double low, double high) {
   if (!(value >= low && value <= high))
-    usage("--{}: expected a number from {} to {}, got {}", option, low, high, value);
+    fail<UsageError>("--{}: expected a number from {} to {}, got {}", option, low, high, value);
 }
 
 // From 0 up to, but not including, 1.
 void share(const char* option, double value) {
-  if (!(value >= 0 && value < 1)) usage("--{}: expected a number from 0 to below 1, got {}", option, value);
+  if (!(value >= 0 && value < 1))
+    fail<UsageError>("--{}: expected a number from 0 to below 1, got {}", option, value);
 }
 
 constexpr std::int64_t most = 1'000'000'000;
@@ -153,11 +148,12 @@ void check_same(const TrainConfig& now, const TrainConfig& before) {
   const ordered_json a = ordered_json::parse(to_json(before)), b = ordered_json::parse(to_json(now));
   for (const auto& [name, value] : a.items())
     if (name != "epochs" && b[name] != value)
-      usage("--{}: the run to resume has {}, the command line asks for {}; only --epochs may change", name,
-            value.dump(), b[name].dump());
+      fail<UsageError>(
+          "--{}: the run to resume has {}, the command line asks for {}; only --epochs may change", name,
+          value.dump(), b[name].dump());
   if (now.epochs != before.epochs && (now.schedule == "cosine" || now.schedule == "one_cycle"))
-    usage("--epochs: the {} schedule of the run to resume was made for {} epochs", now.schedule,
-          before.epochs);
+    fail<UsageError>("--epochs: the {} schedule of the run to resume was made for {} epochs", now.schedule,
+                     before.epochs);
 }
 
 }  // namespace
@@ -185,7 +181,7 @@ std::vector<Index> TrainConfig::hidden_widths() const {
     const auto [next, error] = std::from_chars(at, end, width);
     const bool last = next == end, more = next != end && *next == ',' && next + 1 != end;
     if (error != std::errc() || width < 1 || width > 1'000'000 || !(last || more))
-      usage("--hidden: expected widths from 1 to 1000000 such as 128,64, got \"{}\"", hidden);
+      fail<UsageError>("--hidden: expected widths from 1 to 1000000 such as 128,64, got \"{}\"", hidden);
     widths.push_back(width);
     at = last ? end : next + 1;
   }
@@ -222,7 +218,7 @@ optim::Schedule TrainConfig::make_schedule() const {
     good = error == std::errc() && next == end && factor > 0 && factor <= 1;
   }
   if (!good)
-    usage(
+    fail<UsageError>(
         "--schedule: expected constant, exponential:F, step:N:F, cosine or one_cycle, with F above 0 and at "
         "most 1, got "
         "\"{}\"",
@@ -238,9 +234,9 @@ void resolve(TrainConfig& c) {
     const AugmentOptions augment = parse_augment(c.augment);
     c.augment = to_string(augment);
     if (augment.mixup > 0 && c.loss == "paper_mean")
-      usage("--augment: mixup goes with --loss cross_entropy or mse");
+      fail<UsageError>("--augment: mixup goes with --loss cross_entropy or mse");
   } catch (const ValueError& error) {
-    usage("--augment: {}", error.what());
+    fail<UsageError>("--augment: {}", error.what());
   }
   one_of("model", c.model, models::model_kinds());
   if (!c.activation) c.activation = c.model == "residual_mlp" ? "gelu" : "relu";
@@ -251,17 +247,19 @@ void resolve(TrainConfig& c) {
   one_of("dtype", c.dtype, {"f32", "f64"});
   one_of("precision", c.precision, {"f32", "bf16"});
   if (c.precision == "bf16" && c.dtype != "f32")
-    usage("--precision bf16 is for --dtype f32, got --dtype {}", c.dtype);
+    fail<UsageError>("--precision bf16 is for --dtype f32, got --dtype {}", c.dtype);
   const std::vector<Index> widths = c.hidden_widths();
   if (c.model == "residual_mlp") {
     if (widths.empty() || std::any_of(widths.begin(), widths.end(), [&](Index w) { return w != widths[0]; }))
-      usage("--hidden: a residual_mlp has blocks of one width, such as 128,128, got \"{}\"", c.hidden);
-    if (c.clip > 0) usage("--clip: goes with --model mlp");
+      fail<UsageError>("--hidden: a residual_mlp has blocks of one width, such as 128,128, got \"{}\"",
+                       c.hidden);
+    if (c.clip > 0) fail<UsageError>("--clip: goes with --model mlp");
   }
   (void)c.make_schedule();
   if (!c.lr) c.lr = c.optimizer == "sgd" ? 0.1 : 0.001;
   if (!c.validation) c.validation = c.dataset == "digits" ? 1000 : 5000;
-  if (!(*c.lr > 0 && std::isfinite(*c.lr))) usage("--lr: expected a finite number above 0, got {}", *c.lr);
+  if (!(*c.lr > 0 && std::isfinite(*c.lr)))
+    fail<UsageError>("--lr: expected a finite number above 0, got {}", *c.lr);
   in_range("leaky-slope", c.leaky_slope, -1e6, 1e6);
   in_range("clip", c.clip, 0, 1e300);
   share("dropout", c.dropout);
@@ -274,10 +272,10 @@ void resolve(TrainConfig& c) {
   in_range("early-stop", static_cast<double>(c.early_stop), 0, most);
   in_range("seed", static_cast<double>(c.seed), 0, 4294967295.0);
   if (c.optimizer != "sgd" && (c.momentum != 0 || c.nesterov))
-    usage("--momentum and --nesterov go with --optimizer sgd");
-  if (c.nesterov && c.momentum == 0) usage("--nesterov: needs a --momentum above 0");
+    fail<UsageError>("--momentum and --nesterov go with --optimizer sgd");
+  if (c.nesterov && c.momentum == 0) fail<UsageError>("--nesterov: needs a --momentum above 0");
   if (c.early_stop > 0 && *c.validation == 0)
-    usage("--early-stop: needs held-out examples: give --validation N");
+    fail<UsageError>("--early-stop: needs held-out examples: give --validation N");
 }
 
 std::string to_json(const TrainConfig& c) {
@@ -311,6 +309,9 @@ std::string to_json(const TrainConfig& c) {
   return object.dump(2) + "\n";
 }
 
+// json, unlike ordered_json, sorts the names.
+std::string canonical_json(const TrainConfig& c) { return nlohmann::json::parse(to_json(c)).dump(); }
+
 CommandLine parse_train(int argc, char** argv) {
   // First with the sound defaults, to see which protocol is asked for; then with that protocol's own.
   using Arguments = std::vector<std::string>;
@@ -324,10 +325,10 @@ CommandLine parse_train(int argc, char** argv) {
     all.add(config).add(run);
     po::variables_map values;
     const Arguments others = parse_options(arguments, all, values);
-    if (!others.empty()) usage("unexpected argument \"{}\"", others.front());
+    if (!others.empty()) fail<UsageError>("unexpected argument \"{}\"", others.front());
     const bool shortened = values.count("lr-decay") > 0;
     if (shortened && !values["schedule"].defaulted())
-      usage("--lr-decay: is short for --schedule; give one of them");
+      fail<UsageError>("--lr-decay: is short for --schedule; give one of them");
     if (values.count("config") > 0) store_config_file(values["config"].as<std::string>(), config, values);
     if (!beneath.empty()) store_config(beneath, beneath_name, config, values);
     po::notify(values);
@@ -366,8 +367,9 @@ CommandLine parse_train(int argc, char** argv) {
   if (!line.help.empty()) return line;
   line.run.data_dir = data_folder(line.run.data_dir);
   if (line.run.resume && line.run.doctor)
-    usage("--doctor: examines a run before it begins, without --resume");
-  if (line.run.profile && line.run.doctor) usage("--profile: there are no steps to measure with --doctor");
+    fail<UsageError>("--doctor: examines a run before it begins, without --resume");
+  if (line.run.profile && line.run.doctor)
+    fail<UsageError>("--profile: there are no steps to measure with --doctor");
   if (line.run.resume) {
     const RunOptions run = line.run;
     const std::string folder = run.out_dir.empty() ? latest_run_folder("train") : run.out_dir;
@@ -376,7 +378,7 @@ CommandLine parse_train(int argc, char** argv) {
     try {
       kept = read_file(file);
     } catch (const FileError& error) {
-      usage("--resume: {} holds no run to go on with: {}", folder, error.what());
+      fail<UsageError>("--resume: {} holds no run to go on with: {}", folder, error.what());
     }
     line.config = parse_protocol(arguments, kept, file).config;
     resolve(line.config);

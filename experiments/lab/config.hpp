@@ -59,6 +59,9 @@ void resolve(TrainConfig& config);
 
 /// The flat object of config.json, one option a line. `config` must be resolved.
 std::string to_json(const TrainConfig& config);
+/// The same as canonical JSON, names sorted and no spaces: what the run store keeps, and what a run's key is
+/// made of.
+std::string canonical_json(const TrainConfig& config);
 
 /// What only says how and where a run is done.
 struct RunOptions {

@@ -15,10 +15,9 @@ extern "C" [[gnu::weak]] char* openblas_get_corename();
 
 namespace elk::lab {
 
-std::string version() { return ELK_VERSION; }
-std::string commit() { return ELK_COMMIT; }
+namespace {
 
-std::string processor_name() {
+std::string read_processor_name() {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);)
     if (line.starts_with("model name"))
@@ -26,6 +25,16 @@ std::string processor_name() {
         return line.substr(begin);
   utsname system{};
   return uname(&system) == 0 ? system.machine : "";
+}
+
+}  // namespace
+
+std::string version() { return ELK_VERSION; }
+std::string commit() { return ELK_COMMIT; }
+
+std::string processor_name() {
+  static const std::string name = read_processor_name();  // every run asks
+  return name;
 }
 
 std::string blas_name() {

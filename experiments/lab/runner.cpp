@@ -16,7 +16,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <elk/base/parallel.hpp>
 #include <elk/data/digits.hpp>
@@ -71,7 +70,7 @@ struct Run {
 RunSummary about(const Run& run, const std::string& digest) {
   RunSummary summary;
   summary.key = run.key;
-  summary.config = nlohmann::json::parse(to_json(run.config)).dump();
+  summary.config = canonical_json(run.config);
   summary.data = digest;
   summary.date = utc_date();
   summary.version = version();
@@ -201,6 +200,10 @@ const DataSets::Loaded& DataSets::get(const std::string& name) {
   return at->second;
 }
 
+Index train_examples(const TrainConfig& config, const TrainTest& data) {
+  return config.train_size > 0 ? config.train_size : data.train.size() - *config.validation;
+}
+
 double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   const std::vector<Index> sizes = config.layer_sizes(data.train);
   double weights = 0;
@@ -208,8 +211,7 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   const bool f64_run = config.float_type() == f64;
   const double rate = f64_run ? 80e9 : 180e9,
                step = 25e-6;  // FLOP/s of a core, and a step's own cost: of this decade
-  auto examples = static_cast<double>(data.train.size() - *config.validation);
-  if (config.train_size > 0) examples = static_cast<double>(config.train_size);
+  const auto examples = static_cast<double>(train_examples(config, data));
   double measured = 2 * static_cast<double>(*config.validation);
   if (config.test_every_epoch) measured += static_cast<double>(data.test.size());
   return static_cast<double>(config.epochs) *

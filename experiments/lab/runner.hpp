@@ -35,6 +35,9 @@ class DataSets {
   std::map<std::string, Loaded> loaded_;
 };
 
+/// How many examples a run learns from.
+Index train_examples(const TrainConfig& config, const TrainTest& data);
+
 /// Seconds that a run takes on one thread of this machine, roughly: for order and progress.
 double estimated_seconds(const TrainConfig& config, const TrainTest& data);
 

@@ -142,8 +142,7 @@ std::int64_t lock_position(const std::string& key) {
 }  // namespace
 
 std::string run_key(const TrainConfig& config, const std::string& data_digest) {
-  // json, unlike ordered_json, sorts the names.
-  return sha256(fmt::format("{}\n{}\n{}", json::parse(to_json(config)).dump(), data_digest, results_version));
+  return sha256(fmt::format("{}\n{}\n{}", canonical_json(config), data_digest, results_version));
 }
 
 // While it lives, no other process writes.

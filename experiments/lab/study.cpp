@@ -3,19 +3,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <exception>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <set>
 #include <sstream>
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <elk/base/error.hpp>
+#include <elk/base/format.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
 #include <lab/command_line.hpp>
@@ -32,11 +27,6 @@ namespace po = boost::program_options;
 using nlohmann::ordered_json;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-template <class... Args>
-[[noreturn]] void usage(fmt::format_string<Args...> text, Args&&... args) {
-  throw UsageError(fmt::format(text, std::forward<Args>(args)...));
-}
 
 struct DryRunDone {};
 
@@ -294,12 +284,13 @@ std::vector<double> Study::grid(const std::string& name, std::vector<double> usu
       more = next != end && *next == ',';
       if (error != std::errc() || !(next == end || more) || !std::isfinite(value) || value < 0 ||
           (value == 0 && !options.zero))
-        usage("--{}: expected numbers {} 0, such as {}, got \"{}\"", name, options.zero ? "from" : "above",
-              fmt::join(std::vector<double>(
-                            usual.begin(), usual.begin() + std::min<std::ptrdiff_t>(
-                                                               2, static_cast<std::ptrdiff_t>(usual.size()))),
-                        ","),
-              list);
+        fail<UsageError>(
+            "--{}: expected numbers {} 0, such as {}, got \"{}\"", name, options.zero ? "from" : "above",
+            fmt::join(std::vector<double>(usual.begin(),
+                                          usual.begin() + std::min<std::ptrdiff_t>(
+                                                              2, static_cast<std::ptrdiff_t>(usual.size()))),
+                      ","),
+            list);
       values.push_back(value);
       at = more ? next + 1 : next;
     }
@@ -336,7 +327,6 @@ void Study::tune(std::vector<Cell>& cells) {
     double start;
     std::map<int, double> loss;  // by the power of two
     int low = -1, high = 1;
-    bool done = false;
   };
   std::vector<Search> searches;
   for (Cell& cell : cells) {
@@ -348,6 +338,11 @@ void Study::tune(std::vector<Cell>& cells) {
     config.test_every_epoch = false;
     searches.push_back({&cell, config, *config.lr, {}});
   }
+  const auto best_of = [](const Search& search) {
+    return std::min_element(search.loss.begin(), search.loss.end(),
+                            [](const auto& a, const auto& b) { return a.second < b.second; })
+        ->first;
+  };
   const auto lr_at = [](const Search& search, int power) { return search.start * std::pow(2.0, power); };
   for (;;) {
     std::vector<TrainConfig> configs;
@@ -367,19 +362,15 @@ void Study::tune(std::vector<Cell>& cells) {
       asked[i].first->loss[asked[i].second] = std::isfinite(loss) ? loss : INFINITY;
     }
     for (Search& search : searches) {
-      const int best =
-          std::min_element(search.loss.begin(), search.loss.end(), [](const auto& a, const auto& b) {
-            return a.second < b.second;
-          })->first;
+      const int best = best_of(search);
       if (best == search.low && -search.low < furthest) --search.low;
       if (best == search.high && search.high < furthest) ++search.high;
     }
   }
   for (Search& search : searches) {
-    const auto best = std::min_element(search.loss.begin(), search.loss.end(),
-                                       [](const auto& a, const auto& b) { return a.second < b.second; });
-    search.cell->config.lr = lr_at(search, best->first);
-    if (best->first == search.low || best->first == search.high)
+    const int best = best_of(search);
+    search.cell->config.lr = lr_at(search, best);
+    if (best == search.low || best == search.high)
       warn(fmt::format("{}: the best learning rate, {:g}, lies on the edge of those that were tried",
                        search.cell->label, *search.cell->config.lr));
   }
@@ -391,7 +382,7 @@ void Study::dry_run() {
   for (const Cell& cell : waiting_) {
     const TrainTest& data = inside_->data[cell.config.dataset];
     const double one = estimated_seconds(cell.config, data);
-    const std::int64_t seeds = cell.exact ? 1 : options_.seeds;
+    const std::int64_t seeds = seeds_of(cell);
     double all = one * static_cast<double>(seeds);
     if (cell.tune) {
       ++searches;
@@ -409,17 +400,13 @@ void Study::dry_run() {
 }
 
 Outcomes Study::run() {
+  if (options_.dry_run) dry_run();
   std::vector<Cell> cells = std::exchange(waiting_, {});
-  if (options_.dry_run) {
-    waiting_ = std::move(cells);
-    dry_run();
-  }
   tune(cells);
   std::vector<TrainConfig> configs;
   Outcomes outcomes;
   for (Cell& cell : cells) {
-    const std::int64_t seeds = cell.exact ? 1 : options_.seeds;
-    for (std::int64_t i = 0; i < seeds; ++i) {
+    for (std::int64_t i = 0; i < seeds_of(cell); ++i) {
       TrainConfig config = cell.config;
       if (!cell.exact) config.seed = options_.seed + i;
       inside_->seeds.insert(config.seed);
@@ -431,8 +418,7 @@ Outcomes Study::run() {
   const std::vector<RunSummary> runs = run_all(configs);
   auto next = runs.begin();
   for (Outcome& outcome : outcomes)
-    for (std::int64_t i = 0; i < (outcome.cell.exact ? 1 : options_.seeds); ++i)
-      outcome.runs.push_back(*next++);
+    for (std::int64_t i = 0; i < seeds_of(outcome.cell); ++i) outcome.runs.push_back(*next++);
   for (const Outcome& outcome : outcomes) {
     Point point;
     point.series = outcome.cell.series;
@@ -455,7 +441,7 @@ Outcomes Study::run() {
     }
     point.diverged = outcome.count("diverged");
     point.failed = outcome.count("failed");
-    point.config = nlohmann::json::parse(to_json(outcome.cell.config)).dump();
+    point.config = canonical_json(outcome.cell.config);
     results_.points.push_back(std::move(point));
   }
   return outcomes;
@@ -552,11 +538,10 @@ std::vector<train::HistoryRow> Study::history(const RunSummary& run) {
 }
 
 Index Study::train_examples(const TrainConfig& config) {
-  return config.train_size > 0 ? config.train_size
-                               : inside_->data[config.dataset].train.size() - *config.validation;
+  return lab::train_examples(config, inside_->data[config.dataset]);
 }
 
-Series Study::curve(const Outcome& outcome, const std::string& title, const Value& value, bool over_flops) {
+Series Study::curve(const Outcome& outcome, const std::string& title, const Value& value) {
   Series line;
   line.title = title;
   std::vector<std::vector<double>> by_epoch;
@@ -565,8 +550,7 @@ Series Study::curve(const Outcome& outcome, const std::string& title, const Valu
     line.members.emplace_back();
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (i == line.x.size()) {
-        line.x.push_back(over_flops ? static_cast<double>(rows[i].flops)
-                                    : static_cast<double>(rows[i].epoch));
+        line.x.push_back(static_cast<double>(rows[i].epoch));
         by_epoch.emplace_back();
       }
       const double found = value(rows[i]).value_or(nan);
@@ -605,22 +589,21 @@ void Study::warn(const std::string& sentence) {
 }
 void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
 
-int Study::finish(const std::string& status) {
-  results_.status = status;
+int Study::finish() {
+  results_.status = results_.failures.empty() ? "done" : "failed";
   // What all runs have in common.
+  const auto text_of = [](const ordered_json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  };
   std::vector<std::pair<std::string, std::string>> common;
   for (std::size_t i = 0; i < inside_->shown.size(); ++i) {
     const auto config = ordered_json::parse(to_json(inside_->shown[i]));
     if (i == 0) {
       for (const auto& [option, value] : config.items())
-        if (option != "seed")
-          common.emplace_back(option, value.is_string() ? value.get<std::string>() : value.dump());
+        if (option != "seed") common.emplace_back(option, text_of(value));
       continue;
     }
-    std::erase_if(common, [&](const auto& item) {
-      const auto& value = config[item.first];
-      return (value.is_string() ? value.template get<std::string>() : value.dump()) != item.second;
-    });
+    std::erase_if(common, [&](const auto& item) { return text_of(config[item.first]) != item.second; });
   }
   results_.configuration = std::move(common);
   const auto [first, last] = std::pair(*inside_->seeds.begin(), *inside_->seeds.rbegin());
@@ -695,7 +678,7 @@ Line parse(int argc, char** argv, const Question& question) {
 
   po::variables_map values;
   const auto others = parse_options({argv + std::min(argc, 1), argv + argc}, all, values);
-  if (!others.empty()) usage("unexpected argument \"{}\"", others.front());
+  if (!others.empty()) fail<UsageError>("unexpected argument \"{}\"", others.front());
   if (values.count("config") > 0) store_config_file(values["config"].as<std::string>(), all, values);
   po::notify(values);
   if (values.count("version") > 0) line.help = version_text();
@@ -713,17 +696,17 @@ Line parse(int argc, char** argv, const Question& question) {
   if (!line.help.empty()) return line;
 
   if (o.protocol != "sound" && o.protocol != "paper")
-    usage("--protocol: expected sound, paper, got \"{}\"", o.protocol);
-  if (o.quick + o.smoke + o.full > 1) usage("--quick, --smoke and --full: give one of them");
+    fail<UsageError>("--protocol: expected sound, paper, got \"{}\"", o.protocol);
+  if (o.quick + o.smoke + o.full > 1) fail<UsageError>("--quick, --smoke and --full: give one of them");
   if (values.count("seeds") == 0) o.seeds = o.smoke ? 2 : o.quick ? 3 : 5;
   if (values.count("jobs") == 0) o.jobs = available_processors();
   if (o.dataset.empty()) o.dataset = o.smoke ? "digits" : question.dataset;
   const auto& known = dataset_names();
   if (std::find(known.begin(), known.end(), o.dataset) == known.end())
-    usage("--dataset: expected {}, got \"{}\"", fmt::join(known, ", "), o.dataset);
+    fail<UsageError>("--dataset: expected {}, got \"{}\"", fmt::join(known, ", "), o.dataset);
   const auto in_range = [&](const char* option, std::int64_t value, std::int64_t low, std::int64_t high) {
     if ((values.count(option) > 0) && (value < low || value > high))
-      usage("--{}: expected a number from {} to {}, got {}", option, low, high, value);
+      fail<UsageError>("--{}: expected a number from {} to {}, got {}", option, low, high, value);
   };
   in_range("seeds", o.seeds, 1, 10000);
   in_range("seed", o.seed, 0, 4294957295);
@@ -767,7 +750,7 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
           question.program, line.options.out_dir));
       return 128 + stop_signal();
     }
-    return study.finish(study.results_.failures.empty() ? "done" : "failed");
+    return study.finish();
   });
 }
 

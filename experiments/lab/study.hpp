@@ -155,9 +155,9 @@ class Study {
   /// drawn too.
   void plot(const std::string& title, const std::string& x_label, std::span<const Outcome> outcomes,
             Metric metric, PlotOptions options = {}, std::vector<Series> extra = {});
-  /// Draws a curve over epochs (or FLOPs) for each outcome, likewise: `value` picks it from an epoch.
+  /// Draws a curve over epochs for each outcome, likewise: `value` picks it from an epoch.
   using Value = std::function<std::optional<double>(const train::HistoryRow&)>;
-  Series curve(const Outcome& outcome, const std::string& title, const Value& value, bool over_flops = false);
+  Series curve(const Outcome& outcome, const std::string& title, const Value& value);
   void draw(const std::string& file, Plot plot);
   std::vector<train::HistoryRow> history(const RunSummary& run);
   /// How many examples a run of `config` learns from.
@@ -176,7 +176,8 @@ class Study {
   std::vector<RunSummary> run_all(const std::vector<TrainConfig>& configs);
   void tune(std::vector<Cell>& cells);
   void dry_run();
-  int finish(const std::string& status);
+  int finish();
+  std::int64_t seeds_of(const Cell& cell) const { return cell.exact ? 1 : options_.seeds; }
 
   Question question_;
   Options options_;
