@@ -35,12 +35,7 @@ class TrainProgram : public testing::Test {
   /// Options of a run on 600 examples of a data set laid out like MNIST, 100 of them held out, and 200 to
   /// test: milliseconds. `others` are given too, and win.
   Arguments small(const Arguments& others = {}) {
-    if (!std::filesystem::exists(folder_ / "data")) {
-      const auto [train, test] = digits_train_test(3, 600, 200);
-      std::filesystem::create_directories(folder_ / "data/mnist");
-      write_idx("train", train);
-      write_idx("t10k", test);
-    }
+    if (!std::filesystem::exists(folder_ / "data")) make_mnist(600, 200);
     Arguments arguments = others;
     for (const auto& [option, value] : {std::pair{"--dataset", "mnist"},
                                         {"--data-dir", "data"},
@@ -50,6 +45,14 @@ class TrainProgram : public testing::Test {
       if (std::find(others.begin(), others.end(), option) == others.end())
         arguments = arguments + Arguments{option, value};
     return arguments;
+  }
+
+  /// A data set laid out like MNIST, in the folder "data".
+  void make_mnist(Index n_train, Index n_test) {
+    const auto [train, test] = digits_train_test(3, n_train, n_test);
+    std::filesystem::create_directories(folder_ / "data/mnist");
+    write_idx("train", train);
+    write_idx("t10k", test);
   }
 
   std::string path(const std::string& name) const { return folder_ / name; }
