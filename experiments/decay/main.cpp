@@ -25,8 +25,8 @@ void ask(Study& study) {
     }
   const Outcomes all = study.run();
   study.table("Test accuracy by decay and first learning rate", "first learning rate", all);
-  study.plot("Test accuracy by first learning rate and decay after each epoch", "first learning rate", all,
-             Metric::test_accuracy, {.log_x = true});
+  study.plot("Test error by first learning rate and decay after each epoch", "first learning rate", all,
+             Metric::test_error, {.log_x = true, .log_y = true});
   Outcomes best_by_factor;
   for (std::size_t begin = 0; begin < all.size(); begin += rates.size()) {
     Outcome chosen = best(std::span(all).subspan(begin, rates.size()));

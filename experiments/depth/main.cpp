@@ -31,7 +31,8 @@ void ask(Study& study) {
     }
   const Outcomes all = study.run();
   study.table("Test accuracy by depth, layers of " + width, "hidden layers", all);
-  study.plot("Test accuracy by depth, layers of " + width, "hidden layers", all, Metric::test_accuracy);
+  study.plot("Test error by depth, layers of " + width, "hidden layers", all, Metric::test_error,
+             {.log_y = true});
   study.plot("Test loss by depth, layers of " + width, "hidden layers", all, Metric::test_loss,
              {.log_y = true});
   const std::size_t depths = all.size() / 2;

@@ -28,8 +28,8 @@ void ask(Study& study) {
   const Outcomes all = study.run();
   study.table("Test accuracy by initial weights", "initial weights", all,
               "Standard deviation of the initial weights: he √(2/inputs), xavier √(1/inputs), normal 1.");
-  study.plot("Test accuracy by initial weights", "initial weights", all, Metric::test_accuracy,
-             {.names = true});
+  study.plot("Test error by initial weights", "initial weights", all, Metric::test_error,
+             {.log_y = true, .names = true});
   for (std::size_t i = 0; i < all.size(); i += 3) {
     const std::span three = std::span(all).subspan(i, 3);
     Plot plot{.title = "Training loss, " + three[0].cell.series,

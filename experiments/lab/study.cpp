@@ -30,11 +30,15 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 struct DryRunDone {};
 
-bool is_accuracy(Metric metric) { return metric == Metric::test_accuracy || metric == Metric::val_accuracy; }
+// Shown in percent.
+bool is_share(Metric metric) {
+  return metric == Metric::test_accuracy || metric == Metric::test_error || metric == Metric::val_accuracy;
+}
 
 std::optional<double> of(const RunSummary& run, Metric metric) {
   switch (metric) {
     case Metric::test_accuracy: return run.test_accuracy;
+    case Metric::test_error: return run.test_accuracy ? std::optional(1 - *run.test_accuracy) : std::nullopt;
     case Metric::test_loss: return run.test_loss;
     case Metric::val_accuracy: return run.val_accuracy;
     case Metric::val_loss: return run.val_loss;
@@ -109,6 +113,7 @@ std::string agreement(const Outcome& outcome) {
 std::string name(Metric metric) {
   switch (metric) {
     case Metric::test_accuracy: return "test accuracy";
+    case Metric::test_error: return "test error";
     case Metric::test_loss: return "test loss";
     case Metric::val_accuracy: return "validation accuracy";
     case Metric::val_loss: return "validation loss";
@@ -154,9 +159,9 @@ Difference difference(const Outcome& a, const Outcome& b, Metric metric) {
 std::string compare(const Outcome& a, const Outcome& b, Metric metric) {
   const Difference found = difference(a, b, metric);
   const auto seeds = std::min(a.runs.size(), b.runs.size());
-  const double scale = is_accuracy(metric) ? 100 : 1;
-  const char* unit = is_accuracy(metric) ? " points" : "";
-  const int decimals = is_accuracy(metric) ? 2 : 4;
+  const double scale = is_share(metric) ? 100 : 1;
+  const char* unit = is_share(metric) ? " points" : "";
+  const int decimals = is_share(metric) ? 2 : 4;
   if (std::isnan(found.low))
     return fmt::format("{} and {} differ by {:.{}f}{} of {} in {}: one seed, which resolves nothing",
                        a.cell.label, b.cell.label, found.mean * scale, decimals, unit, name(metric),
@@ -166,7 +171,7 @@ std::string compare(const Outcome& a, const Outcome& b, Metric metric) {
     return fmt::format(
         "the difference between {} and {} is {:.{}f} ± {:.{}f}{} of {}: not resolved by {} seeds",
         a.cell.label, b.cell.label, found.mean * scale, decimals, half, decimals, unit, name(metric), seeds);
-  const bool a_better = (found.mean > 0) == is_accuracy(metric);
+  const bool a_better = (found.mean > 0) == is_share(metric);
   return fmt::format("{} is better than {} by {:.{}f} ± {:.{}f}{} of {} ({} seeds)",
                      a_better ? a.cell.label : b.cell.label, a_better ? b.cell.label : a.cell.label,
                      std::abs(found.mean) * scale, decimals, half, decimals, unit, name(metric), seeds);
@@ -490,11 +495,12 @@ void Study::table(Table table) { results_.tables.push_back(std::move(table)); }
 
 void Study::plot(const std::string& title, const std::string& x_label, std::span<const Outcome> outcomes,
                  Metric metric, PlotOptions options, std::vector<Series> extra) {
-  const double scale = is_accuracy(metric) ? 100 : 1;
+  const bool share = is_share(metric);
+  const double scale = share ? 100 : 1;
   Plot plot;
   plot.title = title;
   plot.x_label = x_label;
-  plot.y_label = name(metric) + (is_accuracy(metric) ? ", %" : "");
+  plot.y_label = name(metric) + (share ? ", %" : "");
   plot.log_x = options.log_x;
   plot.log_y = options.log_y;
   std::vector<std::string> names;
@@ -515,8 +521,9 @@ void Study::plot(const std::string& title, const std::string& x_label, std::span
     const Interval mean = outcome.mean(metric);
     line->x.push_back(x);
     line->y.push_back(mean.mean * scale);
-    line->low.push_back(mean.low * scale);
-    line->high.push_back(mean.high * scale);
+    // What is normal about accuracies ends where they do; NaN stays.
+    line->low.push_back(scale * (share && mean.low < 0 ? 0 : mean.low));
+    line->high.push_back(scale * (share && mean.high > 1 ? 1 : mean.high));
     const std::vector<double> values = outcome.values(metric);
     if (line->members.size() < values.size())
       line->members.resize(values.size(), std::vector<double>(line->x.size() - 1, nan));

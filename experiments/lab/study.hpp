@@ -57,7 +57,7 @@ struct Cell {
   std::int64_t tune_epochs = 0;  ///< 0 = half of the epochs, three at most
 };
 
-enum class Metric { test_accuracy, test_loss, val_accuracy, val_loss, train_loss };
+enum class Metric { test_accuracy, test_error, test_loss, val_accuracy, val_loss, train_loss };
 /// "test accuracy"
 std::string name(Metric metric);
 
