@@ -110,20 +110,21 @@ TEST_P(EveryInstructionSet, LinearLayersAreRight) {
       SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k);
       const Matrices<T> of(s, false, true, draw<T>(s.m * s.k), draw<T>(s.n * s.k), draw<T>(s.n));
       std::vector<T> y(static_cast<std::size_t>(s.m * s.n), T(nan));
-      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, nullptr, y.data(), s.n);
+      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, nullptr, y.data(), s.n,
+                             false);
       expect_near(y, of.product, of.size, rounding<T>);
-      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, of.bias.data(), y.data(),
-                             s.n);
+      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, of.bias.data(), y.data(), s.n,
+                             false);
       std::vector<double> with_bias = of.product;
       for (std::size_t i = 0; i < with_bias.size(); ++i)
         with_bias[i] += static_cast<double>(of.bias[i % static_cast<std::size_t>(s.n)]);
       expect_near(y, with_bias, of.size, rounding<T>);
 
-      // Any part of the result has the same bits when it is computed alone.
+      // Any part of the result has the same bits when it is computed alone, and from its end.
       const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
       std::vector<T> part(static_cast<std::size_t>(m * n));
       loops<T>().multiply_nt(m, n, s.k, of.a.data() + s.m / 2 * s.k, s.k, of.b.data() + s.n / 3 * s.k, s.k,
-                             of.bias.data() + s.n / 3, part.data(), n);
+                             of.bias.data() + s.n / 3, part.data(), n, true);
       for (Index i = 0; i < m; ++i)
         for (Index j = 0; j < n; ++j)
           ASSERT_EQ(part[static_cast<std::size_t>(i * n + j)],
@@ -178,7 +179,7 @@ TEST_P(EveryInstructionSet, ProductsPassOnWhatIsNotFinite) {
       y(static_cast<std::size_t>(m * n));
   x[static_cast<std::size_t>(2 * k + 39)] = static_cast<float>(nan);
   w[static_cast<std::size_t>(5 * k + 3)] = static_cast<float>(infinity);
-  loops<float>().multiply_nt(m, n, k, x.data(), k, w.data(), k, nullptr, y.data(), n);
+  loops<float>().multiply_nt(m, n, k, x.data(), k, w.data(), k, nullptr, y.data(), n, false);
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < n; ++j) {
       const float value = y[static_cast<std::size_t>(i * n + j)];

@@ -51,8 +51,10 @@ struct Loops {
   static constexpr Index most_rows = 128;
 
   /// y (m, n) = x (m, k) times the transpose of w (n, k), plus bias (n) unless that is null: a linear layer.
+  /// `backwards` takes the rows of w from the last to the first; the result is the same. Of weights too large
+  /// for the second cache it still holds what came last, so they are best gone through to and fro.
   void (*multiply_nt)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* bias,
-                      T* y, Index ldy);
+                      T* y, Index ldy, bool backwards);
   /// c (m, n) = the transpose of a (k, m) times b (k, n), k up to most_rows: the gradient of a linear layer's
   /// weights; or, given an update, that of c by this gradient, without writing the gradient anywhere: the
   /// same bits. `scratch` has room for scratch(n, k) elements.

@@ -20,18 +20,24 @@ template <int n>
 using Constant = std::integral_constant<int, n>;
 
 // Calls f(begin, length) for parts of [0, n) of nearly equal lengths, at most `most`, the length as a
-// constant.
+// constant; `backwards` the last part comes first.
 template <int most, class F>
-ELK_INLINE void for_parts(Index n, F f) {
+ELK_INLINE void for_parts(Index n, bool backwards, F f) {
   const Index parts = (n + most - 1) / most;
-  for (Index part = 0, begin = 0; part < parts; ++part) {
-    const Index length = (n - begin) / (parts - part);  // the shorter ones come first
+  const Index shorter = parts == 0 ? 0 : parts - n % parts;  // parts, which lie before the longer ones
+  for (Index i = 0; i < parts; ++i) {
+    const Index part = backwards ? parts - 1 - i : i;
+    const Index begin = part * (n / parts) + (part > shorter ? part - shorter : 0);
+    const Index length = n / parts + (part >= shorter);
     [&]<int... I>(std::integer_sequence<int, I...>) {
       (void)((length == I + 1 && (f(begin, Constant<I + 1>()), true)) || ...);
     }
     (std::make_integer_sequence<int, most>());
-    begin += length;
   }
+}
+template <int most, class F>
+ELK_INLINE void for_parts(Index n, F f) {
+  for_parts<most>(n, false, f);
 }
 
 // y (R, C) = x (R, k) times the transpose of w (C, k), plus what is at `add`. Both lie along k, so vectors
@@ -65,13 +71,16 @@ template <class T, int R, int C>
 
 template <class T>
 void multiply_nt(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* bias, T* y,
-                 Index ldy) {
+                 Index ldy, bool backwards) {
   // Longer rows are taken piece by piece: then so much of each stays in the first cache, also where rows lie
   // a multiple of its size apart and compete for the same places.
   constexpr Index longest = 4096 / sizeof(T);
-  for_parts<dot_columns<T>>(n, [&](Index column, auto columns) ELK_INLINE_LAMBDA {
+  for_parts<dot_columns<T>>(n, backwards, [&](Index column, auto columns) ELK_INLINE_LAMBDA {
     const T* w_here = w + column * ldw;
-    const T* next = column + 2 * columns <= n ? w_here + columns * ldw : w_here;
+    const Index after = backwards                   ? (column > columns ? column - columns : 0)
+                        : column + 2 * columns <= n ? column + columns
+                                                    : column;
+    const T* next = w + after * ldw;
     for (Index begin = 0; begin == 0 || begin < k; begin += longest) {
       const Index length = k - begin < longest ? k - begin : longest;
       Index tile = 0;
