@@ -58,8 +58,8 @@ std::string message_of(void (*f)()) {
 int main() {
   const auto [train, test] = elk::digits_train_test(1);
   elk::Rng rng(100);
-  elk::nn::Sequential net(elk::nn::Linear(784, 32, rng), Scale(32), elk::nn::Function("saturate", saturate),
-                          elk::nn::Dropout(0.1), elk::nn::Linear(32, 10, rng));
+  elk::nn::Sequential net{elk::nn::Linear(784, 32, rng), Scale(32), elk::nn::Function("saturate", saturate),
+                          elk::nn::Dropout(0.1), elk::nn::Linear(32, 10, rng)};
   elk::optim::Adam adam(net, {.lr = 3e-3});
   const std::uint64_t flops = elk::flops();
   const auto result = elk::train::fit(net, adam, train, rng, {.loss = hinge, .epochs = 2});

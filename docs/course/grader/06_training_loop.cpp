@@ -10,7 +10,7 @@ namespace {
 template <class Train>
 elk::Tensor weights_after(const Train& train, elk::Index images, elk::Index epochs) {
   elk::Rng rng(100);
-  const elk::nn::Sequential net(elk::nn::Linear(784, 8, rng), elk::nn::ReLU(), elk::nn::Linear(8, 10, rng));
+  const elk::nn::Sequential net{elk::nn::Linear(784, 8, rng), elk::nn::ReLU(), elk::nn::Linear(8, 10, rng)};
   const auto gather = [&] {
     std::vector<elk::Tensor> parts;
     for (const auto& [name, value] : net.state()) parts.push_back(elk::reshape(value, {-1}));
