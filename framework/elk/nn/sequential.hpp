@@ -13,8 +13,8 @@
 namespace elk::nn {
 
 /// Sequential net{Linear(784, 128, rng), ReLU(), Linear(128, 10, rng)}; its parts are named "0", "1", ... as
-/// in PyTorch, or as given to add(). Between braces they draw their weights in this order; between parentheses
-/// C++ leaves the order to the compiler. Copying copies the modules.
+/// in PyTorch, or as given to add(). Between braces they draw their weights in this order; between
+/// parentheses C++ leaves the order to the compiler. Copying copies the modules.
 class Sequential : public Module {
  public:
   Sequential() = default;
