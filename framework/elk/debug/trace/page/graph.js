@@ -187,7 +187,7 @@ function draw() {
   const middle = (kind, x, y, label) => make("text", {class: kind, x, y, "text-anchor": "middle"}, label);
   for (const [g, [x, y, w]] of places.groups) {
     const label = groupTitle(graph, g);
-    svg.append(handle(g, label, true, make("rect", {x, y, width: w, height: 24}),
+    svg.append(handle(g, label, true, make("rect", {x, y, width: w, height: 28}),
       make("text", {x: x + 10, y: y + 16}, `▾ ${cut(label, w - 24, 6.4)}`)));
   }
   drawing.nodes = new Map();
