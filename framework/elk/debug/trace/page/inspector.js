@@ -241,6 +241,9 @@ function tapeTable(s) {
   return {mark, table};
 }
 
+// A dotted name, which may be broken after its dots.
+const breakable = name => name.split(/(?<=\.)/).flatMap(part => [make("wbr"), part]);
+
 function parameterTable(s) {
   const list = s.entries.map((e, i) => i).filter(i => ["parameter", "watched"].includes(s.entries[i].kind));
   if (!list.length) return paragraph("note", "There are none on this tape.");
@@ -249,7 +252,7 @@ function parameterTable(s) {
     make("tbody", {}, list.map(i => {
       const entry = s.entries[i], {gradient} = entry, there = gradient && state.frame >= s.gradedAt[i];
       const line = row(
-        cell("", make("button", {onclick: () => choose(i)}, nameOf(s, i))),
+        cell("", make("button", {onclick: () => choose(i)}, breakable(nameOf(s, i)))),
         cell("shape", shapeText(entry.value.shape)),
         cell("right", there ? [text(gradient.norm, 3), size(gradient.norm, most)] : gradient ? "not yet" : "none"),
         cell("", there && verdict(s, entry)));
