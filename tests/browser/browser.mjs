@@ -75,10 +75,10 @@ export const look = (page, selector) => page.locator(selector).evaluate((canvas)
 // Texts on the page whose contrast with what is behind them is below `least`, by WCAG 2.2, success criterion 1.4.3.
 export const lowContrast = (page, least = 4.5) => page.evaluate((least) => {
   const canvas = new OffscreenCanvas(1, 1).getContext('2d', {willReadFrequently: true});
-  const mix = (...colours) => { // one over another
-    canvas.fillStyle = '#fff';
-    for (const colour of ['#fff', ...colours]) {
+  const mix = (...colours) => { // one over another, each with its opacity
+    for (const [colour, opacity] of [['#fff', 1], ...colours]) {
       canvas.fillStyle = colour;
+      canvas.globalAlpha = opacity;
       canvas.fillRect(0, 0, 1, 1);
     }
     return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
@@ -93,10 +93,20 @@ export const lowContrast = (page, least = 4.5) => page.evaluate((least) => {
     const style = getComputedStyle(node);
     if (!own || !node.checkVisibility() || node.disabled || node.closest('noscript, option, .hidden')) continue;
     const behind = [];
-    for (let at = node; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
-    const [low, high] = [luminance(mix(...behind)), luminance(mix(...behind, style.color))].sort((a, b) => a - b);
+    let opacity = 1;
+    for (let at = node; at; at = at.parentElement) {
+      const {backgroundColor, opacity: own} = getComputedStyle(at);
+      behind.unshift([backgroundColor, 1]);
+      opacity *= own;
+    }
+    let colour = style.color;
+    if (node instanceof SVGElement) {
+      colour = style.fill;
+      for (const box of node.parentElement.querySelectorAll(':scope > rect')) behind.push([getComputedStyle(box).fill, 1]);
+    }
+    const [low, high] = [luminance(mix(...behind)), luminance(mix(...behind, [colour, opacity]))].sort((a, b) => a - b);
     const ratio = (high + 0.05) / (low + 0.05);
-    if (ratio < least) found.push(`${ratio.toFixed(2)}: ${node.className} "${node.textContent.trim().slice(0, 40)}"`);
+    if (ratio < least) found.push(`${ratio.toFixed(2)}: ${node.getAttribute('class')} "${node.textContent.trim().slice(0, 40)}"`);
   }
   return found;
 }, least);

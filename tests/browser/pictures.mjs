@@ -1,13 +1,18 @@
-// node tests/browser/pictures.mjs <demo>: makes docs/images/demo.png with the program, on the built-in digits. CHROMIUM
-// names the browser.
+// node tests/browser/pictures.mjs <demo> <trace>: makes docs/images/demo.png and trace.png with the programs. CHROMIUM names
+// the browser.
+import {execFileSync} from 'node:child_process';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {launch, open, serve} from './browser.mjs';
 import {digits, draw} from './strokes.mjs';
 
 process.env.CHROMIUM ??= '/usr/bin/chromium';
 const images = join(new URL('.', import.meta.url).pathname, '../../docs/images');
-const demo = await serve(process.argv[2], ['--seed', '1']);
 const browser = await launch();
+
+// The demo, on the built-in digits.
+const demo = await serve(process.argv[2], ['--seed', '1']);
 const {page} = await open(browser, demo.url, {viewport: {width: 1200, height: 900}});
 await page.waitForFunction(() => /^Trained on/.test(document.querySelector('#train-state').textContent), null,
                            {timeout: 120_000});
@@ -18,5 +23,16 @@ await page.waitForTimeout(500);
 const end = await page.locator('#why').evaluate((part) => part.getBoundingClientRect().bottom + scrollY);
 await page.screenshot({path: join(images, 'demo.png'), fullPage: true,
                        clip: {x: 0, y: 0, width: 1200, height: Math.ceil(end) + 16}});
-await browser.close();
 await demo.stop();
+
+// A trace: the example xor in its step 20, on the way back through its second layer.
+const folder = await mkdtemp(join(tmpdir(), 'elk-trace-'));
+execFileSync(process.argv[3], ['--quiet', '--out-dir', folder, 'xor']);
+const trace = await open(browser, `file://${folder}/xor/trace.html`,
+                         {viewport: {width: 1100, height: 640}, reducedMotion: 'reduce'});
+await trace.page.locator('#step').fill('4');
+await trace.page.locator('#frame').fill('14');
+await trace.page.locator('#frame').blur();
+await trace.page.screenshot({path: join(images, 'trace.png')});
+await rm(folder, {recursive: true});
+await browser.close();

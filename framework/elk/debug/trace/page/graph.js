@@ -78,17 +78,25 @@ function arrangement(graph, folded) {
       // From where it would leave to where it would arrive if all were open, and there by the same way.
       const along = (end, k) => Math.max(end.box[0] + 12, Math.min(end.box[0] + end.box[2] - 12,
         edge.curve.length ? shrink[0](edge.curve.at(k)) : end.box[0] + end.box[2] / 2));
-      const way = [[along(a, 0), a.box[1] + a.box[3]]];
-      for (let k = 6; k + 2 < edge.curve.length; k += 6) {
-        const x = edge.curve[k], y = edge.curve[k + 1];
-        if (![a, b].some(end => end.folded && within(x, y, graph.groups[end.group].box)))
-          way.push([shrink[0](x), shrink[1](y)]);
-      }
-      way.push([along(b, -2), b.box[1]]);
-      curve = [...way[0]];
-      for (let k = 1; k < way.length; ++k) {
-        const [x0, y0] = way[k - 1], [x1, y1] = way[k], half = (y1 - y0) / 2;
-        curve.push(x0, y0 + half, x1, y1 - half, x1, y1);
+      const top = a.box[1] + a.box[3], bottom = b.box[1];
+      if (top > bottom) {  // they stand beside each other: from side to side
+        const isLeft = a.box[0] < b.box[0];
+        const x0 = a.box[0] + (isLeft ? a.box[2] : 0), x1 = b.box[0] + (isLeft ? 0 : b.box[2]);
+        const y0 = a.box[1] + a.box[3] / 2, y1 = b.box[1] + b.box[3] / 2, half = (x0 + x1) / 2;
+        curve = [x0, y0, half, y0, half, y1, x1, y1];
+      } else {
+        const way = [[along(a, 0), top]];
+        for (let k = 6; k + 2 < edge.curve.length; k += 6) {
+          const [x, y] = edge.curve.slice(k, k + 2), at = [shrink[0](x), shrink[1](y)];
+          if (at[1] > top && at[1] < bottom &&
+              ![a, b].some(end => end.folded && within(x, y, graph.groups[end.group].box))) way.push(at);
+        }
+        way.push([along(b, -2), bottom]);
+        curve = [...way[0]];
+        for (let k = 1; k < way.length; ++k) {
+          const [x0, y0] = way[k - 1], [x1, y1] = way[k], half = (y1 - y0) / 2;
+          curve.push(x0, y0 + half, x1, y1 - half, x1, y1);
+        }
       }
     } else {
       curve = edge.curve.map((v, k) => shrink[k % 2](v));
@@ -187,7 +195,7 @@ function draw() {
   const middle = (kind, x, y, label) => make("text", {class: kind, x, y, "text-anchor": "middle"}, label);
   for (const [g, [x, y, w]] of places.groups) {
     const label = groupTitle(graph, g);
-    svg.append(handle(g, label, true, make("rect", {x, y, width: w, height: 24}),
+    svg.append(handle(g, label, true, make("rect", {x, y, width: w, height: 28}),
       make("text", {x: x + 10, y: y + 16}, `▾ ${cut(label, w - 24, 6.4)}`)));
   }
   drawing.nodes = new Map();

@@ -236,20 +236,23 @@ function tapeTable(s) {
     else button.removeAttribute("aria-current");
     norm.style.visibility = state.frame >= s.gradedAt[i] ? "" : "hidden";
   });
-  const table = make("table", {class: "list"}, header(["#", "operation", "module", "shape", "gradient (norm)"]),
+  const table = make("table", {class: "list tape"}, header(["#", "operation", "module", "shape", "gradient (norm)"]),
     make("tbody", {}, rows.map(r => r.row)));
   return {mark, table};
 }
+
+// A dotted name, which may be broken after its dots.
+const breakable = name => name.split(/(?<=\.)/).flatMap(part => [make("wbr"), part]);
 
 function parameterTable(s) {
   const list = s.entries.map((e, i) => i).filter(i => ["parameter", "watched"].includes(s.entries[i].kind));
   if (!list.length) return paragraph("note", "There are none on this tape.");
   const most = Math.max(0, ...list.map(i => normOf(s.entries[i])));
-  return make("table", {class: "list"}, header(["name", "shape", "gradient (norm)", "difference"]),
+  return make("table", {class: "list parameters"}, header(["name", "shape", "gradient (norm)", "difference"]),
     make("tbody", {}, list.map(i => {
       const entry = s.entries[i], {gradient} = entry, there = gradient && state.frame >= s.gradedAt[i];
       const line = row(
-        cell("", make("button", {onclick: () => choose(i)}, nameOf(s, i))),
+        cell("", make("button", {onclick: () => choose(i)}, breakable(nameOf(s, i)))),
         cell("shape", shapeText(entry.value.shape)),
         cell("right", there ? [text(gradient.norm, 3), size(gradient.norm, most)] : gradient ? "not yet" : "none"),
         cell("", there && verdict(s, entry)));

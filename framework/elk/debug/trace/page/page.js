@@ -76,8 +76,8 @@ function render() {
   $("pass-forward").style.flexGrow = forward;
   $("pass-backward").style.flexGrow = Math.max(back, 0.001);
   $("pass-backward").hidden = back <= 0;
-  const says = f.pass === "start" ? ["start"] : f.pass === "end" ? ["done: all gradients are there"]
-    : [make("b", {}, nameOf(s, f.entry)), whereOf(s, f.entry), make("span", {}, ` · ${passOf(s)}`)];
+  const says = f.pass === "start" ? ["start"] : f.pass === "end" ? ["end: all gradients are there"]
+    : [make("b", {}, nameOf(s, f.entry)), whereOf(s, f.entry), " · ", make("span", {}, passOf(s))];
   $("caption").replaceChildren(...says);
   $("frame").setAttribute("aria-valuetext", $("caption").textContent);
   for (const id of ["first", "back"]) $(id).disabled = state.frame === 0;
