@@ -8,8 +8,10 @@
 #include <elk/nn/layers.hpp>
 #include <elk/nn/sequential.hpp>
 
+/// Networks composed of modules, and their files.
 namespace elk::models {
 
+/// What an MLP is made of.
 struct MLPOptions {
   nn::Sequential input = {};              ///< what x goes through first, such as nn::Normalize
   std::vector<Index> sizes = {};          ///< inputs, hidden widths, classes: {784, 128, 10}

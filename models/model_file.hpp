@@ -27,6 +27,7 @@ struct ModelInfo {
 /// The names of `kind`.
 const std::vector<std::string>& model_kinds();
 
+/// What load_model returns.
 struct Model {
   ModelInfo info;
   nn::Sequential net;

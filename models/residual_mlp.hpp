@@ -5,6 +5,7 @@
 
 namespace elk::models {
 
+/// What a ResidualMLP is made of.
 struct ResidualMLPOptions {
   nn::Sequential input = {};  ///< what x goes through first, such as nn::Normalize
   Index inputs = 0, width = 0, classes = 0;

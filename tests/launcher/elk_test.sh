@@ -133,7 +133,7 @@ for word in nothing ../hello hello/ ''; do
 done
 run "$elk" data digits
 check "digits are there" exits 0
-for words in 'data nothing' data docs; do
+for words in 'data nothing' data 'docs all'; do
   # shellcheck disable=SC2086  # two words
   run "$elk" $words
   check "'$words' is wrong usage" exits 2

@@ -30,6 +30,7 @@ Wrt<F> wrt(const Tensor& x, F rule) {
 struct ProductRule {
   Tensor x;
   Tensor (*multiply)(const Tensor& dy, const Tensor& x);
+  /// The gradient of the matrix.
   Tensor operator()(const Tensor& dy) const { return multiply(dy, x); }
 };
 

@@ -28,8 +28,9 @@ class ScopeObserver {
   virtual void output(const void* /*subject*/, const Tensor& /*y*/) {}
   /// An operation is done, whether a tape recorded it or not. The name may be gone afterwards.
   virtual void computed(const char* /*operation*/) {}
+  /// A Stage begins.
   virtual void begin_stage(const char* /*name*/) {}
-  /// Must not throw.
+  /// It ends. Must not throw.
   virtual void end_stage() {}
 
   /// Calls `f` with each observer of this thread.

@@ -53,6 +53,7 @@ class Gradients {
  public:
   /// d loss / d x. Throws TapeError when the loss does not depend on x.
   const Tensor& operator[](const Tensor& x) const;
+  /// Whether there is a gradient of x.
   bool has(const Tensor& x) const;
   std::size_t size() const { return items_.size(); }
 
@@ -63,6 +64,7 @@ class Gradients {
   Gradients& apply(const std::function<Tensor(const Tensor& gradient)>& f);
   /// Adds those of `other`, for example of another thread's share of the batch.
   Gradients& operator+=(const Gradients& other);
+  /// Multiplies all of them.
   Gradients& operator*=(double factor);
   /// Forgets the gradient of x, if there is one.
   void drop(const Tensor& x);

@@ -6,6 +6,7 @@
 
 namespace elk {
 
+/// The type of a tensor's elements.
 enum class DType : std::uint8_t {
   f32,  ///< training and inference
   f64,  ///< numerical checks and exact reproduction
@@ -13,7 +14,10 @@ enum class DType : std::uint8_t {
   u8,   ///< images as stored, and the results of comparisons
 };
 
+/// Short for DType::f32 and so on.
+/// @{
 inline constexpr DType f32 = DType::f32, f64 = DType::f64, i64 = DType::i64, u8 = DType::u8;
+/// @}
 
 /// "f32"
 const char* name(DType dtype);
@@ -21,9 +25,10 @@ const char* name(DType dtype);
 /// Bytes of one element.
 std::size_t byte_size(DType dtype);
 
+/// Whether it is f32 or f64.
 inline bool is_float(DType dtype) { return dtype == f32 || dtype == f64; }
 
-/// The dtype of a C++ type: dtype_of<float> is f32.
+/// The dtype of a C++ type: DTypeOf<float>::value is f32.
 template <class T>
 struct DTypeOf;
 template <>
@@ -42,6 +47,7 @@ template <>
 struct DTypeOf<std::uint8_t> {
   static constexpr DType value = u8;
 };
+/// The same for short: dtype_of<float>.
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 

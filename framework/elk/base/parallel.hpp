@@ -10,6 +10,7 @@ namespace elk {
 /// How many threads the work of the calling thread may use; 1 until set. ValueError unless n is from 1 to
 /// 256.
 void set_threads(int n);
+/// How many that is.
 int threads();
 
 /// Processors that this process may run on.

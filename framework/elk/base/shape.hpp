@@ -12,6 +12,7 @@ namespace elk {
 /// Sizes, positions and class labels.
 using Index = std::int64_t;
 
+/// Sizes of the axes, from the outermost; the last axis is contiguous.
 class Shape {
  public:
   static constexpr int max_rank = 8;
@@ -23,6 +24,7 @@ class Shape {
   int rank() const { return rank_; }
   /// The size of an axis; negative axes count from the end.
   Index operator[](int axis) const { return sizes_[axis_index(axis)]; }
+  /// The same, to be set.
   Index& operator[](int axis) { return sizes_[axis_index(axis)]; }
   /// The number of elements: 1 for a scalar, 0 when any size is 0. ShapeError when an Index cannot count it.
   Index size() const;
@@ -30,6 +32,7 @@ class Shape {
   const Index* begin() const { return sizes_; }
   const Index* end() const { return sizes_ + rank_; }
 
+  /// Appends an axis. ShapeError beyond max_rank.
   void push_back(Index size);
 
   friend bool operator==(const Shape& a, const Shape& b) {
@@ -64,6 +67,7 @@ class Axes {
   Axes(int axis)
       : Axes({axis}) {}  // NOLINT(google-explicit-constructor): sum(x, 0) and sum(x, {0, 1}) both read well
   Axes(std::initializer_list<int> axes);
+  /// Every axis of whatever shape.
   static Axes all();
 
   /// Marks the reduced ones of `rank` axes. Throws IndexError for an axis outside the rank or named twice.

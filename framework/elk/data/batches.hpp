@@ -14,6 +14,7 @@ namespace elk {
 
 class Augment;
 
+/// Examples as a network takes them, and what it should say to each.
 struct Batch {
   Tensor x;       ///< f32 or f64 (B, features); pixel / 255, in [0, 1]
   Tensor labels;  ///< i64 (B); of mixed images (see augment.hpp) soft targets of x's dtype (B, classes)
@@ -44,6 +45,7 @@ class Batches {
   /// The number of batches in a whole pass, those before first_batch included.
   Index count() const;
 
+  /// For range-for: a position in one pass.
   class Iterator {
    public:
     using value_type = Batch;
@@ -51,10 +53,12 @@ class Batches {
 
     /// Gathers the batch anew on each call.
     Batch operator*() const;
+    /// The next batch.
     Iterator& operator++() {
       ++number_;
       return *this;
     }
+    /// The next batch.
     void operator++(int) { ++number_; }
     /// The number of the current batch in its pass, from 0.
     Index number() const { return number_; }

@@ -16,6 +16,7 @@
 
 namespace elk {
 
+/// How doctor() trains the network for a moment, and judges it.
 struct DoctorOptions {
   /// Shape (), from logits (N, classes) and labels (N); cross_entropy where empty.
   std::function<Tensor(const Tensor& logits, const Tensor& labels)> loss = {};
@@ -30,10 +31,12 @@ struct DoctorOptions {
   std::uint64_t seed = 0;  ///< of dropout
 };
 
+/// How bad a finding is.
 enum class Severity { good, warning, problem };
 /// "good", "warning" or "problem"
 const char* name(Severity severity);
 
+/// What one check found.
 struct Finding {
   Severity severity;
   std::string check;     ///< input, labels, values, loss, activations, gradients, update or overfit
@@ -53,6 +56,7 @@ struct LayerHealth {
   std::optional<double> saturated = {};  ///< share within 1.5% of an end of the range, after sigmoid and tanh
 };
 
+/// A parameter, its gradient and its first update.
 struct ParameterHealth {
   std::string name;
   Shape shape;
@@ -66,6 +70,7 @@ struct ParameterHealth {
   std::optional<double> update = {};  ///< size of the optimizer's first step over `size`
 };
 
+/// What doctor() found and measured.
 struct Diagnosis {
   std::vector<Finding> findings;    ///< problems first, then warnings, then what is good
   std::vector<LayerHealth> layers;  ///< in the order of computation
@@ -96,6 +101,7 @@ Diagnosis doctor(const nn::Module& net, const Tensor& x, const Tensor& labels,
 /// A report of about a screen, at most 100 columns wide; of a deep network's tables the beginning and the
 /// end.
 std::string to_string(const Diagnosis& diagnosis);
+/// Writes to_string().
 std::ostream& operator<<(std::ostream& out, const Diagnosis& diagnosis);
 
 }  // namespace elk

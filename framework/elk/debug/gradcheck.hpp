@@ -10,6 +10,7 @@
 
 namespace elk {
 
+/// How gradcheck() compares.
 struct GradcheckOptions {
   double step = 1e-5;        ///< of the central difference, times max(1, |x|)
   double tolerance = 1e-6;   ///< of |tape - difference|, relative to max(1, |difference|)
@@ -30,6 +31,7 @@ struct GradcheckReport {
   double difference = 0;  ///< by the finite difference
   double error = 0;       ///< |tape - difference| / max(1, |difference|)
 
+  /// Whether all agree.
   explicit operator bool() const { return ok; }
   /// "ok: 24 entries, worst ..." or what disagrees, with both numbers.
   std::string to_string() const;

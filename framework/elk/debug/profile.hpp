@@ -40,6 +40,7 @@ class Profile : private ScopeObserver {
 
   /// Measures nothing until resume(): in evaluation between the steps, say.
   void pause();
+  /// Goes on after pause().
   void resume();
 
   /// Updates by an optimizer.
@@ -100,6 +101,7 @@ class Profile : private ScopeObserver {
 ///   forward                         120.5  100480     0.83  41.0%
 ///            fc1    linear         1  98.2  100416     1.02  33.4%
 std::string to_string(const Profile& profile);
+/// Writes to_string().
 std::ostream& operator<<(std::ostream& out, const Profile& profile);
 
 }  // namespace elk

@@ -25,6 +25,7 @@ struct SummaryRow {
   std::string notes;  ///< "never called", "called 3 times", "frozen", "weight is embed.weight", "is fc1"
 };
 
+/// What summary() tells of a network.
 struct Summary {
   Shape input;                   ///< of one example
   DType dtype = f32;             ///< of the input
@@ -50,6 +51,7 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
 ///   layer  kind             output   parameters   FLOPs  training
 ///   fc1    Linear(784, 64)  (N, 64)       50240  100416    200832
 std::string to_string(const Summary& summary);
+/// Writes to_string().
 std::ostream& operator<<(std::ostream& out, const Summary& summary);
 
 }  // namespace elk

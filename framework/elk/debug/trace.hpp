@@ -67,6 +67,7 @@ class Trace : private ScopeObserver {
   /// names in `net`, as they are now. ValueError for another ending, TapeError when nothing was recorded,
   /// FileError.
   void write(const std::string& path, const nn::Module& net) const { write(path, &net); }
+  /// The same without names of parameters and modules.
   void write(const std::string& path) const { write(path, nullptr); }
 
   /// How many entries, operations and their inputs, are kept of a step: the first ones.

@@ -32,12 +32,14 @@ void save_npz(const std::string& path, const State& tensors);
 /// FileError as load_npy, which also names the array.
 State load_npz(const std::string& path);
 
-/// The bytes of a file as save_npy and save_npz write it.
+/// The bytes of a file as save_npy writes it.
 std::string format_npy(const Tensor& tensor);
+/// The bytes of a file as save_npz writes it.
 std::string format_npz(const State& tensors);
 
 /// The content of a file that is already in memory; `file` names it in messages.
 Tensor parse_npy(std::string_view bytes, const std::string& file = "memory");
+/// Likewise, the arrays by their names.
 State parse_npz(std::string_view bytes, const std::string& file = "memory");
 
 }  // namespace elk

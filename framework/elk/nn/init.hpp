@@ -7,6 +7,7 @@
 
 namespace elk::nn {
 
+/// How weights are drawn; `in` is the number of inputs.
 enum class Init {
   he,      ///< N(0, 2 / in): K. He et al., "Delving Deep into Rectifiers", 2015
   xavier,  ///< N(0, 1 / in): X. Glorot, Y. Bengio, 2010, in the form that keeps the forward variance

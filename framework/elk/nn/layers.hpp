@@ -12,6 +12,7 @@ namespace elk::nn {
 /// y = x weightᵀ + bias: x (..., in), weight (out, in), bias (out), y (..., out). The bias starts at 0.
 class Linear : public Module {
  public:
+  /// How it begins.
   struct Options {
     Init init = Init::he;
     bool bias = true;
@@ -34,12 +35,14 @@ class Linear : public Module {
   std::optional<Parameter> bias_;
 };
 
+/// See elk::relu.
 class ReLU : public Module {
  public:
   Tensor forward(const Tensor& x) const override;
   std::string describe() const override { return "ReLU"; }
 };
 
+/// See elk::leaky_relu.
 class LeakyReLU : public Module {
  public:
   explicit LeakyReLU(double slope = 0.01) : slope_(slope) {}
@@ -52,18 +55,21 @@ class LeakyReLU : public Module {
   double slope_;
 };
 
+/// See elk::sigmoid.
 class Sigmoid : public Module {
  public:
   Tensor forward(const Tensor& x) const override;
   std::string describe() const override { return "Sigmoid"; }
 };
 
+/// See elk::tanh.
 class Tanh : public Module {
  public:
   Tensor forward(const Tensor& x) const override;
   std::string describe() const override { return "Tanh"; }
 };
 
+/// See elk::gelu.
 class GELU : public Module {
  public:
   Tensor forward(const Tensor& x) const override;

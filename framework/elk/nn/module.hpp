@@ -18,6 +18,7 @@
 #include <elk/autograd/scope.hpp>
 #include <elk/nn/parameter.hpp>
 
+/// Modules: what networks are made of.
 namespace elk::nn {
 
 class Module;
@@ -26,6 +27,7 @@ class Module;
 /// name that is empty, holds a dot or is used twice.
 class Fields {
  public:
+  /// A trained parameter.
   Fields& operator()(std::string_view name, Parameter& parameter) {
     return add({std::string(name), &parameter, {}, {}});
   }
@@ -33,6 +35,7 @@ class Fields {
   Fields& operator()(std::string_view name, Tensor& buffer) {
     return add({std::string(name), {}, &buffer, {}});
   }
+  /// A module inside this one; its names follow a dot.
   Fields& operator()(std::string_view name, Module& child) {
     return add({std::string(name), {}, {}, &child});
   }
@@ -57,6 +60,7 @@ struct NamedSlot {
   std::shared_ptr<Parameter::Slot> slot;
 };
 
+/// A layer or network; the head of nn/module.hpp shows one.
 class Module {
  public:
   using Fields = nn::Fields;

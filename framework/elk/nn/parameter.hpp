@@ -12,6 +12,7 @@ namespace elk::nn {
 /// expected.
 class Parameter {
  public:
+  /// What an optimizer holds on to.
   struct Slot {
     Tensor value;
     bool frozen = false;
@@ -26,6 +27,7 @@ class Parameter {
   ~Parameter() = default;
 
   const Tensor& value() const { return slot_->value; }
+  /// The value.
   // NOLINTNEXTLINE(google-explicit-constructor): see the class comment
   operator const Tensor&() const { return slot_->value; }
   const Shape& shape() const { return value().shape(); }

@@ -42,6 +42,7 @@ class Sequential : public Module {
     };
     return append({std::move(name), std::make_unique<T>(std::forward<M>(module)), copy});
   }
+  /// Appends a module under its number.
   template <class M>
   Sequential& add(M&& module) {
     return add(std::to_string(parts_.size()), std::forward<M>(module));
@@ -50,6 +51,7 @@ class Sequential : public Module {
   std::size_t size() const { return parts_.size(); }
   /// IndexError outside 0 to size() - 1.
   const Module& operator[](std::size_t i) const;
+  /// The same, to be changed.
   Module& operator[](std::size_t i);
 
   Tensor forward(const Tensor& x) const override;

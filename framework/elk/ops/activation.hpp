@@ -11,6 +11,7 @@ Tensor relu(const Tensor& x);
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 /// 1 / (1 + exp(-x)).
 Tensor sigmoid(const Tensor& x);
+/// The hyperbolic tangent.
 Tensor tanh(const Tensor& x);
 
 /// log(1 + exp(x)), a smooth relu that does not overflow.

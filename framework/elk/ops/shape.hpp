@@ -14,8 +14,9 @@ Tensor reshape(const Tensor& x, Shape shape);
 Tensor transpose(const Tensor& x);
 /// Axis i of the result is axis axes[i] of x: permute(x, {0, 2, 1}).
 Tensor permute(const Tensor& x, std::initializer_list<int> axes);
-/// Takes away an axis of size 1, or all of them.
+/// Takes away an axis of size 1 (ShapeError otherwise).
 Tensor squeeze(const Tensor& x, int axis);
+/// Takes away all axes of size 1.
 Tensor squeeze(const Tensor& x);
 /// Puts in an axis of size 1 before `axis`; -1 appends one.
 Tensor expand(const Tensor& x, int axis);

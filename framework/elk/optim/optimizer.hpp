@@ -8,8 +8,10 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/nn/module.hpp>
 
+/// Optimizers, schedules and what is done to gradients before a step.
 namespace elk::optim {
 
+/// What optimizers have in common: a step for every parameter of a module. Derive for one of your own.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -29,7 +31,9 @@ class Optimizer {
   };
   /// Makes a group of the parameters that `belongs` picks; for example, no decay of biases and of the
   /// scales of a LayerNorm:
+  ///
   ///   adamw.group([](const nn::NamedSlot& p) { return p.slot->value.rank() < 2; }, {.weight_decay = 0});
+  ///
   /// A parameter that is picked again changes its group. Groups are not part of state(). ValueError when
   /// none is picked, or for a negative rate.
   void group(const std::function<bool(const nn::NamedSlot&)>& belongs, const Group& group);
@@ -44,6 +48,7 @@ class Optimizer {
   /// `moments` names the tensors kept for each parameter, such as "velocity"; they start at 0.
   Optimizer(const nn::Module& module, double lr, double weight_decay, std::vector<const char*> moments);
 
+  /// What update() is told of a step.
   struct Step {
     double lr;            ///< of this parameter now
     double weight_decay;  ///< likewise
@@ -75,6 +80,7 @@ class Optimizer {
 /// momentum v). (As PyTorch's SGD without dampening.)
 class SGD : public Optimizer {
  public:
+  /// Its numbers.
   struct Options {
     double lr = 0.1;
     double momentum = 0;
@@ -90,10 +96,12 @@ class SGD : public Optimizer {
   Options options_;
 };
 
-/// D. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, algorithm 1. Weight decay is added
-/// to the gradient.
+/// w -= lr m / (sqrt(v) + epsilon), with moving means m of the gradient and v of its square, corrected for
+/// their beginning at 0. Weight decay is added to the gradient. (D. Kingma, J. Ba, "Adam: a method for
+/// stochastic optimization", 2015, algorithm 1.)
 class Adam : public Optimizer {
  public:
+  /// Its numbers.
   struct Options {
     double lr = 1e-3;
     double beta1 = 0.9;
@@ -117,6 +125,7 @@ class Adam : public Optimizer {
 /// Loshchilov, F. Hutter, 2019.)
 class AdamW : public Adam {
  public:
+  /// Its numbers.
   struct Options {
     double lr = 1e-3;
     double beta1 = 0.9;
@@ -131,6 +140,7 @@ class AdamW : public Adam {
 /// al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.)
 class Lion : public Optimizer {
  public:
+  /// Its numbers.
   struct Options {
     double lr = 1e-4;
     double beta1 = 0.9;

@@ -9,6 +9,7 @@ namespace elk::optim {
 /// of the third epoch. Ask once a step, or once an epoch.
 using Schedule = std::function<double(double base, double epoch)>;
 
+/// The base rate, always.
 Schedule constant();
 /// base * factor after every whole epoch, multiplied epoch by epoch. factor is above 0 (ValueError).
 Schedule exponential(double factor);

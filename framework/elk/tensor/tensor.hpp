@@ -13,6 +13,7 @@
 #include <elk/base/rng.hpp>
 #include <elk/base/shape.hpp>
 
+/// elkgrad: tensors, tapes, operations, data sets and files.
 namespace elk {
 
 namespace detail {
@@ -67,8 +68,11 @@ using State = std::vector<NamedTensor>;
 /// Uninitialised elements. For writers of kernels; see tensor/storage.hpp. This and all below throw
 /// ShapeError for a negative or absurd size, and Error when there is no memory for it.
 Tensor empty(const Shape& shape, DType dtype = f32);
+/// Every element 0.
 Tensor zeros(const Shape& shape, DType dtype = f32);
+/// Every element 1.
 Tensor ones(const Shape& shape, DType dtype = f32);
+/// Every element `value`.
 Tensor full(const Shape& shape, double value, DType dtype = f32);
 /// Shape ().
 Tensor scalar(double value, DType dtype = f32);
@@ -79,6 +83,7 @@ Tensor from(std::initializer_list<double> values, const Shape& shape, DType dtyp
 /// A copy of `values`; the dtype follows T (float, double, std::int64_t or std::uint8_t).
 template <class T>
 Tensor from(const std::vector<T>& values, const Shape& shape);
+/// The same of shape (values.size()).
 template <class T>
 Tensor from(const std::vector<T>& values) {
   return from(values, Shape{static_cast<Index>(values.size())});
@@ -92,6 +97,7 @@ Tensor uniform(const Shape& shape, Rng& rng, double low = 0, double high = 1, DT
 
 /// "f32 (2, 2) [[1, 2], [3, 4]]", one row a line; long axes are shortened to their ends.
 std::string to_string(const Tensor& tensor);
+/// Writes to_string().
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace elk

@@ -11,6 +11,7 @@ namespace elk::train {
 /// The loss of a batch, shape (): logits (N, classes), labels i64 (N).
 using Loss = std::function<Tensor(const Tensor& logits, const Tensor& labels)>;
 
+/// How well a network does on a data set.
 struct Evaluation {
   double loss;      ///< mean over the examples
   double accuracy;  ///< share of examples whose largest output is the label's, 0 to 1

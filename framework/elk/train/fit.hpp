@@ -22,8 +22,10 @@
 #include <elk/train/evaluate.hpp>
 #include <elk/train/history.hpp>
 
+/// Training, and judging what came of it.
 namespace elk::train {
 
+/// How a network is fitted.
 struct FitOptions {
   Loss loss = cross_entropy;        ///< of a batch; what is minimised
   Index epochs = 10;                ///< passes over the training data, those of a loaded run included
@@ -45,8 +47,10 @@ struct FitOptions {
   std::vector<Callback*> callbacks = {};  ///< must outlive the run
 };
 
+/// How a run ended: stopped ones can go on, diverged ones met a loss that is not finite.
 enum class Status { finished, stopped, diverged };
 
+/// What came of a run.
 struct Result {
   Status status = Status::finished;
   std::vector<HistoryRow> history;
@@ -70,6 +74,7 @@ class Fit {
   /// For callbacks: lets the epoch under way be the last one.
   void finish() { finish_asked_ = true; }
 
+  /// The network that is fitted.
   nn::Module& net() { return net_; }
   const optim::Optimizer& optimizer() const { return optimizer_; }
   const Dataset& data() const { return data_; }

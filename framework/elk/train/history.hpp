@@ -8,6 +8,7 @@
 
 namespace elk::train {
 
+/// An epoch.
 struct HistoryRow {
   std::int64_t epoch = 0;  ///< from 1
   std::int64_t step = 0;   ///< updates so far

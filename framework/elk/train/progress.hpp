@@ -8,6 +8,7 @@
 
 namespace elk::train {
 
+/// Shows the epoch under way, and a row for each that is done.
 class Progress : public Callback {
  public:
   /// `quiet` shows nothing at all.
