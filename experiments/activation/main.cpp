@@ -42,7 +42,8 @@ void ask(Study& study) {
   }
   const Outcomes all = study.run();
   study.table("Test accuracy by activation", "activation", all);
-  study.plot("Test accuracy by activation", "activation", all, Metric::test_accuracy, {.names = true});
+  study.plot("Test error by activation", "activation", all, Metric::test_error,
+             {.log_y = true, .names = true});
   for (std::size_t begin = 0; begin < all.size();) {
     const std::string& net = all[begin].cell.series;
     std::size_t end = begin;
