@@ -60,6 +60,17 @@ export async function open(browser, url, options = {}) {
   return {page, problems, close: () => context.close()};
 }
 
+// A test on the page at the address, on which nothing may go wrong, and nothing be asked of other places.
+export async function flawless(browser, url, options, test) {
+  const {page, problems, close} = await open(browser, url, options);
+  try {
+    await test(page);
+    assert.deepEqual(problems, []);
+  } finally {
+    await close();
+  }
+}
+
 // What is on a canvas: the share of pixels that are not as the first one is, and the blue of the first opaque one.
 export const look = (page, selector) => page.locator(selector).evaluate((canvas) => {
   const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {willReadFrequently: true});

@@ -2,21 +2,13 @@
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
-import {launch, look, lowContrast, open, poorControls, screenshots, serve} from './browser.mjs';
+import {flawless, launch, look, lowContrast, open, poorControls, screenshots, serve} from './browser.mjs';
 import {digits, draw} from './strokes.mjs';
 
 let browser, demo;
 
-// A test on the page as a visitor finds it; nothing may go wrong on it.
-const visit = (name, options, test) => it(name, {timeout: 180_000}, async () => {
-  const {page, problems, close} = await open(browser, demo.url, options);
-  try {
-    await test(page);
-    assert.deepEqual(problems, []);
-  } finally {
-    await close();
-  }
-});
+// A test on the page as a visitor finds it.
+const visit = (name, options, test) => it(name, {timeout: 180_000}, () => flawless(browser, demo.url, options, test));
 
 const text = (page, selector) => page.locator(selector).innerText();
 const until = (page, selector, pattern, timeout = 20_000) =>

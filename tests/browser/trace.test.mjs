@@ -5,20 +5,13 @@ import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
-import {launch, lowContrast, open, poorControls, screenshots} from './browser.mjs';
+import {flawless, launch, lowContrast, poorControls, screenshots} from './browser.mjs';
 
 let browser, folder, small, large, odd;
 
-// A test on a page as it opens; nothing may go wrong on it, and nothing be asked of the network.
-const visit = (name, file, options, test) => it(name, {timeout: 180_000}, async () => {
-  const {page, problems, close} = await open(browser, `file://${join(folder, file)}`, options);
-  try {
-    await test(page);
-    assert.deepEqual(problems, []);
-  } finally {
-    await close();
-  }
-});
+// A test on a page as it opens.
+const visit = (name, file, options, test) => it(name, {timeout: 180_000}, () =>
+  flawless(browser, `file://${join(folder, file)}`, options, test));
 
 const text = (page, selector) => page.locator(selector).innerText();
 const shoot = (page, name) => page.screenshot({path: join(screenshots, `trace-${name}.png`)});
