@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <optional>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -49,18 +48,14 @@ Options parse(int argc, char** argv) {
   const std::vector<std::string> words =
       parse_options({argv + std::min(argc, 1), argv + argc}, known, values);
   po::notify(values);
-  if (values.count("version") > 0) o.help = version_text();
-  if (values.count("help") > 0) {
-    std::ostringstream text;
-    text
-        << "Usage: ./elk demo [options]\n\n"
-           "Serves a page on this machine alone, on which one draws digits and sees what a network makes of\n"
-           "them, and why. Prints its address; Ctrl-C ends it. Without --model it trains a network first, "
-           "on\n"
-           "MNIST where that is, else on the built-in digits: in seconds, before your eyes.\n\n"
-        << known << "\nExit codes: 130 or 143 ended by Ctrl-C or a signal, 1 failed, 2 wrong usage.\n";
-    o.help = text.str();
-  }
+  o.help = help_or_version(
+      values,
+      "Usage: ./elk demo [options]\n\n"
+      "Serves a page on this machine alone, on which one draws digits and sees what a network makes of\n"
+      "them, and why. Prints its address; Ctrl-C ends it. Without --model it trains a network first, "
+      "on\n"
+      "MNIST where that is, else on the built-in digits: in seconds, before your eyes.\n\n",
+      {&known}, "\nExit codes: 130 or 143 ended by Ctrl-C or a signal, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
   if (!words.empty()) throw UsageError(fmt::format("unexpected argument '{}'", words.front()));
   if (o.port && (*o.port < 0 || *o.port > 65535))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -92,6 +93,21 @@ std::string data_folder(const std::string& given) {
   return from_environment != nullptr && *from_environment != '\0' ? from_environment : "data";
 }
 
-std::string version_text() { return fmt::format("elkgrad {}\n", version()); }
+std::string help_or_version(const boost::program_options::variables_map& values, const std::string& usage,
+                            std::initializer_list<const boost::program_options::options_description*> options,
+                            const std::string& ending) {
+  if (values.count("help") > 0) {
+    std::ostringstream text;
+    text << usage;
+    const char* between = "";
+    for (const auto* group : options) {
+      text << between << *group;
+      between = "\n";
+    }
+    text << ending;
+    return text.str();
+  }
+  return values.count("version") > 0 ? fmt::format("elkgrad {}\n", version()) : "";
+}
 
 }  // namespace elk::lab

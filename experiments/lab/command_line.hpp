@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,10 @@ void store_config_file(const std::string& file, const boost::program_options::op
 /// Where the data files are: what --data-dir says, else ELK_DATA_DIR, else "data".
 std::string data_folder(const std::string& given);
 
-/// What --version prints.
-std::string version_text();
+/// What --help or --version asks to print in place of running; empty where neither is given. Help is `usage`,
+/// the `options` with an empty line between groups, and `ending`.
+std::string help_or_version(const boost::program_options::variables_map& values, const std::string& usage,
+                            std::initializer_list<const boost::program_options::options_description*> options,
+                            const std::string& ending);
 
 }  // namespace elk::lab

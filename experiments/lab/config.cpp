@@ -335,23 +335,18 @@ CommandLine parse_train(int argc, char** argv) {
     if (shortened) line.config.schedule = "exponential:" + lr_decay;
     if (line.run.threads != 0 || values.count("threads") > 0)
       in_range("threads", static_cast<double>(line.run.threads), 1, 256);
-    if (values.count("version") > 0) line.help = version_text();
-    if (values.count("help") > 0) {
-      std::ostringstream text;
-      text
-          << "Usage: ./elk train [options]\n\n"
-             "Trains a multilayer perceptron and prints its accuracy on the test set. The folder of the run\n"
-             "gets config.json, history.jsonl, model.safetensors, checkpoint.safetensors, curve.svg and "
-             "curve.png.\n\n"
-             "  ./elk train\n"
-             "  ./elk train --dataset mnist --hidden 925 --epochs 15\n"
-             "  ./elk train --resume\n\n"
-          << config << "\n"
-          << run
-          << "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged, 130 or 143 stopped by a signal "
-             "after saving.\n";
-      line.help = text.str();
-    }
+    line.help = help_or_version(
+        values,
+        "Usage: ./elk train [options]\n\n"
+        "Trains a multilayer perceptron and prints its accuracy on the test set. The folder of the run\n"
+        "gets config.json, history.jsonl, model.safetensors, checkpoint.safetensors, curve.svg and "
+        "curve.png.\n\n"
+        "  ./elk train\n"
+        "  ./elk train --dataset mnist --hidden 925 --epochs 15\n"
+        "  ./elk train --resume\n\n",
+        {&config, &run},
+        "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 diverged, 130 or 143 stopped by a signal "
+        "after saving.\n");
     return line;
   };
 

@@ -6,7 +6,6 @@
 #include <limits>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
 
@@ -688,18 +687,12 @@ Line parse(int argc, char** argv, const Question& question) {
   if (!others.empty()) fail<UsageError>("unexpected argument \"{}\"", others.front());
   if (values.count("config") > 0) store_config_file(values["config"].as<std::string>(), all, values);
   po::notify(values);
-  if (values.count("version") > 0) line.help = version_text();
-  if (values.count("help") > 0) {
-    std::ostringstream out;
-    out << "Usage: ./elk " << question.program << " [options]\n\n"
-        << question.question << "\n\n"
-        << experiment << "\n"
-        << running
-        << "\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 130 or 143 stopped by a signal; the same "
-           "command goes "
-           "on.\n";
-    line.help = out.str();
-  }
+  line.help = help_or_version(
+      values, fmt::format("Usage: ./elk {} [options]\n\n{}\n\n", question.program, question.question),
+      {&experiment, &running},
+      "\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 130 or 143 stopped by a signal; the same "
+      "command goes "
+      "on.\n");
   if (!line.help.empty()) return line;
 
   if (o.protocol != "sound" && o.protocol != "paper")

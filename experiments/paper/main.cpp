@@ -98,16 +98,14 @@ int run_paper(int argc, char** argv) {
   const Words others = parse_options({argv + std::min(argc, 1), argv + argc}, options, values);
   if (!others.empty()) throw UsageError(fmt::format("unexpected argument \"{}\"", others.front()));
   po::notify(values);
-  if (values.count("help") > 0) {
-    std::ostringstream text;
-    text << "Usage: ./elk paper [options]\n\nRuns every experiment ("
-         << fmt::format("{}", fmt::join(experiments, ", ")) << ")\nand writes one report, report.html.\n\n"
-         << options << "\nExit codes: as of the experiments.\n";
-    fmt::print("{}", text.str());
-    return exit_done;
-  }
-  if (values.count("version") > 0) {
-    fmt::print("{}", version_text());
+  if (const std::string text =
+          help_or_version(values,
+                          fmt::format("Usage: ./elk paper [options]\n\nRuns every experiment ({})\nand "
+                                      "writes one report, report.html.\n\n",
+                                      fmt::join(experiments, ", ")),
+                          {&options}, "\nExit codes: as of the experiments.\n");
+      !text.empty()) {
+    fmt::print("{}", text);
     return exit_done;
   }
   if (protocol != "sound" && protocol != "paper")

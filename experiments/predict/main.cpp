@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <numeric>
 #include <optional>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -54,18 +53,14 @@ Options parse(int argc, char** argv) {
   po::variables_map values;
   std::vector<std::string> words = parse_options({argv + std::min(argc, 1), argv + argc}, known, values);
   po::notify(values);
-  if (values.count("version") > 0) o.help = version_text();
-  if (values.count("help") > 0) {
-    std::ostringstream text;
-    text
-        << "Usage: ./elk predict [options] MODEL FILE|INDEX...\n\n"
-           "Tells what the network in the file MODEL, as `train` leaves it, sees in images: in a PNG or PGM\n"
-           "FILE, or in image INDEX, from 0, of the test set of the data that it was trained on.\n\n"
-           "  ./elk predict runs/train-1/model.safetensors 0 1 2\n"
-           "  ./elk predict runs/train-1/model.safetensors seven.png\n\n"
-        << known << "\nExit codes: 0 done, 1 failed for one image at least, 2 wrong usage.\n";
-    o.help = text.str();
-  }
+  o.help = help_or_version(
+      values,
+      "Usage: ./elk predict [options] MODEL FILE|INDEX...\n\n"
+      "Tells what the network in the file MODEL, as `train` leaves it, sees in images: in a PNG or PGM\n"
+      "FILE, or in image INDEX, from 0, of the test set of the data that it was trained on.\n\n"
+      "  ./elk predict runs/train-1/model.safetensors 0 1 2\n"
+      "  ./elk predict runs/train-1/model.safetensors seven.png\n\n",
+      {&known}, "\nExit codes: 0 done, 1 failed for one image at least, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
   if (words.size() < 2) throw UsageError("expected MODEL and at least one FILE or INDEX");
   o.data_dir = data_folder(o.data_dir);

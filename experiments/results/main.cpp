@@ -5,7 +5,6 @@
 #include <iterator>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -129,18 +128,15 @@ int run_results(int argc, char** argv) {
   po::variables_map values;
   const auto folders = parse_options({argv + std::min(argc, 1), argv + argc}, options, values);
   po::notify(values);
-  if (values.count("help") > 0) {
-    std::ostringstream text;
-    text << "Usage: ./elk results DIR [options]\n\nLists the runs that an experiment keeps in its folder.\n\n"
-            "  ./elk results runs/width\n"
-            "  ./elk results runs/width --where status=diverged\n"
-            "  ./elk results runs/width --csv > width.csv\n\n"
-         << options;
-    fmt::print("{}", text.str());
-    return exit_done;
-  }
-  if (values.count("version") > 0) {
-    fmt::print("{}", version_text());
+  if (const std::string text = help_or_version(
+          values,
+          "Usage: ./elk results DIR [options]\n\nLists the runs that an experiment keeps in its folder.\n\n"
+          "  ./elk results runs/width\n"
+          "  ./elk results runs/width --where status=diverged\n"
+          "  ./elk results runs/width --csv > width.csv\n\n",
+          {&options}, "");
+      !text.empty()) {
+    fmt::print("{}", text);
     return exit_done;
   }
   if (folders.size() != 1) throw UsageError("expected one folder, such as runs/width");

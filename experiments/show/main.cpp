@@ -67,16 +67,13 @@ Options parse(int argc, char** argv) {
   const std::vector<std::string> words =
       parse_options({argv + std::min(argc, 1), argv + argc}, known, values);
   po::notify(values);
-  if (values.count("version") > 0) o.help = version_text();
-  if (values.count("help") > 0) {
-    std::ostringstream text;
-    text << "Usage: ./elk show [options]\n\n"
-            "Shows images of a data set with their labels and numbers, here and as a picture.\n\n"
-            "  ./elk show --dataset mnist\n"
-            "  ./elk show --dataset fashion-mnist --label Sneaker --seed 1 --out sneakers.png\n\n"
-         << known << "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n";
-    o.help = text.str();
-  }
+  o.help =
+      help_or_version(values,
+                      "Usage: ./elk show [options]\n\n"
+                      "Shows images of a data set with their labels and numbers, here and as a picture.\n\n"
+                      "  ./elk show --dataset mnist\n"
+                      "  ./elk show --dataset fashion-mnist --label Sneaker --seed 1 --out sneakers.png\n\n",
+                      {&known}, "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
 
   if (!words.empty()) throw UsageError(fmt::format("unexpected argument '{}'", words.front()));

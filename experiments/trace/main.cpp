@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -55,20 +54,17 @@ Options parse(int argc, char** argv) {
   po::variables_map values;
   o.examples = parse_options({argv + std::min(argc, 1), argv + argc}, known, values);
   po::notify(values);
-  if (values.count("version") > 0) o.help = version_text();
-  if (values.count("help") > 0) {
-    std::ostringstream text;
-    text << "Usage: ./elk trace [options] [EXAMPLE...]\n\n"
-            "Trains small examples for some steps and writes what the tape recorded: trace.html, a page for "
-            "a\n"
-            "browser that needs nothing else, trace.json and trace.dot.\n\n"
-            "  xor      a network of two layers learns the exclusive or\n"
-            "  softmax  softmax regression learns the built-in digits\n"
-            "  custom   an operation of one's own, and numbers to follow by hand\n\n"
-            "Without an EXAMPLE it writes all three.\n\n"
-         << known << "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n";
-    o.help = text.str();
-  }
+  o.help = help_or_version(
+      values,
+      "Usage: ./elk trace [options] [EXAMPLE...]\n\n"
+      "Trains small examples for some steps and writes what the tape recorded: trace.html, a page for "
+      "a\n"
+      "browser that needs nothing else, trace.json and trace.dot.\n\n"
+      "  xor      a network of two layers learns the exclusive or\n"
+      "  softmax  softmax regression learns the built-in digits\n"
+      "  custom   an operation of one's own, and numbers to follow by hand\n\n"
+      "Without an EXAMPLE it writes all three.\n\n",
+      {&known}, "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
   if (seed < 0 || seed > 0xffffffff)
     throw UsageError(fmt::format("--seed: expected 0 to 4294967295, got {}", seed));

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <memory>
 #include <regex>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -70,20 +69,17 @@ Options parse(int argc, char** argv) {
   po::variables_map values;
   const std::vector<std::string> others =
       parse_options(std::vector<std::string>(argv + 1, argv + argc), known, values);
-  if (values.count("version") > 0) o.help = version_text();
-  if (values.count("help") > 0) {
-    std::ostringstream text;
-    text << "Usage: ./elk bench [options]\n"
-            "Measures kernels, operations and whole training steps, and trains on MNIST side by side with "
-            "PyTorch, NumPy\n"
-            "and plain loops around oneDNN, as far as these are installed; on one core. Prints tables in "
-            "Markdown.\n\n"
-         << known
-         << "\nExit codes: 0 done, 1 a measurement failed, 2 wrong usage, 130 or 143 stopped by a signal "
-            "(what was "
-            "measured\nis kept).\n";
-    o.help = text.str();
-  }
+  o.help = help_or_version(
+      values,
+      "Usage: ./elk bench [options]\n"
+      "Measures kernels, operations and whole training steps, and trains on MNIST side by side with "
+      "PyTorch, NumPy\n"
+      "and plain loops around oneDNN, as far as these are installed; on one core. Prints tables in "
+      "Markdown.\n\n",
+      {&known},
+      "\nExit codes: 0 done, 1 a measurement failed, 2 wrong usage, 130 or 143 stopped by a signal "
+      "(what was "
+      "measured\nis kept).\n");
   if (!o.help.empty()) return o;
   po::notify(values);
   if (!others.empty()) throw UsageError(fmt::format("unexpected argument '{}'", others.front()));
