@@ -13,7 +13,7 @@ namespace {
 // k, each with 16 columns. The innermost loop multiplies 2 tiles of a by 2 of b.
 constexpr Index tile = 16, steps = 32, panel = 2 * tile;
 // Of a, a block of at most so many elements is laid out at once, and of at most so many steps along k: it
-// stays in the second cache, beside a panel of b and what is fetched ahead.
+// stays in the second cache, beside two panels of b and what is fetched ahead.
 constexpr Index k_block = 1024, block_elements = 512 * k_block;
 constexpr Index tile_elements = tile * steps;
 
@@ -96,27 +96,26 @@ ELK_INLINE void lay_columns(const float* from, Index ld, Index columns, Index n,
   for (int i = 0; i < tile; ++i) _mm512_storeu_si512(to + i * steps, x[i]);
 }
 
-// The tiles of two times 16 rows of a (or columns of b) and k steps, in the order in which they are
-// multiplied.
-template <bool as_b>
-void lay_panel(const float* from, Index ld, bool along_rows, Index there, Index k, std::uint16_t* to) {
-  for (Index i = 0; i < k; i += steps)
+// A panel: 16 + 16 rows of a (or columns of b) as tiles, in pairs for the same steps: the order in which they
+// are multiplied.
+struct Panel {
+  const float* from;
+  Index ld;
+  bool along_rows;  // k runs along the rows of what is read
+  Index there, k;   // so many rows of a (or columns of b) and steps are; zeros stand for the rest
+
+  template <bool as_b>
+  void lay(Index pair, std::uint16_t* to) const {
+    const Index step = pair * steps;
+    to += pair * 2 * tile_elements;
     for (Index half = 0; half < panel; half += tile, to += tile_elements) {
       if (along_rows)
-        lay_rows<as_b>(from + half * ld + i, ld, there - half, k - i, to);
+        lay_rows<as_b>(from + half * ld + step, ld, there - half, k - step, to);
       else
-        lay_columns<as_b>(from + i * ld + half, ld, there - half, k - i, to);
+        lay_columns<as_b>(from + step * ld + half, ld, there - half, k - step, to);
     }
-}
-
-// Calls for the part `index` of `count` of what lay_panel will read.
-void fetch_panel(const float* from, Index ld, bool along_rows, Index there, Index k, Index index,
-                 Index count) {
-  constexpr Index line = 64 / sizeof(float);
-  const Index lines = along_rows ? smaller(there, panel) : k, length = along_rows ? k : smaller(there, panel);
-  for (Index i = lines * index / count; i < lines * (index + 1) / count; ++i)
-    for (Index j = 0; j < length; j += line) __builtin_prefetch(from + i * ld + j, 0, 2);
-}
+  }
+};
 
 struct alignas(64) Configuration {
   std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -124,13 +123,17 @@ struct alignas(64) Configuration {
   std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-// sums (32, 32) = a panel of a times a panel of b.
-ELK_INLINE void multiply_panels(Index k, const std::uint16_t* a, const std::uint16_t* b, float* sums) {
+// sums (32, 32) = a panel of a times a panel of b, of `count` pairs of tiles. While the matrix unit
+// multiplies the i-th, the rest of the processor does meanwhile(i): much of the time without it went to that.
+template <class Meanwhile>
+ELK_INLINE void multiply_panels(Index count, const std::uint16_t* a, const std::uint16_t* b, float* sums,
+                                Meanwhile meanwhile) {
+  asm volatile("" ::: "memory");  // GCC's loads of tiles do not say that they read memory
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (Index i = 0; i < k; i += steps, a += 2 * tile_elements, b += 2 * tile_elements) {
+  for (Index i = 0; i < count; ++i, a += 2 * tile_elements, b += 2 * tile_elements) {
     _tile_loadd(4, a, 64);
     _tile_loadd(6, b, 64);
     _tile_dpbf16ps(0, 4, 6);
@@ -139,6 +142,7 @@ ELK_INLINE void multiply_panels(Index k, const std::uint16_t* a, const std::uint
     _tile_loadd(5, a + tile_elements, 64);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
+    meanwhile(i);
   }
   constexpr int row = panel * sizeof(float);
   _tile_stored(0, sums, row);
@@ -147,29 +151,43 @@ ELK_INLINE void multiply_panels(Index k, const std::uint16_t* a, const std::uint
   _tile_stored(3, sums + tile * panel + tile, row);
 }
 
-// Puts sums (32, 32), of which `rows` and `columns` count, to where they belong.
-ELK_INLINE void finish(const Product<float>& p, Index row, Index column, bool first, Index rows,
-                       Index columns, const float* sums) {
-  for (Index half = 0; half < panel && half < columns; half += tile) {
-    const Index there = smaller(columns - half, tile);
-    const auto mask = static_cast<__mmask16>((1u << there) - 1);
-    const float* bias = first && p.bias ? p.bias + column + half : nullptr;
-    for (Index i = 0; i < rows; ++i) {
-      float* to = p.c + (row + i) * p.ldc + column + half;
-      Vector<float> value = load(sums + i * panel + half);
-      if (p.update) {
-        const auto old = (Vector<float>)_mm512_maskz_loadu_ps(mask, to);
-        if (first) value += p.update->decay * old;
-        value = old - p.update->rate * value;
-      } else if (bias) {
-        value += (Vector<float>)_mm512_maskz_loadu_ps(mask, bias);
-      } else if (!first) {
-        value += (Vector<float>)_mm512_maskz_loadu_ps(mask, to);
-      }
-      _mm512_mask_storeu_ps(to, mask, (__m512)value);
+// A block (32, 32) of the result, and its sums.
+struct Block {
+  const Product<float>* p;
+  bool first;           // of the blocks along k
+  Index rows, columns;  // those that are there
+  float* to;
+  const float *sums, *bias;
+
+  // Calls for rows that finish() will need.
+  ELK_INLINE void fetch(Index row, Index end) const {
+    for (end = smaller(end, rows); row < end; ++row) {
+      __builtin_prefetch(to + row * p->ldc, 1);
+      __builtin_prefetch(to + row * p->ldc + tile, 1);
     }
   }
-}
+
+  // Puts rows of the sums to where they belong.
+  ELK_INLINE void finish(Index row, Index end) const {
+    for (end = smaller(end, rows); row < end; ++row)
+      for (Index half = 0; half < columns; half += tile) {
+        const Index there = smaller(columns - half, tile);
+        const auto mask = static_cast<__mmask16>((1u << there) - 1);
+        float* at = to + row * p->ldc + half;
+        Vector<float> value = load(sums + row * panel + half);
+        if (p->update) {
+          const auto old = (Vector<float>)_mm512_maskz_loadu_ps(mask, at);
+          if (first) value += p->update->decay * old;
+          value = old - p->update->rate * value;
+        } else if (first && bias) {
+          value += (Vector<float>)_mm512_maskz_loadu_ps(mask, bias + half);
+        } else if (!first) {
+          value += (Vector<float>)_mm512_maskz_loadu_ps(mask, at);
+        }
+        _mm512_mask_storeu_ps(at, mask, (__m512)value);
+      }
+  }
+};
 
 }  // namespace
 
@@ -179,42 +197,58 @@ bool amx_permitted() {
   return granted;
 }
 
-Index bf16_scratch() { return panel * k_block + block_elements; }
+Index bf16_scratch() { return 2 * panel * k_block + block_elements; }
 
 void multiply_bf16(const Product<float>& p, std::uint16_t* scratch) {
   const Configuration configuration;
   _tile_loadconfig(&configuration);
   alignas(64) float sums[panel * panel];
-  std::uint16_t* b_panel = scratch;
-  std::uint16_t* a_block = scratch + panel * k_block;
+  std::uint16_t* const b_panels[] = {scratch, scratch + panel * k_block};  // in turn
+  std::uint16_t* const a_block = scratch + 2 * panel * k_block;
   for (Index step = 0; step < p.k; step += k_block) {
-    const Index k = smaller(p.k - step, k_block), laid = (k + steps - 1) / steps * steps;
-    const Index most_rows = block_elements / laid / panel * panel;
-    for (Index block = 0; block < p.m; block += most_rows) {
-      const Index rows = smaller(p.m - block, most_rows);
-      for (Index row = 0; row < rows; row += panel) {
-        const Index at = block + row;
-        lay_panel<false>(p.a + (p.ta ? step * p.lda + at : at * p.lda + step), p.lda, !p.ta, rows - row, k,
-                         a_block + row * laid);
+    const Index k = smaller(p.k - step, k_block), count = (k + steps - 1) / steps;
+    const Index most_rows = block_elements / (count * steps) / panel * panel;
+    const Index rows_a_step = (panel + count - 1) / count;
+    for (Index begin = 0; begin < p.m; begin += most_rows) {
+      const Index end = smaller(p.m, begin + most_rows), panels = (end - begin + panel - 1) / panel;
+      const auto a_panel = [&](Index row) { return a_block + (row - begin) * count * steps; };
+      for (Index row = begin; row < end; row += panel) {
+        const Panel a{p.a + (p.ta ? step * p.lda + row : row * p.lda + step), p.lda, !p.ta, end - row, k};
+        for (Index i = 0; i < count; ++i) a.lay<false>(i, a_panel(row));
       }
+      const auto panel_of_b = [&](Index column) {
+        return Panel{p.b + (p.tb ? column * p.ldb + step : step * p.ldb + column), p.ldb, p.tb, p.n - column,
+                     k};
+      };
+      for (Index i = 0; i < count; ++i) panel_of_b(0).lay<true>(i, b_panels[0]);
+      Block last{};  // of no rows
       for (Index column = 0; column < p.n; column += panel) {
-        const auto b_at = [&](Index n) { return p.b + (p.tb ? n * p.ldb + step : step * p.ldb + n); };
-        lay_panel<true>(b_at(column), p.ldb, p.tb, p.n - column, k, b_panel);
-        for (Index row = 0; row < rows; row += panel) {
-          // While the tiles multiply, the caches fetch what comes next.
-          for (Index i = 0; i < smaller(rows - row, panel); ++i) {
-            const float* to = p.c + (block + row + i) * p.ldc + column;
-            __builtin_prefetch(to, 1);
-            __builtin_prefetch(to + tile, 1);
-          }
-          if (column + panel < p.n)
-            fetch_panel(b_at(column + panel), p.ldb, p.tb, p.n - column - panel, k, row / panel,
-                        (rows + panel - 1) / panel);
-          multiply_panels(k, a_block + row * laid, b_panel, sums);
-          finish(p, block + row, column, step == 0, smaller(rows - row, panel), smaller(p.n - column, panel),
-                 sums);
+        std::uint16_t *const b = b_panels[column / panel % 2], *const next_b =
+                                                                   b_panels[1 - column / panel % 2];
+        const bool more = column + panel < p.n;
+        const Panel next = panel_of_b(more ? column + panel : column);
+        Index laid = 0, since = 0;  // of the next panel, a pair of tiles for every `panels` pairs multiplied
+        for (Index row = begin; row < end; row += panel) {
+          const Block now{&p,
+                          step == 0,
+                          smaller(end - row, panel),
+                          smaller(p.n - column, panel),
+                          p.c + row * p.ldc + column,
+                          sums,
+                          p.bias ? p.bias + column : nullptr};
+          multiply_panels(count, a_panel(row), b, sums, [&](Index i) ELK_INLINE_LAMBDA {
+            last.finish(i * rows_a_step, (i + 1) * rows_a_step);
+            now.fetch(i * rows_a_step, (i + 1) * rows_a_step);
+            if (++since == panels) {
+              if (more) next.lay<true>(laid, next_b);
+              ++laid;
+              since = 0;
+            }
+          });
+          last = now;
         }
       }
+      last.finish(0, panel);
     }
   }
   _tile_release();
