@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <memory>
@@ -22,7 +23,9 @@ namespace {
 thread_local int thread_count = 1;
 thread_local bool inside = false;  // of a parallel_for, as its caller or as a helper
 
-// Threads that sleep until there is a job; waiters never spin, so a busy machine is not made busier.
+// Threads that wait for jobs. Waking one that sleeps takes longer than what a step does between two products,
+// so who waits first looks again and again, but only for a moment and giving way to whoever wants the
+// processor: a busy machine is not made busier.
 class Pool {
  public:
   explicit Pool(int helpers) : shares_(static_cast<std::size_t>(helpers) + 1) {
@@ -58,12 +61,20 @@ class Pool {
     }
     wake_.notify_all();
     work(0);
+    look_for_a_moment([this] { return busy_ == 0; });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
+  template <class Condition>
+  static void look_for_a_moment(Condition holds) {
+    constexpr auto moment = std::chrono::microseconds(100);
+    const auto end = std::chrono::steady_clock::now() + moment;
+    while (!holds() && std::chrono::steady_clock::now() < end) ::sched_yield();
+  }
+
   void stop() {
     {
       const std::lock_guard lock(mutex_);
@@ -83,6 +94,7 @@ class Pool {
   void help(std::size_t worker) {
     inside = true;
     for (std::uint64_t seen = 0;;) {
+      look_for_a_moment([&] { return stop_ || job_ != seen; });
       {
         std::unique_lock lock(mutex_);
         wake_.wait(lock, [&] { return stop_ || job_ != seen; });
@@ -121,9 +133,10 @@ class Pool {
   std::vector<Share> shares_;
   std::exception_ptr error_;
   std::int64_t error_block_ = 0;
-  int busy_ = 0;
-  std::uint64_t job_ = 0;
-  bool stop_ = false;
+  // Changed under the mutex; atomic for those who look without it.
+  std::atomic<int> busy_ = 0;
+  std::atomic<std::uint64_t> job_ = 0;
+  std::atomic<bool> stop_ = false;
   const pid_t process_ = ::getpid();
   std::vector<std::thread> threads_;
 };
