@@ -56,11 +56,15 @@ class Pool {
         share.end = blocks * (i + 1) / workers;
       }
       error_ = nullptr;
-      busy_ = helpers();
       ++job_;
+      open_ = true;
     }
     wake_.notify_all();
     work(0);
+    {
+      const std::lock_guard lock(mutex_);
+      open_ = false;  // no block is left: who comes now need not be waited for
+    }
     look_for_a_moment([this] { return busy_ == 0; });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return busy_ == 0; });
@@ -94,12 +98,14 @@ class Pool {
   void help(std::size_t worker) {
     inside = true;
     for (std::uint64_t seen = 0;;) {
-      look_for_a_moment([&] { return stop_ || job_ != seen; });
+      const auto called = [&] { return stop_ || (open_ && job_ != seen); };
+      look_for_a_moment(called);
       {
         std::unique_lock lock(mutex_);
-        wake_.wait(lock, [&] { return stop_ || job_ != seen; });
+        wake_.wait(lock, called);
         if (stop_) return;
         seen = job_;
+        ++busy_;
       }
       work(worker);
       const std::lock_guard lock(mutex_);
@@ -134,9 +140,9 @@ class Pool {
   std::exception_ptr error_;
   std::int64_t error_block_ = 0;
   // Changed under the mutex; atomic for those who look without it.
-  std::atomic<int> busy_ = 0;
+  std::atomic<int> busy_ = 0;  // helpers in the job
   std::atomic<std::uint64_t> job_ = 0;
-  std::atomic<bool> stop_ = false;
+  std::atomic<bool> open_ = false, stop_ = false;
   const pid_t process_ = ::getpid();
   std::vector<std::thread> threads_;
 };
