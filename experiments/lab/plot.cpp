@@ -256,7 +256,7 @@ class Script {
           legend.longest = std::max(legend.longest, series.title.size());
         }
     const auto fit =
-        static_cast<std::size_t>((width - 90 - (right_.empty() ? 20 : 95)) / (size_of(legend.longest) + 50));
+        static_cast<std::size_t>((width - 90 - (right_.empty() ? 20 : 95)) / (size_of(legend.longest) + 65));
     if (plot_.legend_title.empty() && legend.entries <= 2 * fit) legend.rows = legend.entries <= fit ? 1 : 2;
     return legend;
   }
