@@ -739,7 +739,9 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
     }
     catch_signals();
     const std::vector<std::string> given(words + 1, words + count);
-    Study study(question, line.options, fmt::format("./elk {} {}", question.program, fmt::join(given, " ")));
+    Study study(
+        question, line.options,
+        fmt::format("./elk {}{}{}", question.program, given.empty() ? "" : " ", fmt::join(given, " ")));
     try {
       ask(study);
     } catch (const DryRunDone&) {
