@@ -58,10 +58,8 @@ Options parse(int argc, char** argv) {
       {&known}, "\nExit codes: 130 or 143 ended by Ctrl-C or a signal, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
   if (!words.empty()) throw UsageError(fmt::format("unexpected argument '{}'", words.front()));
-  if (o.port && (*o.port < 0 || *o.port > 65535))
-    throw UsageError(fmt::format("--port: expected a number from 0 to 65535, got {}", *o.port));
-  if (o.seed < 0 || o.seed > UINT32_MAX)
-    throw UsageError(fmt::format("--seed: expected a number from 0 to {}, got {}", UINT32_MAX, o.seed));
+  if (o.port) in_range("port", *o.port, 0, 65535);
+  in_range("seed", static_cast<double>(o.seed), 0, UINT32_MAX);
   o.data_dir = data_folder(o.data_dir);
   return o;
 }

@@ -93,6 +93,11 @@ std::string data_folder(const std::string& given) {
   return from_environment != nullptr && *from_environment != '\0' ? from_environment : "data";
 }
 
+void in_range(const char* option, double value, double low, double high) {
+  if (!(value >= low && value <= high))
+    fail<UsageError>("--{}: expected a number from {} to {}, got {}", option, low, high, value);
+}
+
 std::string help_or_version(const boost::program_options::variables_map& values, const std::string& usage,
                             std::initializer_list<const boost::program_options::options_description*> options,
                             const std::string& ending) {

@@ -29,6 +29,9 @@ void store_config_file(const std::string& file, const boost::program_options::op
 /// Where the data files are: what --data-dir says, else ELK_DATA_DIR, else "data".
 std::string data_folder(const std::string& given);
 
+/// UsageError unless `value`, that of --`option`, is a number from `low` to `high`.
+void in_range(const char* option, double value, double low, double high);
+
 /// What --help or --version asks to print in place of running; empty where neither is given. Help is `usage`,
 /// the `options` with an empty line between groups, and `ending`.
 std::string help_or_version(const boost::program_options::variables_map& values, const std::string& usage,

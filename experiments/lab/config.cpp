@@ -32,11 +32,6 @@ void one_of(const char* option, const std::string& value, const std::vector<std:
     fail<UsageError>("--{}: expected {}, got \"{}\"", option, fmt::join(allowed, ", "), value);
 }
 
-void in_range(const char* option, double value, double low, double high) {
-  if (!(value >= low && value <= high))
-    fail<UsageError>("--{}: expected a number from {} to {}, got {}", option, low, high, value);
-}
-
 // From 0 up to, but not including, 1.
 void share(const char* option, double value) {
   if (!(value >= 0 && value < 1))

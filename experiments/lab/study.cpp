@@ -704,15 +704,14 @@ Line parse(int argc, char** argv, const Question& question) {
   const auto& known = dataset_names();
   if (std::find(known.begin(), known.end(), o.dataset) == known.end())
     fail<UsageError>("--dataset: expected {}, got \"{}\"", fmt::join(known, ", "), o.dataset);
-  const auto in_range = [&](const char* option, std::int64_t value, std::int64_t low, std::int64_t high) {
-    if ((values.count(option) > 0) && (value < low || value > high))
-      fail<UsageError>("--{}: expected a number from {} to {}, got {}", option, low, high, value);
+  const auto given_in_range = [&](const char* option, std::int64_t value, double low, double high) {
+    if (values.count(option) > 0) in_range(option, static_cast<double>(value), low, high);
   };
-  in_range("seeds", o.seeds, 1, 10000);
-  in_range("seed", o.seed, 0, 4294957295);
-  in_range("epochs", o.epochs, 1, 1'000'000);
-  in_range("jobs", o.jobs, 1, 256);
-  in_range("moving-average", o.moving_average, 1, 1000);
+  given_in_range("seeds", o.seeds, 1, 10000);
+  given_in_range("seed", o.seed, 0, 4294957295);
+  given_in_range("epochs", o.epochs, 1, 1e6);
+  given_in_range("jobs", o.jobs, 1, 256);
+  given_in_range("moving-average", o.moving_average, 1, 1000);
   if (o.out_dir.empty()) o.out_dir = fmt::format("runs/{}", question.program);
   o.data_dir = data_folder(o.data_dir);
   for (std::size_t i = 0; i < question.grids.size(); ++i)

@@ -87,8 +87,7 @@ Options parse(int argc, char** argv) {
   if (values.count("columns") > 0 && (o.columns < 1 || o.columns > most_images))
     throw UsageError(fmt::format("--columns: expected 1 to {}, found {}", most_images, o.columns));
   if (values.count("seed") > 0) {
-    if (seed < 0 || seed > 0xffffffff)
-      throw UsageError(fmt::format("--seed: expected 0 to 4294967295, found {}", seed));
+    in_range("seed", static_cast<double>(seed), 0, UINT32_MAX);
     o.seed = seed;
   }
   if (!o.out.empty() && !o.out_dir.empty())

@@ -66,8 +66,7 @@ Options parse(int argc, char** argv) {
       "Without an EXAMPLE it writes all three.\n\n",
       {&known}, "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
-  if (seed < 0 || seed > 0xffffffff)
-    throw UsageError(fmt::format("--seed: expected 0 to 4294967295, got {}", seed));
+  in_range("seed", static_cast<double>(seed), 0, UINT32_MAX);
   o.seed = static_cast<std::uint32_t>(seed);
   for (std::size_t i = 0; i < o.examples.size(); ++i) {
     if (std::find(names.begin(), names.end(), o.examples[i]) == names.end())

@@ -114,7 +114,7 @@ TEST_F(Show, SaysWhatIsWrong) {
            {{"--count", "0"}, "--count: expected 1 to 400, found 0"},
            {{"--count", "401"}, "--count: expected 1 to 400, found 401"},
            {{"--columns", "0"}, "--columns: expected 1 to 400, found 0"},
-           {{"--seed", "-1"}, "--seed: expected 0 to 4294967295, found -1"},
+           {{"--seed", "-1"}, "--seed: expected a number from 0 to 4294967295, got -1"},
            {{"--label", "10"},
             "--label: expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, or its number, found '10'"},
            {{"--out", "a.gif"}, "--out: expected a name that ends in .png or .svg, found 'a.gif'"},

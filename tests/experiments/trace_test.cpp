@@ -67,7 +67,7 @@ TEST_F(TraceProgram, WrongUsage) {
   const std::vector<std::pair<Arguments, std::string>> cases{
       {{"and"}, "there is no example \"and\"; there are xor, softmax, custom"},
       {{"xor", "custom", "xor"}, "the example \"xor\" is given twice"},
-      {{"--seed", "-1"}, "--seed: expected 0 to 4294967295, got -1"},
+      {{"--seed", "-1"}, "--seed: expected a number from 0 to 4294967295, got -1"},
       {{"--out-dir", "t"}, "--out-dir: t/custom is there already; choose another folder"},
       {{"--out"}, "unrecognised option '--out'"},
   };
