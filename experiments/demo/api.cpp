@@ -11,6 +11,7 @@
 #include <elk/data/center.hpp>
 #include <elk/ops/shape.hpp>
 #include <lab/config.hpp>
+#include <lab/program.hpp>
 #include <lab/provenance.hpp>
 
 #include "page.hpp"
@@ -282,7 +283,12 @@ lab::TrainConfig config_of(const Request& request, std::uint32_t seed) {
     if (!object["lr"].is_number()) refuse("lr: expected a number, found {}", object["lr"].type_name());
     config.lr = object["lr"].get<double>();
   }
-  lab::resolve(config);
+  try {
+    lab::resolve(config);
+  } catch (const lab::UsageError& problem) {  // names the field as the option of a command line
+    const std::string message = problem.what();
+    refuse("{}", message.starts_with("--") ? message.substr(2) : message);
+  }
   const std::vector<Index> widths = config.hidden_widths();
   if (widths.size() > 5 || std::any_of(widths.begin(), widths.end(), [](Index n) { return n > 2048; }))
     refuse("hidden: expected up to 5 layers of up to 2048 units");

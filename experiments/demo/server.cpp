@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
@@ -217,7 +218,8 @@ std::vector<std::string> Server::Http::methods_of(const std::string& path) const
 
 // Throws unless the request is one for this server, before its body is read.
 void Server::Http::check(const httplib::Request& request) const {
-  const auto ours = [&](const std::string& authority) {
+  const auto ours = [&](std::string authority) {
+    for (char& c : authority) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     for (const char* name : {"localhost", "127.0.0.1"})
       if (authority == fmt::format("{}:{}", name, port_) || (port_ == 80 && authority == name)) return true;
     return false;
@@ -306,12 +308,17 @@ void Server::Http::set_up() {
   set_expect_100_continue_handler([this](const httplib::Request& request, httplib::Response& response) {
     return refuse(request, response) ? response.status : 100;
   });
-  const HandlerWithResponse explain = [](const httplib::Request&, httplib::Response& response) {
+  const HandlerWithResponse explain = [](const httplib::Request& request, httplib::Response& response) {
+    // Of a Range that is malformed further on, the library would apply the beginning to this body.
+    const_cast<httplib::Request&>(request).ranges.clear();
     if (response.body.empty())
-      response.set_content(error_body(fmt::format("the request is malformed or of an unknown method, or its "
-                                                  "head is longer than {} bytes",
-                                                  most_head)),
-                           "application/json");
+      response.set_content(
+          error_body(response.status == 416
+                         ? "Range: malformed; here nothing is served in parts"
+                         : fmt::format("the request is malformed or of an unknown method, or its head is "
+                                       "longer than {} bytes",
+                                       most_head)),
+          "application/json");
     response.set_header("Connection", "close");
     served->make_last();
     return HandlerResponse::Handled;

@@ -481,15 +481,15 @@ TEST_F(Demo, TrainsBeforeOnesEyes) {
   const std::pair<std::string, std::string> refused[] = {
       {R"({"dataset": "cifar-10"})", "dataset: expected digits or mnist, got \"cifar-10\""},
       {R"({"hidden": 5})", "hidden: expected a text, found number"},
-      {R"({"hidden": "0"})", "--hidden: "},
+      {R"({"hidden": "0"})", "hidden: "},
       {R"({"hidden": "4096"})", "hidden: expected up to 5 layers of up to 2048 units"},
       {R"({"hidden": "1,1,1,1,1,1"})", "hidden: expected up to 5 layers of up to 2048 units"},
       {R"({"epochs": 101})", "epochs: expected a whole number from 1 to 100, found 101"},
       {R"({"epochs": 1.5})", "epochs: expected a whole number from 1 to 100, found 1.5"},
       {R"({"seed": 18446744073709551615})", "seed: expected a whole number from 0 to 4294967295"},
-      {R"({"activation": "step"})", "--activation: "},
+      {R"({"activation": "step"})", "activation: "},
       {R"({"lr": "fast"})", "lr: expected a number, found string"},
-      {R"({"lr": -1})", "--lr: "},
+      {R"({"lr": -1})", "lr: "},
       {R"({"width": 3})", "there is no field \"width\" here; there are dataset, hidden"},
       {R"([1])", "expected a JSON object, found array"},
   };
@@ -589,6 +589,8 @@ TEST_F(Demo, ServesThePageAndLetsNothingElseIn) {
       {raw("GET /", ""), 400, "expected one Host header"},
       {raw("GET /", host + host), 400, "expected one Host header"},
       {raw("GET /", "Host: example.com\r\n"), 403, "this server is http://127.0.0.1:"},
+      {raw("GET /", host + "Range: bytes=0-1,5-1\r\n"), 416, "Range: malformed"},
+      {raw("GET /", host + "Range: bytes=0-1,0-1,abc\r\n"), 416, "Range: malformed"},
       {raw("GET /", "Host: 127.0.0.1\r\n"), 403, "this server is http://127.0.0.1:"},
       {raw("GET /", fmt::format("Host: 127.0.0.1.example.com:{}\r\n", port_)), 403, "this server is"},
       {request("POST", "/api/train", "{}", "Origin: http://example.com\r\n"), 403, "pages of other origins"},
@@ -635,6 +637,7 @@ TEST_F(Demo, ServesThePageAndLetsNothingElseIn) {
     EXPECT_EQ(answer.status, 413);
     EXPECT_EQ(answer.error(), "the body is larger than 1048576 bytes");
   }
+  EXPECT_EQ(send(raw("GET /api/model", fmt::format("Host: LocalHost:{}\r\n", port_))).status, 200);
   // Parts and compression are not offered, and nothing is sent twice over by asking for parts.
   const Answer parts =
       send(request("GET", "/", "", "Range: bytes=0-,0-,0-,0-\r\nAccept-Encoding: gzip, br\r\n"));

@@ -101,13 +101,15 @@ function showProblem(message) {
   showBars(null, null);
 }
 
+const a = (digit) => `${digit === 8 ? 'an' : 'a'} ${digit}`;
+
 const nextBest = (probabilities, best) =>
   probabilities.reduce((next, share, digit) =>
       digit !== best && (next === null || share > probabilities[next]) ? digit : next, null);
 
 function showPrediction(answer, request, milliseconds) {
   const best = answer.class, share = percent(answer.probabilities[best]);
-  showAnswer(best, `It is a ${best}, says the network: ${share}. It took ${milliseconds.toFixed(0)} ms.`);
+  showAnswer(best, `It is ${a(best)}, says the network: ${share}. It took ${milliseconds.toFixed(0)} ms.`);
   element('answer').dataset.milliseconds = milliseconds;
   showBars(answer.probabilities, best);
   if (!targetChosen) element('target').value = nextBest(answer.probabilities, best);
@@ -145,6 +147,7 @@ function showWhy(answer, request) {
     showSigned(canvas, weights, `Weights of unit ${index}`);
     return make('li', '', canvas, answer ? `+${contribution.toFixed(2)}` : '–');
   }));
+  element('units').parentElement.hidden = layers.length === 0;
   element('logit').textContent = answer ? answer.logit.toFixed(2) : '–';
 
   const pixels = answer?.change.pixels ?? blank;
@@ -156,15 +159,15 @@ function showWhy(answer, request) {
 
 function describeChange({target, reached, steps, probabilities}) {
   const share = percent(probabilities[target]);
-  if (steps === 0) return `It is a ${target} already: ${share}.`;
+  if (steps === 0) return `It is ${a(target)} already: ${share}.`;
   if (!reached) return `${steps} steps along the gradient bring it to ${share} only.`;
   return `${steps} small step${steps === 1 ? '' : 's'} along the gradient, and the network says ${target}: ${share}.`;
 }
 
 function describe({kind, dataset, sizes, activation, parameters, origin}) {
   const residual = kind === 'residual_mlp' ? ' (residual)' : '';
-  return `A network of ${sizes.join(' → ')} units${residual}, ${activation}, ${grouped(parameters)} parameters, for ` +
-      `${dataset}; ${origin}.`;
+  const units = `${sizes.join(' → ')} units${residual}${sizes.length > 2 ? `, ${activation}` : ''}`;
+  return `A network of ${units}, ${grouped(parameters)} parameters, for ${dataset}; ${origin}.`;
 }
 
 // Asks for the network of now, and asks it again about the drawing. `thorough`: looks at the test images as well.

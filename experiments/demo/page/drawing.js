@@ -137,8 +137,9 @@ export class Drawing {
     const step = side / 28;
     this.#picked.forEach((value, i) => {
       context.globalAlpha = value / 255;
-      const x = Math.floor(i % 28 * step), y = Math.floor(Math.floor(i / 28) * step);
-      context.fillRect(x, y, Math.ceil(step), Math.ceil(step));
+      const edge = (k) => Math.round(k * step);  // where the next cell begins: they neither overlap nor leave gaps
+      const column = i % 28, row = Math.floor(i / 28), x = edge(column), y = edge(row);
+      context.fillRect(x, y, edge(column + 1) - x, edge(row + 1) - y);
     });
     context.globalAlpha = 1;
   }

@@ -160,7 +160,7 @@ export class Training {
     if (data.status === 'done') {
       bar.value = 1;
       tell(`Trained on ${options.dataset} in ${data.seconds.toFixed(1)} s: ${percent(data.test_accuracy)} of the ` +
-           `test images right, ${grouped(data.parameters)} parameters, ${(data.flops / 1e9).toFixed(0)} GFLOP.`);
+           `test images right, ${grouped(data.parameters)} parameters, ${(data.flops / 1e9).toFixed(data.flops < 1e10 ? 2 : 0)} GFLOP.`);
     } else {
       bar.value = 0;
       const texts = {

@@ -236,7 +236,7 @@ function tapeTable(s) {
     else button.removeAttribute("aria-current");
     norm.style.visibility = state.frame >= s.gradedAt[i] ? "" : "hidden";
   });
-  const table = make("table", {class: "list tape"}, header(["#", "operation", "module", "shape", "gradient (norm)"]),
+  const table = make("table", {class: "list tape"}, header(["#", "operation", "module", "shape", "gradient (norm, bars: log)"]),
     make("tbody", {}, rows.map(r => r.row)));
   return {mark, table};
 }
@@ -248,7 +248,7 @@ function parameterTable(s) {
   const list = s.entries.map((e, i) => i).filter(i => ["parameter", "watched"].includes(s.entries[i].kind));
   if (!list.length) return paragraph("note", "There are none on this tape.");
   const most = Math.max(0, ...list.map(i => normOf(s.entries[i])));
-  return make("table", {class: "list parameters"}, header(["name", "shape", "gradient (norm)", "difference"]),
+  return make("table", {class: "list parameters"}, header(["name", "shape", "gradient (norm, bars: log)", "difference"]),
     make("tbody", {}, list.map(i => {
       const entry = s.entries[i], {gradient} = entry, there = gradient && state.frame >= s.gradedAt[i];
       const line = row(

@@ -138,7 +138,10 @@ function listen() {
 
   const tabs = ["graph", "tape", "parameters"];
   tabs.forEach((name, k) => {
-    click(`tab-${name}`, () => showTab(name));
+    $(`tab-${name}`).addEventListener("click", event => {
+      showTab(name);
+      if (event.detail > 0) event.currentTarget.blur();  // by a pointer: the keys go on stepping
+    });
     $(`tab-${name}`).addEventListener("keydown", event => {
       const to = {ArrowRight: k + 1, ArrowLeft: k - 1, Home: 0, End: 2}[event.key];
       if (to == null) return;
