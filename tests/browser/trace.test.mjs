@@ -191,6 +191,10 @@ describe('the page of a trace', () => {
 
   visit('has tabs, by mouse and by keys, that lead to entries', 'small.html', {}, async (page) => {
     const panel = (name) => page.locator(`#view-${name}`);
+    await page.click('#tab-parameters');
+    await page.keyboard.press('ArrowRight'); // after a click the keys still step
+    await expectPlace(page, 1);
+    assert.equal(await panel('parameters').isVisible(), true);
     await page.click('#tab-tape');
     assert.deepEqual(await page.locator('#view-tape tbody button').allInnerTexts(), names);
     await page.locator('#view-tape tbody button').nth(2).click();
