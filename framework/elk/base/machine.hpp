@@ -1,0 +1,14 @@
+// What computes here, for those who record where numbers come from.
+#pragma once
+
+#include <string>
+
+namespace elk {
+
+/// The BLAS library behind matrix products, as this process has loaded it: "OpenBLAS 0.3.21 Zen" (version and
+/// the processor whose kernels it chose), or for another one the end of its path:
+/// "blis-pthread/libblas.so.3". Where the linker has put it into the program itself, the library that was
+/// found when elkgrad was built.
+std::string blas_name();
+
+}  // namespace elk
