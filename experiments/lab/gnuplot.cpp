@@ -106,7 +106,7 @@ std::string gnuplot_string(const std::string& text) {
     else if (c == '\n')
       out += "'.\"\\n\".'";
     else
-      out += c >= 0 && c < ' ' ? ' ' : c;
+      out += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
   }
   return out + "'";
 }
