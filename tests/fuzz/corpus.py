@@ -144,6 +144,20 @@ write("image/p5.pgm", b"P5\n# by hand\n2 3\n255\nabcdef")
 write("image/p5_wide.pgm", b"P5 1 2 65535\nabcd")
 write("image/p2.pgm", b"P2 2 2 255 10 20 # 30\n30 40\n")
 
+write("http/page", "GET / HTTP/1.1\r\nHost: localhost:8080\r\nConnection: keep-alive, close\r\n\r\n")
+write("http/post", "POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nOrigin: http://localhost:8080\r\n"
+                   "Expect: 100-continue\r\nContent-Length: 12\r\n\r\n")
+write("http/absolute", "GET http://localhost:8080/api/gallery?offset=1&label=%34+ HTTP/1.0\nHost: localhost:8080\n\n")
+drawing = {"image": [0] * 5 + [255] * 3 + [9], "width": 3, "height": 3}
+write("request/predict", "POST /api/predict\n" + json.dumps(drawing))
+write("request/explain", "POST /api/explain\n" + json.dumps({**drawing, "class": 3, "target": 4}))
+write("request/pixels", "POST /api/predict\n" + json.dumps({"pixels": [1, 0.5] * 392}, separators=(",", ":")))
+write("request/train", "POST /api/train\n" + json.dumps({
+    "dataset": "digits", "hidden": "64,32", "activation": "tanh", "epochs": 3, "lr": 0.01, "augment": "shift:2", "seed": 5}))
+write("request/gallery", "GET /api/gallery?offset=1&count=3&label=4&predicted=9\n")
+write("request/model", "GET /api/model\n")
+write("request/page", "GET /\n")
+
 write("config/sound.json", json.dumps({
     "protocol": "sound", "dataset": "digits", "normalize": "pixel", "augment": "shift:2,flip:0.5", "model": "mlp",
     "hidden": "128,64", "activation": "relu", "leaky-slope": 0.01, "init": "he", "clip": 0, "dropout": 0.5,
