@@ -1,5 +1,8 @@
 #include <lab/program.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -36,9 +39,18 @@ const char* base_name(const char* path) {
   return slash != nullptr ? slash + 1 : path;
 }
 
+// A descriptor from 0 to 2 that the caller has closed would go to the first file that is opened, into which
+// messages would then be written.
+void open_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      ::open("/dev/null", O_RDWR);  // takes the lowest that is free
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv, const std::function<int(int, char**)>& body) {
+  open_standard_streams();
   const char* name = argc > 0 ? base_name(argv[0]) : "elk";
   // A reader that goes away (| head) must not end a run without a word: writes fail instead.
   std::signal(SIGPIPE, SIG_IGN);
