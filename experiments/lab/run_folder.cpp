@@ -114,7 +114,7 @@ RunRecord read_run_record(const std::string& folder) {
     const auto at = about.find(name);
     return at == about.end() ? "" : at->second;
   };
-  RunRecord record{text("config"), text("data_digest")};
+  RunRecord record{text("config"), text("data_digest"), {text("instruction_set"), text("blas")}};
   if (record.config.empty())
     throw FileError(fmt::format("[checkpoint] {}: the metadata lacks \"config\"", file));
   return record;

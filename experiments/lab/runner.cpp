@@ -77,7 +77,7 @@ RunSummary about(const Run& run, const std::string& digest) {
   summary.version = version();
   summary.commit = commit();
   summary.processor = processor_name();
-  summary.blas = blas_name();
+  summary.with = computed_with();
   return summary;
 }
 

@@ -43,9 +43,11 @@ constexpr std::pair<const char*, std::int64_t RunSummary::*> counts[] = {
     {"epochs", &RunSummary::epochs},
     {"steps", &RunSummary::steps},
     {"parameters", &RunSummary::parameters}};
-constexpr std::pair<const char*, std::string RunSummary::*> texts[] = {
-    {"data", &RunSummary::data},     {"date", &RunSummary::date},           {"version", &RunSummary::version},
-    {"commit", &RunSummary::commit}, {"processor", &RunSummary::processor}, {"blas", &RunSummary::blas}};
+constexpr std::pair<const char*, std::string RunSummary::*> texts[] = {{"data", &RunSummary::data},
+                                                                       {"date", &RunSummary::date},
+                                                                       {"version", &RunSummary::version},
+                                                                       {"commit", &RunSummary::commit},
+                                                                       {"processor", &RunSummary::processor}};
 
 // The key comes first, where it can be read without parsing the line.
 std::string key_of(std::string_view line) {
@@ -64,6 +66,8 @@ std::string to_line(const RunSummary& run) {
   object["seconds"] = run.seconds;
   object["results_version"] = results_version;
   for (const auto& [name, field] : texts) object[name] = run.*field;
+  object["blas"] = run.with.blas;
+  object["instruction_set"] = run.with.instruction_set;
   // A message of the system may not be UTF-8.
   return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
 }
@@ -88,6 +92,7 @@ RunSummary parse_line(const std::string& line) {
   object.at("flops").get_to(run.flops);
   object.at("seconds").get_to(run.seconds);
   for (const auto& [name, field] : texts) object.at(name).get_to(run.*field);
+  run.with = {object.value("instruction_set", ""), object.value("blas", "")};
   return run;
 }
 

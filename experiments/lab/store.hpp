@@ -16,6 +16,7 @@
 
 #include <elk/train/history.hpp>
 #include <lab/config.hpp>
+#include <lab/provenance.hpp>
 
 namespace elk::lab {
 
@@ -36,7 +37,8 @@ struct RunSummary {
   std::uint64_t flops = 0;
   double seconds = 0;  ///< of a processor, for training and measuring
   // Not part of the key: they tell where the numbers come from.
-  std::string data, date, version, commit, processor, blas;
+  std::string data, date, version, commit, processor;
+  ComputedWith with;
 };
 
 /// The key of a run: the SHA-256 of its configuration as canonical JSON (names sorted, no spaces), of the

@@ -286,7 +286,8 @@ TEST_F(TrainOptions, Help) {
 TEST_F(TrainOptions, Version) {
   const Outcome outcome = run({"--version"});
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, MatchesRegex("elkgrad [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(outcome.out,
+              MatchesRegex("elkgrad [0-9]+\\.[0-9]+\\.[0-9]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
 }
 
 TEST_F(TrainOptions, PrintedConfigReadsBackTheSame) {
