@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/format.hpp>
+#include <elk/base/machine.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
@@ -112,7 +113,8 @@ std::string help_or_version(const boost::program_options::variables_map& values,
     text << ending;
     return text.str();
   }
-  return values.count("version") > 0 ? fmt::format("elkgrad {}\n", version()) : "";
+  if (values.count("version") == 0) return "";
+  return fmt::format("elkgrad {}\ninstruction set {}, BLAS {}\n", version(), instruction_set(), blas_name());
 }
 
 }  // namespace elk::lab

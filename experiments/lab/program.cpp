@@ -12,6 +12,8 @@
 
 #include <fmt/format.h>
 
+#include <elk/base/machine.hpp>
+
 namespace elk::lab {
 
 namespace {
@@ -21,6 +23,15 @@ volatile std::sig_atomic_t caught = 0;
 void on_signal(int signal) {
   caught = signal;
   std::signal(signal, SIG_DFL);
+}
+
+// ELK_ISA is a part of the command line that stands before it.
+void check_instruction_set() {
+  try {
+    (void)instruction_set();
+  } catch (const ValueError& error) {
+    throw UsageError(error.what());
+  }
 }
 
 const char* base_name(const char* path) {
@@ -44,6 +55,7 @@ int run_program(int argc, char** argv, const std::function<int(int, char**)>& bo
   // A reader that goes away (| head) must not end a run without a word: writes fail instead.
   std::signal(SIGPIPE, SIG_IGN);
   try {
+    check_instruction_set();
     const int code = body(argc, argv);
     if (std::fflush(stdout) != 0) {
       say(fmt::format("{}: cannot write to standard output: {}\n", name, std::strerror(errno)));

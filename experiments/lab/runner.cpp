@@ -17,6 +17,7 @@
 
 #include <fmt/format.h>
 
+#include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/format.hpp>
+#include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
 #include <lab/command_line.hpp>

@@ -756,7 +756,7 @@ TEST_F(Demo, CommandLine) {
     EXPECT_EQ(outcome.out, "");
   }
   EXPECT_THAT(run_demo({"--help"}).out, StartsWith("Usage: ./elk demo [options]\n"));
-  EXPECT_THAT(run_demo({"--version"}).out, testing::MatchesRegex("elkgrad [0-9.]+\n"));
+  EXPECT_THAT(run_demo({"--version"}).out, testing::MatchesRegex("elkgrad [0-9.]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
 
   SafetensorsFile file = load_safetensors(model());
   file.metadata["dataset"] = "fashion-mnist";
