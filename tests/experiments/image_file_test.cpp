@@ -118,7 +118,7 @@ TEST_F(ImageFile, ReadsAllThatPngFilesPyWrites) {
       apart += distance > 0;
       furthest = std::max(furthest, distance);
     }
-    EXPECT_LE(furthest, name.starts_with("gamma") ? 1 : 0) << name << ": " << apart << " of " << found.size();
+    EXPECT_LE(furthest, name.starts_with("gamma") ? 2 : 0) << name << ": " << apart << " of " << found.size();
   }
   EXPECT_EQ(images, 276);
   EXPECT_EQ(files - images, 11);

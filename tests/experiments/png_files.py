@@ -5,7 +5,7 @@ only Python's library is needed.
 
 Of each file: NAME, its bytes; NAME.image, the expected (3, H, W) by the rules of experiments/lab/image_file.hpp; files
 whose name begins with "bad" must be refused and have no image. Names are kind-colour-depth-interlacing; with a gamma
-the image may differ by 1, as libpng computes with tables.
+the image may differ by 2, as libpng computes with tables.
 """
 import io
 import pathlib
