@@ -8,6 +8,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
 
@@ -48,6 +49,24 @@ std::vector<std::string> parse_options(const std::vector<std::string>& arguments
   return others;
 }
 
+namespace {
+
+// Takes the digest out of the options of a run, if they have one: a user's own have none.
+void check_untouched(ordered_json& object, const std::string& source) {
+  try {
+    nlohmann::json checked = object;
+    take_digest(checked);
+  } catch (const ValueError& error) {
+    fail<UsageError>(
+        "{}: {}. To use the options as they are now, remove the line \"digest\"; to be sure of those of the "
+        "run, get the file back from a copy",
+        source, error.what());
+  }
+  object.erase("digest");
+}
+
+}  // namespace
+
 void store_config(const std::string& text, const std::string& source, const po::options_description& known,
                   po::variables_map& values) {
   ordered_json object;
@@ -57,6 +76,7 @@ void store_config(const std::string& text, const std::string& source, const po::
     fail<UsageError>("{}: not a JSON file of options: {}", source, error.what());
   }
   if (!object.is_object()) fail<UsageError>("{}: expected a JSON object of options", source);
+  check_untouched(object, source);
   po::parsed_options parsed(&known);
   for (const auto& [name, value] : object.items()) {
     if (name.empty() || known.find_nothrow(name, false) == nullptr)

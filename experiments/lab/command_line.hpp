@@ -18,7 +18,8 @@ std::vector<std::string> parse_options(const std::vector<std::string>& arguments
                                        boost::program_options::variables_map& values);
 
 /// Stores what `text`, a flat JSON object such as {"lr": 0.1, "hidden": "64,32"}, says about the `known`
-/// options where `values` has nothing yet. UsageError, naming `source`, for anything else.
+/// options where `values` has nothing yet. UsageError, naming `source`, for anything else, and where it has a
+/// digest (see elk::with_digest) that is that of other options.
 void store_config(const std::string& text, const std::string& source,
                   const boost::program_options::options_description& known,
                   boost::program_options::variables_map& values);

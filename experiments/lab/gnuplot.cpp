@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -85,9 +86,16 @@ std::string gnuplot_string(const std::string& text) {
 std::string run_gnuplot(const std::string& commands, int width, int height, const std::string& title,
                         const std::vector<std::string>& files) {
   namespace fs = std::filesystem;
-  const std::string base = fmt::format("{}.tmp-{}", files.front(), getpid());
+  // All is named as this file and more, so that what we leave behind when we are killed is removed with it.
+  std::optional<AtomicFile> place;
+  try {
+    place.emplace(files.front());
+  } catch (const FileError& error) {
+    return error.what();
+  }
+  const std::string base = place->temporary(), script_file = base + ".gp";
+  if (base.empty()) return fmt::format("{} is no regular file", files.front());
   const auto part = [&](std::size_t i) { return fmt::format("{}.{}", base, i); };
-  const std::string script_file = base + ".gp";
   std::string problem;
   try {
     std::string script = "set encoding utf8\n";

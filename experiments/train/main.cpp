@@ -13,6 +13,7 @@
 #include <elk/debug/profile.hpp>
 #include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/train/progress.hpp>
 #include <lab/config.hpp>
 #include <lab/plot.hpp>
@@ -89,7 +90,7 @@ class Report : public train::Callback {
     if (const auto done = static_cast<std::int64_t>(rows.size()); done > config_.epochs)
       throw UsageError(fmt::format("--epochs: the run has done {} already", done));
     // Last: a folder with a config.json is a run that can be resumed.
-    write_file_atomically(folder_ + "/config.json", to_json(config_));
+    write_file_atomically(folder_ + "/config.json", with_digest(to_json(config_)));
     if (table_) {
       print_header(config_);
       for (const HistoryRow& row : rows) print_row(config_, row);
