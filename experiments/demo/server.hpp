@@ -11,6 +11,8 @@
 
 #include <elk/base/error.hpp>
 
+#include "http.hpp"
+
 namespace elk::demo {
 
 struct Request {
@@ -29,21 +31,12 @@ struct Reply {
   std::function<bool(const Write& write)> stream = {};
 };
 
-/// What a route throws to answer with another status than 200; the message goes to the client as {"error":
-/// ...}. Any other elk::Error is answered with 400.
-class HttpError : public Error {
- public:
-  HttpError(int status, const std::string& message) : Error(message), status_(status) {}
-  int status() const { return status_; }
-
- private:
-  int status_;
-};
-
 struct Route {
   std::string method;  ///< GET, which answers HEAD as well, POST or DELETE
   std::string path;
-  std::function<Reply(const Request&)> answer;  ///< called by several threads at once
+  /// Called by several threads at once. An HttpError that it throws is the reply; any other elk::Error is one
+  /// of status 400.
+  std::function<Reply(const Request&)> answer;
 };
 
 /// The port is another program's.

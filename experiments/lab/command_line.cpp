@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/format.hpp>
+#include <elk/base/machine.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
 #include <lab/program.hpp>
@@ -49,24 +50,6 @@ std::vector<std::string> parse_options(const std::vector<std::string>& arguments
   return others;
 }
 
-namespace {
-
-// Takes the digest out of the options of a run, if they have one: a user's own have none.
-void check_untouched(ordered_json& object, const std::string& source) {
-  try {
-    nlohmann::json checked = object;
-    take_digest(checked);
-  } catch (const ValueError& error) {
-    fail<UsageError>(
-        "{}: {}. To use the options as they are now, remove the line \"digest\"; to be sure of those of the "
-        "run, get the file back from a copy",
-        source, error.what());
-  }
-  object.erase("digest");
-}
-
-}  // namespace
-
 void store_config(const std::string& text, const std::string& source, const po::options_description& known,
                   po::variables_map& values) {
   ordered_json object;
@@ -76,7 +59,7 @@ void store_config(const std::string& text, const std::string& source, const po::
     fail<UsageError>("{}: not a JSON file of options: {}", source, error.what());
   }
   if (!object.is_object()) fail<UsageError>("{}: expected a JSON object of options", source);
-  check_untouched(object, source);
+  object.erase("digest");
   po::parsed_options parsed(&known);
   for (const auto& [name, value] : object.items()) {
     if (name.empty() || known.find_nothrow(name, false) == nullptr)
@@ -104,7 +87,21 @@ void store_config_file(const std::string& file, const po::options_description& k
   } catch (const FileError& error) {
     fail<UsageError>("--config: {}", error.what());
   }
+  check_untouched(text, file);
   store_config(text, file, known, values);
+}
+
+void check_untouched(const std::string& config, const std::string& source) {
+  try {
+    nlohmann::json object = nlohmann::json::parse(config);
+    take_digest(object);
+  } catch (const nlohmann::json::exception&) {  // store_config says what
+  } catch (const ValueError& error) {
+    fail<UsageError>(
+        "{}: {}. To use the options as they are now, remove the line \"digest\"; to be sure of those of the "
+        "run, get the file back from a copy",
+        source, error.what());
+  }
 }
 
 std::string data_folder(const std::string& given) {
@@ -132,7 +129,8 @@ std::string help_or_version(const boost::program_options::variables_map& values,
     text << ending;
     return text.str();
   }
-  return values.count("version") > 0 ? fmt::format("elkgrad {}\n", version()) : "";
+  if (values.count("version") == 0) return "";
+  return fmt::format("elkgrad {}\ninstruction set {}, BLAS {}\n", version(), instruction_set(), blas_name());
 }
 
 }  // namespace elk::lab

@@ -73,19 +73,22 @@ struct RunOptions {
   bool profile = false;
   std::string out_dir;
   std::string data_dir;
-  std::int64_t threads = 0;  // 0 = processors
+  bool data_dir_given = false;  // by --data-dir
+  std::int64_t threads = 0;     // 0 = processors
 };
 
-/// A parsed command line. `help` is the text to print instead of running, if any.
+/// A parsed command line. `help` is the text to print instead of running, if any; `data_digest` is that of
+/// the data of the run to resume, where it is known.
 struct CommandLine {
   TrainConfig config;
   RunOptions run;
+  std::string data_digest;
   std::string help;
 };
 
 /// Reads `train`'s command line, and the file of --config beneath it. With --resume, the options of the run
-/// in
-/// --out-dir lie beneath instead, and only --epochs may differ from them. Throws UsageError.
+/// in --out-dir lie beneath instead: those in its checkpoint, from which neither its config.json nor the
+/// command line may differ but in --epochs. Throws UsageError, and FileError for a damaged checkpoint.
 CommandLine parse_train(int argc, char** argv);
 
 }  // namespace elk::lab

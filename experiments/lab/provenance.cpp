@@ -10,9 +10,6 @@
 
 #include <lab/commit.hpp>
 
-// Of OpenBLAS, when it is the BLAS that was linked.
-extern "C" [[gnu::weak]] char* openblas_get_corename();
-
 namespace elk::lab {
 
 namespace {
@@ -35,10 +32,6 @@ std::string commit() { return ELK_COMMIT; }
 std::string processor_name() {
   static const std::string name = read_processor_name();  // every run asks
   return name;
-}
-
-std::string blas_name() {
-  return openblas_get_corename != nullptr ? fmt::format("OpenBLAS {}", openblas_get_corename()) : "";
 }
 
 std::string utc_date() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }

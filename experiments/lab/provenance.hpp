@@ -12,8 +12,6 @@ std::string version();
 std::string commit();
 /// "Intel(R) Xeon(R) ..."
 std::string processor_name();
-/// Of the library behind matrix products: "OpenBLAS SkylakeX", or "" for another one.
-std::string blas_name();
 /// Now, as 2025-04-01T12:00:00Z.
 std::string utc_date();
 

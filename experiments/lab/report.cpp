@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <elk/base/error.hpp>
 #include <elk/io/atomic_file.hpp>

@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>

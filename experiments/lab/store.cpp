@@ -20,6 +20,7 @@
 #include <elk/base/sha256.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
+#include <lab/file_lock.hpp>
 #include <lab/program.hpp>
 
 namespace elk::lab {
@@ -135,10 +136,11 @@ bool newline_is_damaged(std::string_view end) {
   throw FileError(fmt::format("[store] {}: {}", path, what));
 }
 
-int open_file(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (file < 0) fail_at(path, std::strerror(errno));
-  return file;
+int open_file(const std::string& path, bool to_write) {
+  const int file =
+      ::open(path.c_str(), to_write ? O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC : O_RDONLY | O_CLOEXEC, 0666);
+  if (file < 0 && (to_write || errno != ENOENT)) fail_at(path, std::strerror(errno));
+  return file;  // -1: there is nothing to read
 }
 
 std::int64_t size_of(int file) {
@@ -161,18 +163,6 @@ std::string read_range(int file, const std::string& path, std::int64_t begin, st
   return text;
 }
 
-// Locks of open file descriptions: they end with the process that holds them, however it ends.
-bool lock_bytes(int file, std::int64_t begin, short type, bool wait) {
-  struct flock lock {};
-  lock.l_type = type;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = static_cast<off_t>(begin);
-  lock.l_len = 1;
-  while (::fcntl(file, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock) != 0)
-    if (errno != EINTR) return false;
-  return true;
-}
-
 // Where a run's lock is; writing is locked at 0.
 std::int64_t lock_position(const std::string& key) {
   std::int64_t number = 0;
@@ -186,13 +176,15 @@ std::string run_key(const TrainConfig& config, const std::string& data_digest) {
   return sha256(fmt::format("{}\n{}\n{}", canonical_json(config), data_digest, results_version));
 }
 
-// While it lives, no other process writes.
+// While it lives, no other process writes. (Of a store to be read, the file system may not be able to.)
 class Store::Lock {
  public:
   explicit Lock(const Store& store) : file_(store.lock_) {
-    if (!lock_bytes(file_, 0, F_WRLCK, true)) fail_at(store.path("store.lock"), std::strerror(errno));
+    const bool reads = store.access_ == Access::read;
+    if (!lock_byte(file_, 0, reads ? F_RDLCK : F_WRLCK, true) && !reads)
+      fail_at(store.path("store.lock"), std::strerror(errno));
   }
-  ~Lock() { lock_bytes(file_, 0, F_UNLCK, false); }
+  ~Lock() { lock_byte(file_, 0, F_UNLCK, false); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
@@ -201,17 +193,21 @@ class Store::Lock {
 };
 
 bool Store::exists(const std::string& folder) {
-  return std::filesystem::exists(folder + "/" + summaries_name);
+  std::error_code error;
+  const bool found = std::filesystem::exists(folder + "/" + summaries_name, error);
+  if (error) fail_at(folder, error.message());
+  return found;
 }
 
-Store::Store(const std::string& folder) : folder_(folder) {
+Store::Store(const std::string& folder, Access access) : folder_(folder), access_(access) {
+  const bool writes = access == Access::write;
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
+  if (writes) std::filesystem::create_directories(folder, error);
   if (error) fail_at(folder, fmt::format("the folder cannot be made: {}", error.message()));
   try {
-    lock_ = open_file(path("store.lock"));
-    summaries_ = open_file(path(summaries_name));
-    curves_ = open_file(path(curves_name));
+    lock_ = open_file(path("store.lock"), writes);
+    summaries_ = open_file(path(summaries_name), writes);
+    curves_ = open_file(path(curves_name), writes);
     refresh();
   } catch (...) {
     for (const int file : {lock_, summaries_, curves_})
@@ -221,7 +217,8 @@ Store::Store(const std::string& folder) : folder_(folder) {
 }
 
 Store::~Store() {
-  for (const int file : {lock_, summaries_, curves_}) ::close(file);
+  for (const int file : {lock_, summaries_, curves_})
+    if (file >= 0) ::close(file);
 }
 
 void Store::refresh() {
@@ -318,8 +315,8 @@ void Store::follow_curves() {
   if (::fstat(curves_, &ours) == 0 && ::stat(path(curves_name).c_str(), &now) == 0 &&
       ours.st_ino == now.st_ino && ours.st_dev == now.st_dev)
     return;
-  const int file = open_file(path(curves_name));
-  ::close(std::exchange(curves_, file));
+  const int file = open_file(path(curves_name), access_ == Access::write);
+  if (const int old = std::exchange(curves_, file); old >= 0) ::close(old);
   curves_read_ = curves_lines_ = 0;
   pieces_.clear();
   piece_of_.clear();
@@ -373,9 +370,9 @@ std::vector<train::HistoryRow> Store::curve(const std::string& key) {
                             path(curves_name), piece->line);
 }
 
-bool Store::claim(const std::string& key) { return lock_bytes(lock_, lock_position(key), F_WRLCK, false); }
+bool Store::claim(const std::string& key) { return lock_byte(lock_, lock_position(key), F_WRLCK, false); }
 
-void Store::release(const std::string& key) { lock_bytes(lock_, lock_position(key), F_UNLCK, false); }
+void Store::release(const std::string& key) { lock_byte(lock_, lock_position(key), F_UNLCK, false); }
 
 // What a killed process left is cut off: a line without its end; epochs of a run that never got its line.
 // Whatever else is no run's curve was damaged, or somebody removed its run's line: that is moved aside.
@@ -402,7 +399,7 @@ void Store::move_aside() {
   for (const Piece& piece : pieces_)
     (kept(piece) ? good : aside) += read_range(curves_, path(curves_name), piece.begin, piece.end);
   if (!aside.ends_with('\n')) aside += '\n';
-  const int file = open_file(path(aside_name));
+  const int file = open_file(path(aside_name), true);
   try {
     append(file, aside_name, aside);
   } catch (...) {

@@ -52,9 +52,13 @@ std::string run_key(const TrainConfig& config, const std::string& data_digest);
 /// a warning on standard error.
 class Store {
  public:
-  /// Opens the store in `folder`, making both where they are missing. FileError when that cannot be done, and
-  /// for a line that is no run's: the message names it, and the files stay as they are.
-  explicit Store(const std::string& folder);
+  /// A store that is only read needs no right to write, and is neither made nor changed.
+  enum class Access { write, read };
+
+  /// Opens the store in `folder`, making both where they are missing and it is to be written. FileError when
+  /// that cannot be done, and for a line that is no run's: the message names it, and the files stay as they
+  /// are.
+  explicit Store(const std::string& folder, Access access = Access::write);
   ~Store();
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
@@ -104,6 +108,7 @@ class Store {
   void append(int file, const char* name, const std::string& text);
 
   std::string folder_;
+  Access access_;
   int lock_ = -1, summaries_ = -1, curves_ = -1;
   mutable std::mutex mutex_;
   std::vector<RunSummary> runs_;

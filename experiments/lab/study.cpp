@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/format.hpp>
+#include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
 #include <lab/command_line.hpp>
@@ -17,6 +18,7 @@
 #include <lab/provenance.hpp>
 #include <lab/report.hpp>
 #include <lab/runner.hpp>
+#include <lab/shell.hpp>
 
 namespace elk::lab {
 
@@ -277,6 +279,8 @@ TrainConfig Study::base(std::int64_t epochs) const {
 
 std::vector<double> Study::grid(const std::string& name, std::vector<double> usual,
                                 GridOptions options) const {
+  const auto is_whole = [](double value) { return value == std::floor(value); };
+  const bool whole = std::all_of(usual.begin(), usual.end(), is_whole);
   for (const auto& [given, list] : options_.grids) {
     if (given != name) continue;
     std::vector<double> values;
@@ -287,14 +291,17 @@ std::vector<double> Study::grid(const std::string& name, std::vector<double> usu
       const auto [next, error] = std::from_chars(at, end, value);
       more = next != end && *next == ',';
       if (error != std::errc() || !(next == end || more) || !std::isfinite(value) || value < 0 ||
-          (value == 0 && !options.zero))
+          (value == 0 && !options.zero) || (whole && !is_whole(value)))
         fail<UsageError>(
-            "--{}: expected numbers {} 0, such as {}, got \"{}\"", name, options.zero ? "from" : "above",
+            "--{}: expected {}numbers {} 0, such as {}, got \"{}\"", name, whole ? "whole " : "",
+            options.zero ? "from" : "above",
             fmt::join(std::vector<double>(usual.begin(),
                                           usual.begin() + std::min<std::ptrdiff_t>(
                                                               2, static_cast<std::ptrdiff_t>(usual.size()))),
                       ","),
             list);
+      if (std::find(values.begin(), values.end(), value) != values.end())
+        fail<UsageError>("--{}: {} is given twice in \"{}\"", name, value, list);
       values.push_back(value);
       at = more ? next + 1 : next;
     }
@@ -737,10 +744,9 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
       return exit_done;
     }
     catch_signals();
-    const std::vector<std::string> given(words + 1, words + count);
-    Study study(
-        question, line.options,
-        fmt::format("./elk {}{}{}", question.program, given.empty() ? "" : " ", fmt::join(given, " ")));
+    std::vector<std::string> command{question.program};
+    command.insert(command.end(), words + 1, words + count);
+    Study study(question, line.options, elk_command(command));
     try {
       ask(study);
     } catch (const DryRunDone&) {

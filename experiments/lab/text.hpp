@@ -21,7 +21,7 @@ inline std::string escaped(std::string_view text) {
     else if (c == '"')
       out += "&quot;";
     else
-      out += c >= 0 && c < ' ' && c != '\n' ? ' ' : c;
+      out += static_cast<unsigned char>(c) < ' ' && c != '\n' ? ' ' : c;
   }
   return out;
 }

@@ -144,7 +144,7 @@ int run_results(int argc, char** argv) {
   if (curves && !json) throw UsageError("--curves: goes with --json");
   if (!Store::exists(folders[0]))
     throw UsageError(fmt::format("{} holds no runs: there is no {}/summaries.jsonl", folders[0], folders[0]));
-  Store store(folders[0]);
+  Store store(folders[0], Store::Access::read);
 
   std::vector<Row> rows;
   std::vector<std::string> names;  // of options, in the order in which they come up

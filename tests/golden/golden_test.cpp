@@ -86,8 +86,8 @@ TEST(DigitsLog, AsTrainPrintsIt) {
   for (std::size_t i = 0; i < expected.at("loss").size(); ++i) {
     std::getline(lines, line);
     std::istringstream(line) >> epoch >> loss >> test_loss >> accuracy;
-    EXPECT_EQ(loss, expected.at("loss")[i]);
-    EXPECT_EQ(accuracy, expected.at("accuracy")[i]);
+    EXPECT_EQ(loss, expected.at("loss")[i].get<std::string>());
+    EXPECT_EQ(accuracy, expected.at("accuracy")[i].get<std::string>());
   }
   std::getline(lines, line);
   EXPECT_EQ(line, "test accuracy " + accuracy);

@@ -7,10 +7,6 @@
 #include <cmath>
 #include <vector>
 
-#include <xtensor/xbuilder.hpp>
-#include <xtensor/xtensor.hpp>
-#include <xtensor/xview.hpp>
-
 #include <elk/autograd/record.hpp>
 #include <elk/autograd/tape.hpp>
 #include <elk/debug/gradcheck.hpp>

@@ -1,78 +1,51 @@
-#include <sys/mman.h>
+#include <dlfcn.h>
 
-#include <atomic>
-#include <mutex>
-#include <set>
-#include <vector>
+#include <filesystem>
+#include <string>
 
-#include <elk/base/format.hpp>
-#include <elk/kernels/blas.hpp>
+#include <elk/base/machine.hpp>
 
-// Present in OpenBLAS alone.
 extern "C" {
-[[gnu::weak]] void openblas_set_num_threads(int);
-[[gnu::weak]] void* blas_memory_alloc(int);
-[[gnu::weak]] void blas_memory_free(void*);
+void cblas_sgemm();  // for its address alone
+// Present in OpenBLAS alone.
+[[gnu::weak]] char* openblas_get_config();
+[[gnu::weak]] char* openblas_get_corename();
 }
 
-namespace elk::kernels {
+namespace elk {
 
 namespace {
 
-// Of a work space (BUFFER_SIZE in OpenBLAS's common_x86_64.h and common_arm64.h).
-constexpr std::size_t work_space = std::size_t{128} << 20;
-
-bool memory_for_another() {
-  void* const place = ::mmap(nullptr, work_space, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return place != MAP_FAILED && ::munmap(place, work_space) == 0;
+// "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." gives "OpenBLAS 0.3.21"; old versions tell none.
+std::string version_of(const std::string& config) {
+  const std::string name = "OpenBLAS ";
+  return config.starts_with(name) ? config.substr(0, config.find(' ', name.size())) : "OpenBLAS";
 }
 
-std::atomic<int> calls = 0;  // under way
-std::atomic<int> ready =
-    0;  // work spaces that OpenBLAS has, the first of which that is free every call takes
+std::string end_of(const std::filesystem::path& path) {
+  return (path.parent_path().filename() / path.filename()).string();
+}
 
-// Makes it have `count` of them.
-void prepare(const char* operation, int count) {
-  static std::mutex mutex;
-  static std::set<void*> known;
-  struct Held : std::vector<void*> {
-    ~Held() {
-      for (void* place : *this) blas_memory_free(place);
-    }
-  };
-  const std::lock_guard lock(mutex);
-  while (ready < count) {
-    Held held;
-    do {
-      if (!memory_for_another())
-        fail<Error>(
-            "[{}] there is not enough memory: OpenBLAS needs {} MiB of address space for each thread that "
-            "multiplies, now {} of them. Is there a limit (ulimit -v)?",
-            operation, work_space >> 20, count);
-      held.push_back(blas_memory_alloc(0));
-    } while (!known.insert(held.back()).second);
-    ++ready;
+std::string find_blas() {
+  if (openblas_get_config && openblas_get_corename)
+    return version_of(openblas_get_config()) + " " + openblas_get_corename();
+  namespace fs = std::filesystem;
+  std::error_code error;
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<void*>(&cblas_sgemm), &info) != 0) {
+    // By Debian's alternatives a path leads through links to the library.
+    const fs::path path = fs::canonical(info.dli_fname, error),
+                   program = fs::read_symlink("/proc/self/exe", error);
+    if (!path.empty() && path != program) return end_of(path);
   }
+  return end_of(ELK_BLAS);
 }
 
 }  // namespace
 
-BlasCall::BlasCall(const char* operation) {
-  static const bool single_threaded = [] {
-    if (openblas_set_num_threads) openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)single_threaded;
-  const int count = ++calls;
-  if (count <= ready || !blas_memory_alloc || !blas_memory_free) return;
-  try {
-    prepare(operation, count);
-  } catch (...) {
-    --calls;
-    throw;
-  }
+std::string blas_name() {
+  static const std::string name = find_blas();
+  return name;
 }
 
-BlasCall::~BlasCall() { --calls; }
-
-}  // namespace elk::kernels
+}  // namespace elk

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include <elk/kernels/blas.hpp>
+#include <elk/kernels/blas_call.hpp>
 #include <elk/kernels/kernels.hpp>
 
 // LAPACK comes inside OpenBLAS. With a BLAS that lacks it all else works, and this says what is missing.

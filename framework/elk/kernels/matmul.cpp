@@ -16,7 +16,7 @@
 
 #include <elk/base/parallel.hpp>
 #include <elk/base/precision.hpp>
-#include <elk/kernels/blas.hpp>
+#include <elk/kernels/blas_call.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 

@@ -7,9 +7,6 @@
 #include <limits>
 #include <utility>
 
-#include <xtensor/xbroadcast.hpp>
-#include <xtensor/xmanipulation.hpp>
-
 #include <elk/kernels/kernels.hpp>
 
 namespace elk::kernels {

@@ -3,8 +3,6 @@
 #include <functional>
 #include <limits>
 
-#include <xtensor/xreducer.hpp>
-
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 

@@ -10,12 +10,9 @@
 
 #include <fmt/format.h>
 
+#include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <lab/provenance.hpp>
-
-#ifdef ELK_OPENBLAS
-extern "C" char* openblas_get_config();
-#endif
 
 namespace elk::bench {
 
@@ -73,10 +70,7 @@ ordered_json compiler() {
 }
 
 ordered_json versions() {
-  ordered_json all{{"elkgrad", ELK_VERSION}, {"xtensor", XTENSOR_VERSION}};
-#ifdef ELK_OPENBLAS
-  all["OpenBLAS"] = openblas_get_config();
-#endif
+  ordered_json all{{"elkgrad", ELK_VERSION}, {"xtensor", XTENSOR_VERSION}, {"BLAS", blas_name()}};
   if (*BENCHMARK_VERSION != '\0') all["Google Benchmark"] = BENCHMARK_VERSION;
   return all;
 }
