@@ -387,6 +387,7 @@ CommandLine parse_train(int argc, char** argv) {
     TrainConfig edited = parse_protocol({}, kept, file).config;
     resolve(edited);
     check_same(file, "its checkpoint was made with", edited, "the file says", stored);
+    check_untouched(kept, file);
     line.config = parse_protocol(arguments, kept, file).config;
     resolve(line.config);
     check_same("", "the run to resume has", line.config, "the command line asks for", edited);

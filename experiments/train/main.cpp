@@ -13,6 +13,7 @@
 #include <elk/debug/profile.hpp>
 #include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/train/progress.hpp>
 #include <lab/config.hpp>
 #include <lab/digest.hpp>
@@ -107,7 +108,7 @@ class Report : public train::Callback {
     const auto& rows = fit.result().history;
     if (const auto done = static_cast<std::int64_t>(rows.size()); done > config_.epochs)
       throw UsageError(fmt::format("--epochs: the run has done {} already", done));
-    write_file_atomically(folder_ + "/config.json", recorded_json(config_));
+    write_file_atomically(folder_ + "/config.json", with_digest(recorded_json(config_)));
     if (table_) {
       print_header(config_);
       for (const HistoryRow& row : rows) print_row(config_, row);

@@ -351,7 +351,8 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
     });
     given.run({&checkpoint, &stop});
   }
-  const SafetensorsFile good = load_safetensors(path);
+  SafetensorsFile good = load_safetensors(path);
+  good.metadata.erase("digest");  // which would be what is wrong with all that follows
   const auto refused = [&](const std::function<void(SafetensorsFile&)>& change) {
     SafetensorsFile file = good;
     change(file);
@@ -383,6 +384,17 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
             "it belongs to 80 training examples, the data have 90");
   EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = full({90}, 90, i64); }),
             "its order has example 90 of 90");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = full({90}, 7, i64); }),
+            "its order has example 7 twice");
+  EXPECT_EQ(refused([&](auto& f) {
+              tensor(f, "position") = from(std::vector<Index>{1, 2, 7, 0, 2, 20});
+            }),
+            "\"position\" holds 2, expected 0 or 1");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "rng.key") = full({624}, 4294967296.0, i64); }),
+            "\"rng.key\" holds more than words of 32 bits");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "sums") = full({2}, -1, f64); }), "\"sums\" holds -1 seconds");
+  EXPECT_EQ(refused([&](auto& f) { f.metadata["digest"] = "0"; }),
+            "its contents do not fit its \"digest\": they were changed after they were written");
   EXPECT_EQ(refused([&](auto& f) {
               tensor(f, "position") = from(std::vector<Index>{1, 2, 7, 0, 0, 30});
             }),

@@ -16,11 +16,9 @@
 
 #include <elk/base/parallel.hpp>
 #include <elk/base/precision.hpp>
+#include <elk/kernels/blas_call.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
-
-// Present in OpenBLAS alone. Our blocks are the unit of parallelism, so the library's own threads stay out.
-extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
 
 #ifndef HAVE_CBLAS
 #error "cxxblas would use its own loops instead of the BLAS library"
@@ -58,6 +56,7 @@ void by_blas(const Product<T>& p) {
   const T beta = p.update ? T(1) - p.update->rate * p.update->decay : p.bias ? T(1) : T(0);
   const auto op = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
   const auto i = [](Index size) { return static_cast<int>(size); };
+  const BlasCall call("matmul");
   cxxblas::gemm<int>(cxxblas::RowMajor, op(p.ta), op(p.tb), i(p.m), i(p.n), i(p.k), alpha, p.a, i(p.lda), p.b,
                      i(p.ldb), beta, p.c, i(p.ldc));
 }
@@ -121,11 +120,6 @@ Index block_length(double multiply_adds, double block, double most, Index longer
 // The products `of(i)` of `count` equal shapes, none of its sizes 0.
 template <class T, class F>
 void multiply(Index count, F of) {
-  static const bool single_threaded = [] {
-    if (openblas_set_num_threads) openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)single_threaded;
   const Product<T> shape = of(0);
   const double work =
       static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);

@@ -2,6 +2,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/train/callback.hpp>
 #include <elk/train/fit.hpp>
 
@@ -78,7 +79,9 @@ void Checkpoint::ended(Fit& fit) {
 }
 
 void HistoryFile::write(const Fit& fit) const {
-  write_file_atomically(path_, to_jsonl(fit.result().history));
+  std::string lines;
+  for (const HistoryRow& row : fit.result().history) lines += with_digest(to_jsonl({row}));
+  write_file_atomically(path_, lines);
 }
 
 }  // namespace elk::train

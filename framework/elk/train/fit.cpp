@@ -9,6 +9,7 @@
 #include <elk/base/format.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/debug/non_finite.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/train/fit.hpp>
 
@@ -40,6 +41,21 @@ std::vector<T> numbers(const State& all, const std::string& name, std::size_t co
     return {data.begin(), data.end()};
   }
   fail<ValueError>("\"{}\" is missing", name);
+}
+
+// An order in which all examples come, each once.
+void check_order(const std::vector<Index>& order) {
+  const auto size = static_cast<Index>(order.size());
+  std::vector<bool> seen(order.size());
+  for (const Index row : order) {
+    if (row < 0 || row >= size) fail<ValueError>("its order has example {} of {}", row, size);
+    if (seen[static_cast<std::size_t>(row)]) fail<ValueError>("its order has example {} twice", row);
+    seen[static_cast<std::size_t>(row)] = true;
+  }
+}
+
+void check_flag(const char* name, std::int64_t flag) {
+  if (flag != 0 && flag != 1) fail<ValueError>("\"{}\" holds {}, expected 0 or 1", name, flag);
 }
 
 // Of a file: the run goes on counting, and must not overflow.
@@ -238,7 +254,7 @@ void Fit::save(const std::string& path, const Metadata& about) const {
   Metadata metadata = about;
   metadata["format"] = checkpoint_format;
   metadata["history"] = to_jsonl(result_.history);
-  save_safetensors(path, all, metadata);
+  save_safetensors(path, all, with_digest(all, metadata));
 }
 
 void Fit::load(const std::string& path) {
@@ -251,9 +267,13 @@ void Fit::load(const std::string& path) {
   if (const std::string format = text("format"); format != checkpoint_format)
     fail<FileError>("[checkpoint] {}: expected format \"{}\", found \"{}\"", path, checkpoint_format, format);
   try {
+    check_digest(file);
     const auto key = numbers<std::int64_t>(file.tensors, "rng.key", 624);
+    if (!std::all_of(key.begin(), key.end(), [](auto word) { return std::in_range<std::uint32_t>(word); }))
+      fail<ValueError>("\"rng.key\" holds more than words of 32 bits");
     const auto at = numbers<std::int64_t>(file.tensors, "rng.position", 2);
     if (!std::in_range<int>(at[0])) fail<ValueError>("\"rng.position\" holds {}", at[0]);
+    check_flag("rng.position", at[1]);
     Rng::State rng{{}, static_cast<int>(at[0]), at[1] != 0, numbers<double>(file.tensors, "rng.gauss", 1)[0]};
     std::transform(key.begin(), key.end(), rng.key.begin(),
                    [](auto word) { return static_cast<std::uint32_t>(word); });
@@ -261,13 +281,13 @@ void Fit::load(const std::string& path) {
     for (const std::int64_t count : {position[0], position[1], position[2]})
       if (count < 0 || count > highest_count)
         fail<ValueError>("\"position\" holds {}, expected counts from 0 to 2^62", count);
+    check_flag("position", position[4]);
     const auto sums = numbers<double>(file.tensors, "sums", 2);
+    if (!(sums[1] >= 0)) fail<ValueError>("\"sums\" holds {} seconds", sums[1]);
     const auto order = numbers<std::int64_t>(file.tensors, "order", 0);
     if ((!order.empty() && static_cast<Index>(order.size()) != data_.size()) || position[1] > batches())
       fail<ValueError>("it belongs to {} training examples, the data have {}", order.size(), data_.size());
-    for (const Index row : order)
-      if (row < 0 || row >= data_.size())
-        fail<ValueError>("its order has example {} of {}", row, data_.size());
+    check_order(order);
     // Other batches would take some examples twice and others never.
     if (!order.empty() && position[5] != options_.batch_size)
       fail<ValueError>("it stopped in the middle of an epoch in batches of {}, which those of {} cannot end",
