@@ -272,7 +272,7 @@ TEST(Tape, MisuseIsExplained) {
   EXPECT_EQ(error_of<DTypeError>([&] { tape.watch(arange(3)); }),
             "[watch] only f32 and f64 have gradients, got i64");
   EXPECT_EQ(error_of<ValueError>([&] { (void)tape.backward(Tensor()); }),
-            "[tensor] this tensor is undefined: it was default-made and never assigned");
+            "[tensor] this tensor is undefined: it was default-made and never assigned, or moved from");
   EXPECT_EQ(
       error_of<TapeError>([&] { (void)record("twice", y, wrt(x, [](const Tensor& dy) { return dy; })); }),
       "[twice] the result is on the tape already: record a new tensor, computed from detach(x), not an "
