@@ -55,11 +55,12 @@ void EarlyStopping::load_state(const State& state) {
   for (auto item = state.begin() + 2; item != state.end(); ++item)
     if (!item->name.starts_with(prefix))
       fail<ValueError>("[early_stopping] expected \"best.\" and a weight's name, found \"{}\"", item->name);
+  State best;
+  for (auto item = state.begin() + 2; item != state.end(); ++item)
+    best.push_back({item->name.substr(prefix.size()), item->value});
   waited_ = waited;
   best_loss_ = state[1].value.item();
-  best_.clear();
-  for (auto item = state.begin() + 2; item != state.end(); ++item)
-    best_.push_back({item->name.substr(prefix.size()), item->value});
+  best_ = std::move(best);
 }
 
 Checkpoint::Checkpoint(std::string path, Metadata about) : path_(std::move(path)), about_(std::move(about)) {}

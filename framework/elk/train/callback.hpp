@@ -29,7 +29,7 @@ class Callback {
 
   /// What a checkpoint has to keep of this callback, as named tensors.
   virtual State state() const { return {}; }
-  /// Takes over what state() gave in another process.
+  /// Takes over what state() gave in another process; throws, and changes nothing, where it is not that.
   virtual void load_state(const State&) {}
 
  protected:

@@ -112,6 +112,7 @@ double Fit::position() const {
 Tensor Fit::objective(const Tensor& x, const Tensor& labels) const { return options_.loss(net_(x), labels); }
 
 Evaluation Fit::measure(const Dataset& data) const {
+  const PrecisionScope full(Precision::full);  // a hook may ask within a step
   return evaluate(net_, data, options_.evaluation_loss, *options_.dtype);
 }
 
@@ -151,7 +152,7 @@ bool Fit::train_epoch() {
     }();
     const Rng before = rng_;
     optimizer_.set_lr(options_.schedule(base_lr_, position()));
-    {
+    try {
       const PrecisionScope scope(options_.precision);
       Tape tape(rng_);
       const Tensor y = objective(x, labels);
@@ -161,6 +162,9 @@ bool Fit::train_epoch() {
         if (options_.gradients) gradients = options_.gradients(std::move(gradients));
         optimizer_.step(gradients);
       }
+    } catch (...) {
+      rng_ = before;  // run() takes this step once more
+      throw;
     }
     if (!std::isfinite(loss_)) {
       result_.problem = where(fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1), x, labels, before);
@@ -189,13 +193,14 @@ void Fit::finish_epoch() {
   for (Callback* callback : options_.callbacks) callback->measure(*this, row);
   for (const auto& loss : {row.train_loss, row.val_loss, row.test_loss})
     if (loss && !std::isfinite(*loss)) row.diverged = true;
+  if (row.diverged) {
+    const auto [x, labels] = gather(data_, std::vector<Index>{0}, *options_.dtype);
+    result_.problem = where(fmt::format("the end of epoch {}", epoch_ + 1), x, labels, rng_);
+  }
+  // Nothing throws from here on.
   order_.clear();
   batch_ = 0;
   ++epoch_;
-  if (row.diverged) {
-    const auto [x, labels] = gather(data_, std::vector<Index>{0}, *options_.dtype);
-    result_.problem = where(fmt::format("the end of epoch {}", epoch_), x, labels, rng_);
-  }
   add_row(row);
 }
 
@@ -213,6 +218,18 @@ Result Fit::run() {
   stop_asked_ = false;
   result_.status = Status::finished;
   each(&Callback::begun);
+  train();
+  each(&Callback::ended);
+  return result_;
+}
+
+void Fit::train() {
+  // However it ends, the next run with the optimizer begins at its own rate, not at this schedule's last.
+  const struct Rate {
+    optim::Optimizer& optimizer;
+    double base;
+    ~Rate() { optimizer.set_lr(base); }
+  } rate{optimizer_, base_lr_};
   while (!is_over() && result_.status != Status::stopped) {
     if (train_epoch())
       finish_epoch();
@@ -231,9 +248,6 @@ Result Fit::run() {
     result_.status = Status::diverged;
     if (result_.problem.empty()) result_.problem = fmt::format("epoch {}", result_.history.back().epoch);
   }
-  optimizer_.set_lr(base_lr_);  // the next run with it begins at its own rate, not at this schedule's last
-  each(&Callback::ended);
-  return result_;
 }
 
 void Fit::save(const std::string& path, const Metadata& about) const {
@@ -300,14 +314,19 @@ void Fit::load(const std::string& path) {
     // What may be refused comes first.
     Rng checked = rng_;
     checked.set_state(rng);
-    const State before = net_.state();
-    net_.load_state(part_of(file.tensors, "model."));
+    const State net_before = net_.state(), optimizer_before = optimizer_.state();
+    std::vector<State> callbacks_before;
+    for (const Callback* callback : options_.callbacks) callbacks_before.push_back(callback->state());
+    std::size_t loaded = 0;  // callbacks
     try {
-      for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
-        options_.callbacks[i]->load_state(part_of(file.tensors, callback_prefix(i)));
+      net_.load_state(part_of(file.tensors, "model."));
       optimizer_.load_state(part_of(file.tensors, "optimizer."));
+      for (; loaded < options_.callbacks.size(); ++loaded)
+        options_.callbacks[loaded]->load_state(part_of(file.tensors, callback_prefix(loaded)));
     } catch (...) {
-      net_.load_state(before);
+      net_.load_state(net_before);
+      optimizer_.load_state(optimizer_before);
+      while (loaded-- > 0) options_.callbacks[loaded]->load_state(callbacks_before[loaded]);
       throw;
     }
     rng_ = checked;
