@@ -8,10 +8,8 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <elk/base/machine.hpp>
 #include <lab/commit.hpp>
-
-// Of OpenBLAS, when it is the BLAS that was linked.
-extern "C" [[gnu::weak]] char* openblas_get_corename();
 
 namespace elk::lab {
 
@@ -37,8 +35,10 @@ std::string processor_name() {
   return name;
 }
 
-std::string blas_name() {
-  return openblas_get_corename != nullptr ? fmt::format("OpenBLAS {}", openblas_get_corename()) : "";
+ComputedWith computed_with() { return {instruction_set(), blas_name()}; }
+
+std::string to_string(const ComputedWith& with) {
+  return fmt::format("{}, {}", with.instruction_set, with.blas);
 }
 
 std::string utc_date() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }

@@ -5,6 +5,7 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/base/error.hpp>
 #include <elk/base/flops.hpp>
+#include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/base/precision.hpp>
 #include <elk/base/rng.hpp>

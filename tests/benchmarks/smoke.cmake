@@ -39,7 +39,7 @@ bench(0 --smoke --quiet --out-dir=first "--filter=^ops/|^kernels/(softmax|matmul
 expect("with --quiet nothing is said" NOT err MATCHES ".")
 file(READ ${FOLDER}/first/bench.md written)
 expect("the output is bench.md" out STREQUAL written)
-foreach(word "processor" "OpenBLAS" "ops/recorded_and_backward" "an operation" "times as long" "FLOP/s")
+foreach(word "processor" "BLAS" "ops/recorded_and_backward" "an operation" "times as long" "FLOP/s")
   expect("the tables tell ${word}" out MATCHES "${word}")
 endforeach()
 file(READ ${FOLDER}/first/bench.json json)

@@ -38,6 +38,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::check(again.method == head.method && again.path == head.path && again.query == head.query &&
                   again.headers == head.headers && again.closes() == head.closes(),
               "another head came back");
+  for (const auto& [name, value] : head.headers)
+    fuzz::check(name == demo::lower_case(name) &&
+                    value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos,
+                "a header of capitals or of more than one line");
   fuzz::accepted([&] { fuzz::check(head.body_size() <= std::size_t(1) << 50, "a size beyond all bounds"); });
   return 0;
 }

@@ -10,12 +10,9 @@
 
 #include <fmt/format.h>
 
+#include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <lab/provenance.hpp>
-
-#ifdef ELK_OPENBLAS
-extern "C" char* openblas_get_config();
-#endif
 
 namespace elk::bench {
 
@@ -59,6 +56,7 @@ ordered_json machine() {
   getloadavg(&load, 1);
   return {{"processor", lab::processor_name()},
           {"processors", available_processors()},
+          {"instruction_set", instruction_set()},  // whose loops were measured
           {"instruction_sets", instruction_sets()},
           {"l1d_kib", kib(_SC_LEVEL1_DCACHE_SIZE)},
           {"l2_kib", kib(_SC_LEVEL2_CACHE_SIZE)},
@@ -73,10 +71,7 @@ ordered_json compiler() {
 }
 
 ordered_json versions() {
-  ordered_json all{{"elkgrad", ELK_VERSION}, {"xtensor", XTENSOR_VERSION}};
-#ifdef ELK_OPENBLAS
-  all["OpenBLAS"] = openblas_get_config();
-#endif
+  ordered_json all{{"elkgrad", ELK_VERSION}, {"xtensor", XTENSOR_VERSION}, {"BLAS", blas_name()}};
   if (*BENCHMARK_VERSION != '\0') all["Google Benchmark"] = BENCHMARK_VERSION;
   return all;
 }
