@@ -9,15 +9,16 @@ endif()
 # another machine is linked, and not run.
 function(elk_try_blas)
   list(GET BLAS_LIBRARIES 0 file)
-  set(arguments SOURCES ${PROJECT_SOURCE_DIR}/cmake/blas_check.cpp ${PROJECT_SOURCE_DIR}/framework/elk/kernels/blas.cpp
-                CMAKE_FLAGS -DINCLUDE_DIRECTORIES=${PROJECT_SOURCE_DIR}/framework
+  set(framework ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../framework)
+  set(arguments SOURCES ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/blas_check.cpp ${framework}/elk/kernels/blas.cpp
+                CMAKE_FLAGS -DINCLUDE_DIRECTORIES=${framework}
                 COMPILE_DEFINITIONS "-DELK_BLAS=\"${file}\"" LINK_LIBRARIES ${ARGN} ${CMAKE_DL_LIBS}
                 CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON)
   unset(ELK_BLAS_LINKS CACHE)
   unset(ELK_BLAS_RUN CACHE)
-  set(ELK_BLAS_RUN 0)
   set(name "${file}")
   if(CMAKE_CROSSCOMPILING)
+    set(ELK_BLAS_RUN 0)
     try_compile(ELK_BLAS_LINKS ${PROJECT_BINARY_DIR}/CMakeFiles/blas ${arguments})
   else()
     try_run(ELK_BLAS_RUN ELK_BLAS_LINKS ${PROJECT_BINARY_DIR}/CMakeFiles/blas ${arguments} RUN_OUTPUT_VARIABLE name)
