@@ -265,8 +265,24 @@ Reply answer_model(DataSets& data, const NetworkSlot& slot, const Trainer& train
   return reply(answer);
 }
 
-// The options of a run, as `train` names them. What would take all memory or time is refused.
-lab::TrainConfig config_of(const Request& request, std::uint32_t seed) {
+Reply follow(const Trainer& trainer, int run) {
+  const auto reader = std::make_shared<Trainer::Reader>(Trainer::Reader{.run = run});
+  return {.body = {}, .type = "text/event-stream", .stream = [&trainer, reader](const Write& write) {
+            return write(trainer.news(*reader)) && !reader->over;
+          }};
+}
+
+Reply answer_train(const Request& request, DataSets& data, Trainer& trainer, std::uint32_t seed) {
+  const lab::TrainConfig config = train_config(request, seed);
+  if (config.dataset != "digits") data.get(config.dataset);  // or else says what is missing
+  const std::optional<int> run = trainer.start(config);
+  if (!run) throw HttpError(409, "a training run is under way; DELETE /api/train ends it");
+  return follow(trainer, *run);
+}
+
+}  // namespace
+
+lab::TrainConfig train_config(const Request& request, std::uint32_t seed) {
   const json object =
       object_of(request, {"dataset", "hidden", "activation", "epochs", "lr", "augment", "seed"});
   const auto text = [&](const char* field) -> std::string {
@@ -294,23 +310,6 @@ lab::TrainConfig config_of(const Request& request, std::uint32_t seed) {
     refuse("hidden: expected up to 5 layers of up to 2048 units");
   return config;
 }
-
-Reply follow(const Trainer& trainer, int run) {
-  const auto reader = std::make_shared<Trainer::Reader>(Trainer::Reader{.run = run});
-  return {.body = {}, .type = "text/event-stream", .stream = [&trainer, reader](const Write& write) {
-            return write(trainer.news(*reader)) && !reader->over;
-          }};
-}
-
-Reply answer_train(const Request& request, DataSets& data, Trainer& trainer, std::uint32_t seed) {
-  const lab::TrainConfig config = config_of(request, seed);
-  if (config.dataset != "digits") data.get(config.dataset);  // or else says what is missing
-  const std::optional<int> run = trainer.start(config);
-  if (!run) throw HttpError(409, "a training run is under way; DELETE /api/train ends it");
-  return follow(trainer, *run);
-}
-
-}  // namespace
 
 std::vector<Route> routes(DataSets& data, const NetworkSlot& slot, Trainer& trainer, std::uint32_t seed) {
   std::vector<Route> all{

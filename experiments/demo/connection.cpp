@@ -49,8 +49,11 @@ std::optional<std::string> Connection::read_head() {
   deadline_ = Clock::now() + patience;
   for (std::size_t seen = 0;;) {
     const std::size_t end = end_of_head(received_, seen);
-    if (std::max(end, received_.size() * (end == 0)) > most_head)
+    if (std::max(end, received_.size() * (end == 0)) > most_head) {
+      if (received_.find('\n') > most_head)
+        throw HttpError(414, fmt::format("the path is longer than {} bytes", most_head));
       throw HttpError(431, fmt::format("the head of the request is longer than {} bytes", most_head));
+    }
     if (end > 0) return read_body(end);
     seen = std::max<std::size_t>(received_.size(), 2) - 2;
     if (!fill()) return std::nullopt;

@@ -86,9 +86,20 @@ void parse_request_line(std::string_view line, RequestHead& head) {
   head.chunks = line == "HTTP/1.1";
   if (target.size() > most_target)
     throw HttpError(414, fmt::format("the path is longer than {} bytes", most_target));
-  if (!target.starts_with('/') || !std::all_of(target.begin(), target.end(), is_visible))
+  // The absolute form, which clients of proxies send, and every server has to take.
+  constexpr std::string_view scheme = "http://";
+  if (lower_case(std::string(target.substr(0, scheme.size()))) == scheme) {
+    target.remove_prefix(scheme.size());
+    const std::size_t size = std::min(target.find_first_of("/?"), target.size());
+    head.authority = target.substr(0, size);
+    target.remove_prefix(size);
+    if (head.authority.empty()) malformed("expected a host behind http://");
+  }
+  if (!std::all_of(target.begin(), target.end(), is_visible)) malformed("the path has a control character");
+  const std::string_view path = take_until(target, '?');
+  if (!path.starts_with('/') && !(path.empty() && !head.authority.empty()))
     malformed("expected a path that begins with /");
-  head.path = decoded(take_until(target, '?'));
+  head.path = path.empty() ? "/" : decoded(path);
   head.query = parse_query(target);
 }
 

@@ -25,6 +25,7 @@ class HttpError : public Error {
 /// What a request says before its body.
 struct RequestHead {
   std::string method;
+  std::string authority;                                     ///< of a target such as http://localhost:8080/
   std::string path;                                          ///< decoded, without the query
   std::map<std::string, std::string> query;                  ///< decoded; of equal names the first
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case

@@ -117,13 +117,13 @@ const Route& Server::Http::check(const RequestHead& head) const {
     return false;
   };
   if (head.count("host") != 1) throw HttpError(400, "expected one Host header");
-  if (!ours(head.header("host")))
+  if (!ours(head.header("host")) || !(head.authority.empty() || ours(head.authority)))
     throw HttpError(403,
                     fmt::format("this server is http://127.0.0.1:{} only, not the Host asked for", port_));
   // Browsers tell which page a request comes from, and let any page send one.
-  if (head.count("origin") > 0 &&
-      !(head.header("origin").starts_with("http://") && ours(head.header("origin").substr(7))))
-    throw HttpError(403, "pages of other origins may not use this server");
+  for (const auto& [name, value] : head.headers)
+    if (name == "origin" && !(value.starts_with("http://") && ours(value.substr(7))))
+      throw HttpError(403, "pages of other origins may not use this server");
 
   const std::vector<std::string> methods = methods_of(head.path);
   if (methods.empty()) throw HttpError(404, "there is nothing at this path");

@@ -16,6 +16,7 @@
 #include <elk/nn/init.hpp>
 #include <lab/command_line.hpp>
 #include <lab/program.hpp>
+#include <lab/provenance.hpp>
 #include <lab/run_folder.hpp>
 #include <models/mlp.hpp>
 #include <models/model_file.hpp>
@@ -138,17 +139,21 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
   return options;
 }
 
-// What a run goes on with, compared with what the command line asks for now.
-void check_same(const TrainConfig& now, const TrainConfig& before) {
+// What a run goes on with, compared with what it began with: `now` as `file` (or without one the command
+// line) has it.
+void check_same(const std::string& file, const char* before_words, const TrainConfig& now,
+                const char* now_words, const TrainConfig& before) {
+  const auto named = [&](const std::string& option) {
+    return file.empty() ? "--" + option : fmt::format("{}: \"{}\"", file, option);
+  };
   const ordered_json a = ordered_json::parse(to_json(before)), b = ordered_json::parse(to_json(now));
   for (const auto& [name, value] : a.items())
     if (name != "epochs" && b[name] != value)
-      fail<UsageError>(
-          "--{}: the run to resume has {}, the command line asks for {}; only --epochs may change", name,
-          value.dump(), b[name].dump());
+      fail<UsageError>("{}: {} {}, {} {}; only --epochs may change", named(name), before_words, value.dump(),
+                       now_words, b[name].dump());
   if (now.epochs != before.epochs && (now.schedule == "cosine" || now.schedule == "one_cycle"))
-    fail<UsageError>("--epochs: the {} schedule of the run to resume was made for {} epochs", now.schedule,
-                     before.epochs);
+    fail<UsageError>("{}: the {} schedule of the run to resume was made for {} epochs", named("epochs"),
+                     now.schedule, before.epochs);
 }
 
 }  // namespace
@@ -304,6 +309,14 @@ std::string to_json(const TrainConfig& c) {
   return object.dump(2) + "\n";
 }
 
+std::string recorded_json(const TrainConfig& c) {
+  ordered_json object = ordered_json::parse(to_json(c));
+  const ComputedWith with = computed_with();
+  object["instruction_set"] = with.instruction_set;
+  object["blas"] = with.blas;
+  return object.dump(2) + "\n";
+}
+
 // json, unlike ordered_json, sorts the names.
 std::string canonical_json(const TrainConfig& c) { return nlohmann::json::parse(to_json(c)).dump(); }
 
@@ -355,6 +368,7 @@ CommandLine parse_train(int argc, char** argv) {
   const Arguments arguments(argv + std::min(argc, 1), argv + argc);
   CommandLine line = parse_protocol(arguments, "", "");
   if (!line.help.empty()) return line;
+  line.run.data_dir_given = !line.run.data_dir.empty();
   line.run.data_dir = data_folder(line.run.data_dir);
   if (line.run.resume && line.run.doctor)
     fail<UsageError>("--doctor: examines a run before it begins, without --resume");
@@ -364,17 +378,20 @@ CommandLine parse_train(int argc, char** argv) {
     const RunOptions run = line.run;
     const std::string folder = run.out_dir.empty() ? latest_run_folder("train") : run.out_dir;
     const std::string file = folder + "/config.json";
-    std::string kept;
-    try {
-      kept = read_file(file);
-    } catch (const FileError& error) {
-      fail<UsageError>("--resume: {} holds no run to go on with: {}", folder, error.what());
-    }
+    const RunRecord record = read_run_record(folder);
+    TrainConfig stored = parse_protocol({}, record.config, folder + "/checkpoint.safetensors").config;
+    resolve(stored);
+    // Without the file, which comes after the first checkpoint, the run goes on all the same.
+    std::error_code error;
+    const std::string kept = std::filesystem::exists(file, error) ? read_file(file) : record.config;
+    TrainConfig edited = parse_protocol({}, kept, file).config;
+    resolve(edited);
+    check_same(file, "its checkpoint was made with", edited, "the file says", stored);
+    check_untouched(kept, file);
     line.config = parse_protocol(arguments, kept, file).config;
     resolve(line.config);
-    TrainConfig stored = parse_protocol({}, kept, file).config;
-    resolve(stored);
-    check_same(line.config, stored);
+    check_same("", "the run to resume has", line.config, "the command line asks for", edited);
+    line.resumed = record;
     line.run.out_dir = folder;
     return line;
   }

@@ -10,6 +10,7 @@
 #include <elk/base/shape.hpp>
 #include <elk/data/dataset.hpp>
 #include <elk/optim/schedule.hpp>
+#include <lab/run_folder.hpp>
 
 namespace elk::lab {
 
@@ -59,8 +60,10 @@ void resolve(TrainConfig& config);
 
 /// The flat object of config.json, one option a line. `config` must be resolved.
 std::string to_json(const TrainConfig& config);
-/// The same as canonical JSON, names sorted and no spaces: what the run store keeps, and what a run's key is
-/// made of.
+/// What config.json holds: that, and what the run is computed with, which is recorded and no option.
+std::string recorded_json(const TrainConfig& config);
+/// The options as canonical JSON, names sorted and no spaces: what the run store keeps, and what a run's key
+/// is made of.
 std::string canonical_json(const TrainConfig& config);
 
 /// What only says how and where a run is done.
@@ -73,19 +76,22 @@ struct RunOptions {
   bool profile = false;
   std::string out_dir;
   std::string data_dir;
-  std::int64_t threads = 0;  // 0 = processors
+  bool data_dir_given = false;  // by --data-dir
+  std::int64_t threads = 0;     // 0 = processors
 };
 
-/// A parsed command line. `help` is the text to print instead of running, if any.
+/// A parsed command line. `help` is the text to print instead of running, if any; `resumed` is what the run
+/// to resume says of itself.
 struct CommandLine {
   TrainConfig config;
   RunOptions run;
+  RunRecord resumed;
   std::string help;
 };
 
 /// Reads `train`'s command line, and the file of --config beneath it. With --resume, the options of the run
-/// in
-/// --out-dir lie beneath instead, and only --epochs may differ from them. Throws UsageError.
+/// in --out-dir lie beneath instead: those in its checkpoint, from which neither its config.json nor the
+/// command line may differ but in --epochs. Throws UsageError, and FileError for a damaged checkpoint.
 CommandLine parse_train(int argc, char** argv);
 
 }  // namespace elk::lab

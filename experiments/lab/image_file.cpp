@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <csetjmp>
 #include <cstdint>
+#include <cstdio>
+#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -66,23 +69,78 @@ bool is_whole_png(std::string_view bytes) {
   return false;
 }
 
+// What libpng works on. It reports an error by a jump over all that is between its call and setjmp, so
+// nothing there may need its destructor to run.
+struct PngSource {
+  explicit PngSource(std::string_view file) : bytes(file) {
+    png = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, fail_in, ignore);
+    if (png != nullptr) info = png_create_info_struct(png);
+    if (info == nullptr) png_destroy_read_struct(&png, nullptr, nullptr);
+    if (png != nullptr) png_set_read_fn(png, this, take);
+  }
+  ~PngSource() { png_destroy_read_struct(&png, &info, nullptr); }
+  PngSource(const PngSource&) = delete;
+  PngSource& operator=(const PngSource&) = delete;
+
+  [[noreturn]] static void fail_in(png_structp png, png_const_charp text) {
+    auto& source = *static_cast<PngSource*>(png_get_error_ptr(png));
+    std::snprintf(source.problem, sizeof source.problem, "%s", text);
+    png_longjmp(png, 1);
+  }
+  static void ignore(png_structp, png_const_charp) {}  // a warning
+  static void take(png_structp png, png_bytep to, std::size_t size) {
+    auto& source = *static_cast<PngSource*>(png_get_io_ptr(png));
+    if (size > source.bytes.size()) png_error(png, "it ends too early");
+    std::memcpy(to, source.bytes.data(), size);
+    source.bytes.remove_prefix(size);
+  }
+
+  std::string_view bytes;  // that are still to be read
+  png_structp png = nullptr;
+  png_infop info = nullptr;
+  char problem[200] = "there is not enough memory to read it";
+};
+
+bool read_head(PngSource& source) {
+  if (source.png == nullptr || setjmp(png_jmpbuf(source.png)) != 0) return false;
+  png_set_user_limits(source.png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
+  png_read_info(source.png, source.info);
+  return true;
+}
+
+// Red, green, blue and alpha of 8 bits, whatever the file has, for sRGB. Not by libpng's simplified
+// interface, which decodes interlaced images of 16 bits wrongly (1.6.39).
+bool read_rows(PngSource& source, std::uint8_t** rows) {
+  if (setjmp(png_jmpbuf(source.png)) != 0) return false;
+  png_set_expand(source.png);
+  png_set_scale_16(source.png);
+  png_set_gray_to_rgb(source.png);
+  png_set_add_alpha(source.png, 255, PNG_FILLER_AFTER);
+  png_set_alpha_mode(source.png, PNG_ALPHA_PNG, PNG_DEFAULT_sRGB);
+  png_set_interlace_handling(source.png);
+  png_read_update_info(source.png, source.info);
+  if (png_get_rowbytes(source.png, source.info) !=
+      std::size_t{4} * png_get_image_width(source.png, source.info))
+    png_error(source.png, "its rows are of another size than expected");
+  png_read_image(source.png, rows);
+  return true;
+}
+
 Tensor read_png(const std::string& path, std::string_view bytes) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  struct Free {
-    png_image* image;
-    ~Free() { png_image_free(image); }
-  } free{&image};
-  if (png_image_begin_read_from_memory(&image, bytes.data(), bytes.size()) == 0)
-    fail(path, "is a damaged PNG: {}", image.message);
-  check_size(path, image.width, image.height);
+  PngSource source(bytes);
+  if (!read_head(source)) fail(path, "is a damaged PNG: {}", source.problem);
+  const std::size_t width = png_get_image_width(source.png, source.info),
+                    height = png_get_image_height(source.png, source.info);
+  check_size(path, width, height);
   if (!is_whole_png(bytes)) fail(path, "is cut off: the PNG ends after {} bytes", bytes.size());
-  image.format = PNG_FORMAT_RGBA;
-  image.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // without a word on its gamma, 16 bits mean what 8 do
-  std::vector<std::uint8_t> rgba(PNG_IMAGE_SIZE(image));
-  if (png_image_finish_read(&image, nullptr, rgba.data(), 0, nullptr) == 0)
-    fail(path, "is a damaged PNG: {}", image.message);
-  return flatten(rgba, image.height, image.width);
+  // Deflate gives at most 1032 bytes for one.
+  if (png_get_rowbytes(source.png, source.info) > (1032 * bytes.size()) / height)
+    fail(path, "claims {} x {} pixels, more than its {} bytes can hold", width, height, bytes.size());
+  std::vector<std::uint8_t> rgba(4 * width * height);
+  std::vector<std::uint8_t*> rows(height);
+  for (std::size_t i = 0; i < height; ++i) rows[i] = rgba.data() + 4 * width * i;
+  if (!read_rows(source, rows.data())) fail(path, "is a damaged PNG: {}", source.problem);
+  return flatten(rgba, static_cast<Index>(height), static_cast<Index>(width));
 }
 
 class PgmReader {

@@ -1,5 +1,8 @@
 #include <lab/program.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -8,6 +11,13 @@
 #include <new>
 
 #include <fmt/format.h>
+
+#include <elk/base/machine.hpp>
+
+// OpenBLAS asks itself this when it is loaded, before main: a thread for each processor would only wait, and
+// where the system refuses one, the library ends the program. (A later version that asks another way starts
+// them again; nothing else changes.)
+extern "C" [[gnu::visibility("default")]] int openblas_num_threads_env() { return 1; }
 
 namespace elk::lab {
 
@@ -20,18 +30,39 @@ void on_signal(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
+// ELK_ISA is a part of the command line that stands before it.
+void check_instruction_set() {
+  try {
+    (void)instruction_set();
+  } catch (const ValueError& error) {
+    throw UsageError(error.what());
+  }
+}
+
 const char* base_name(const char* path) {
   const char* slash = std::strrchr(path, '/');
   return slash != nullptr ? slash + 1 : path;
 }
 
+// A descriptor from 0 to 2 that the caller has closed would go to the first file that is opened, into which
+// messages would then be written.
+void open_standard_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      ::open("/dev/null", O_RDWR);  // takes the lowest that is free
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv, const std::function<int(int, char**)>& body) {
+  open_standard_streams();
   const char* name = argc > 0 ? base_name(argv[0]) : "elk";
   // A reader that goes away (| head) must not end a run without a word: writes fail instead.
   std::signal(SIGPIPE, SIG_IGN);
+  // So does a file beyond the limit of ulimit -f.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
+    check_instruction_set();
     const int code = body(argc, argv);
     if (std::fflush(stdout) != 0) {
       say(fmt::format("{}: cannot write to standard output: {}\n", name, std::strerror(errno)));

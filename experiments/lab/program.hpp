@@ -25,7 +25,8 @@ enum ExitCode {
 /// Of the built-in data set: every program sees the same.
 constexpr std::uint32_t digits_seed = 1;
 
-/// Runs `body(argc, argv)` and turns what it throws into one line on stderr and an exit code.
+/// Runs `body(argc, argv)` and turns what it throws into one line on stderr and an exit code. Standard
+/// streams that are closed are /dev/null.
 int run_program(int argc, char** argv, const std::function<int(int, char**)>& body);
 
 /// Writes to standard error. A reader that went away is no reason to end a run.

@@ -18,6 +18,7 @@
 #include <lab/provenance.hpp>
 #include <lab/report.hpp>
 #include <lab/runner.hpp>
+#include <lab/shell.hpp>
 
 namespace elk::lab {
 
@@ -223,6 +224,7 @@ struct Study::Inside {
   std::set<std::string> used;      // keys of the runs behind the results
   std::vector<TrainConfig> shown;  // one of each cell
   std::set<std::int64_t> seeds;    // of all cells
+  std::set<std::string> with;      // what the runs were computed with, where it was recorded
 
   Inside(const Question& question, const Options& o)
       : data(o.data_dir, o.smoke   ? 1000
@@ -245,8 +247,8 @@ Study::Study(const Question& question, Options options, const std::string& comma
   results_.version = version();
   results_.commit = commit();
   results_.date = utc_date();
-  results_.machine =
-      fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs, blas_name());
+  results_.machine = fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs,
+                                 to_string(computed_with()));
   inside_ = std::make_unique<Inside>(question, options_);
   if (options_.quick || options_.smoke)
     results_.warnings.push_back(
@@ -278,6 +280,8 @@ TrainConfig Study::base(std::int64_t epochs) const {
 
 std::vector<double> Study::grid(const std::string& name, std::vector<double> usual,
                                 GridOptions options) const {
+  const auto is_whole = [](double value) { return value == std::floor(value); };
+  const bool whole = std::all_of(usual.begin(), usual.end(), is_whole);
   for (const auto& [given, list] : options_.grids) {
     if (given != name) continue;
     std::vector<double> values;
@@ -288,14 +292,17 @@ std::vector<double> Study::grid(const std::string& name, std::vector<double> usu
       const auto [next, error] = std::from_chars(at, end, value);
       more = next != end && *next == ',';
       if (error != std::errc() || !(next == end || more) || !std::isfinite(value) || value < 0 ||
-          (value == 0 && !options.zero))
+          (value == 0 && !options.zero) || (whole && !is_whole(value)))
         fail<UsageError>(
-            "--{}: expected numbers {} 0, such as {}, got \"{}\"", name, options.zero ? "from" : "above",
+            "--{}: expected {}numbers {} 0, such as {}, got \"{}\"", name, whole ? "whole " : "",
+            options.zero ? "from" : "above",
             fmt::join(std::vector<double>(usual.begin(),
                                           usual.begin() + std::min<std::ptrdiff_t>(
                                                               2, static_cast<std::ptrdiff_t>(usual.size()))),
                       ","),
             list);
+      if (std::find(values.begin(), values.end(), value) != values.end())
+        fail<UsageError>("--{}: {} is given twice in \"{}\"", name, value, list);
       values.push_back(value);
       at = more ? next + 1 : next;
     }
@@ -317,6 +324,7 @@ std::vector<RunSummary> Study::run_all(const std::vector<TrainConfig>& configs) 
     ++results_.cost.runs;
     results_.cost.seconds += run.seconds;
     results_.cost.flops += run.flops;
+    if (!run.with.instruction_set.empty()) inside_->with.insert(to_string(run.with));
     if (run.status == "failed") results_.failures.push_back(fmt::format("{}: {}", run.error, run.config));
   }
   return runs;
@@ -597,6 +605,12 @@ void Study::warn(const std::string& sentence) {
 void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
 
 int Study::finish() {
+  if (inside_->with.size() > 1)
+    warn(
+        fmt::format("the runs were computed with different instruction sets or libraries ({}): a run's last "
+                    "digits depend "
+                    "on them",
+                    fmt::join(inside_->with, "; ")));
   results_.status = results_.failures.empty() ? "done" : "failed";
   // What all runs have in common.
   const auto text_of = [](const ordered_json& value) {
@@ -738,10 +752,9 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
       return exit_done;
     }
     catch_signals();
-    const std::vector<std::string> given(words + 1, words + count);
-    Study study(
-        question, line.options,
-        fmt::format("./elk {}{}{}", question.program, given.empty() ? "" : " ", fmt::join(given, " ")));
+    std::vector<std::string> command{question.program};
+    command.insert(command.end(), words + 1, words + count);
+    Study study(question, line.options, elk_command(command));
     try {
       ask(study);
     } catch (const DryRunDone&) {

@@ -122,7 +122,8 @@ class Study {
   TrainConfig base(std::int64_t epochs) const;
 
   /// The values of --<name>, or `usual`; of these --quick takes four and --smoke two, or `at_least`.
-  /// UsageError for what is no list of numbers above 0 (with `zero`: from 0 on).
+  /// UsageError for what is no list of different numbers above 0 (with `zero`: from 0 on), whole ones where
+  /// all of `usual` are.
   struct GridOptions {
     bool zero = false;
     std::size_t at_least = 2;

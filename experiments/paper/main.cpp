@@ -71,7 +71,7 @@ int run_paper(int argc, char** argv) {
   auto add = options.add_options();
   const auto pass_on = [&](const char* name) {
     return [&forwarded, name](const std::string& value) {
-      forwarded.insert(forwarded.end(), {std::string("--") + name, value});
+      forwarded.push_back(fmt::format("--{}={}", name, value));
     };
   };
   const auto pass_switch = [&](const char* name) {
@@ -118,6 +118,8 @@ int run_paper(int argc, char** argv) {
       if (std::find(experiments.begin(), experiments.end(), name) == experiments.end())
         throw UsageError(
             fmt::format("--only: expected some of {}, got \"{}\"", fmt::join(experiments, ", "), name));
+      if (std::find(chosen.begin(), chosen.end(), name) != chosen.end())
+        throw UsageError(fmt::format("--only: {} is given twice in \"{}\"", name, only));
       chosen.push_back(name);
     }
     if (chosen.empty()) throw UsageError("--only: expected some experiments, got none");
@@ -133,7 +135,7 @@ int run_paper(int argc, char** argv) {
     if (dry_run) fmt::print("{}\n", program), std::fflush(stdout);
     const std::string folder = out_dir + "/" + program;
     Words words = forwarded;
-    words.insert(words.end(), {"--out-dir", folder});
+    words.push_back("--out-dir=" + folder);
     if (dry_run) words.push_back("--dry-run");
     const int code = run_beside(program, words, dry_run);
     if (code > 128 || code == exit_usage) return code;

@@ -201,7 +201,9 @@ int run_trace(int argc, char** argv) {
     pages.push_back(folder + "/trace.html");
     if (!options.quiet && !options.json) fmt::print("{}\n", pages.back());
   }
-  if (options.json) fmt::print("{}\n", nlohmann::ordered_json{{"out_dir", root}, {"pages", pages}}.dump());
+  if (options.json)
+    fmt::print("{}\n", nlohmann::ordered_json{{"out_dir", root}, {"pages", pages}}.dump(
+                           -1, ' ', false, nlohmann::json::error_handler_t::replace));
   return exit_done;
 }
 

@@ -13,11 +13,15 @@
 #include <elk/debug/profile.hpp>
 #include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/train/progress.hpp>
 #include <lab/config.hpp>
+#include <lab/digest.hpp>
 #include <lab/plot.hpp>
 #include <lab/program.hpp>
+#include <lab/provenance.hpp>
 #include <lab/run_folder.hpp>
+#include <lab/shell.hpp>
 #include <lab/training.hpp>
 #include <models/model_file.hpp>
 
@@ -78,18 +82,33 @@ std::string draw_curves(const TrainConfig& config, const std::vector<HistoryRow>
   return draw(plot, path);
 }
 
+// The command that goes on with the run in `folder`.
+std::string resuming(const std::string& folder, const RunOptions& run) {
+  std::vector<std::string> words{"train", "--resume"};
+  // A value that looks like an option has to be given with =.
+  const auto add = [&](const std::string& option, const std::string& value) {
+    if (value.starts_with("--"))
+      words.push_back(option + "=" + value);
+    else
+      words.insert(words.end(), {option, value});
+  };
+  add("--out-dir", folder);
+  if (run.data_dir_given) add("--data-dir", run.data_dir);
+  return elk_command(words);
+}
+
 // What the user sees of a run while it goes on, and what `--resume` finds of it.
 class Report : public train::Callback {
  public:
-  Report(const TrainConfig& config, const std::string& folder, bool table)
-      : config_(config), folder_(folder), table_(table) {}
+  /// `go_on` is the command that resumes the run.
+  Report(const TrainConfig& config, const std::string& folder, std::string go_on, bool table)
+      : config_(config), folder_(folder), go_on_(std::move(go_on)), table_(table) {}
 
   void begun(train::Fit& fit) override {
     const auto& rows = fit.result().history;
     if (const auto done = static_cast<std::int64_t>(rows.size()); done > config_.epochs)
       throw UsageError(fmt::format("--epochs: the run has done {} already", done));
-    // Last: a folder with a config.json is a run that can be resumed.
-    write_file_atomically(folder_ + "/config.json", to_json(config_));
+    write_file_atomically(folder_ + "/config.json", with_digest(recorded_json(config_)));
     if (table_) {
       print_header(config_);
       for (const HistoryRow& row : rows) print_row(config_, row);
@@ -103,9 +122,8 @@ class Report : public train::Callback {
   }
   void ended(train::Fit& fit) override {
     if (fit.result().status != train::Status::stopped) return;
-    say(fmt::format(
-        "train: stopped in epoch {} after step {}; go on with: ./elk train --resume --out-dir {}\n",
-        fit.epoch() + 1, fit.step(), folder_));
+    say(fmt::format("train: stopped in epoch {} after step {}; go on with: {}\n", fit.epoch() + 1, fit.step(),
+                    go_on_));
   }
 
  private:
@@ -115,6 +133,7 @@ class Report : public train::Callback {
 
   const TrainConfig& config_;
   const std::string& folder_;
+  std::string go_on_;
   bool table_;
 };
 
@@ -197,22 +216,32 @@ int run_train(int argc, char** argv) {
         "f32\n");
   if (run.doctor) return examine(training, run.json);
 
-  std::string folder = run.out_dir;
-  if (!run.resume && folder.empty())
-    folder = new_run_folder("train");
-  else if (!run.resume)
-    claim_run_folder(folder);
+  const RunFolder held = run.resume            ? RunFolder::of_run(run.out_dir)
+                         : run.out_dir.empty() ? RunFolder::for_new(new_run_folder("train"))
+                                               : RunFolder::for_new(run.out_dir);
+  const std::string& folder = held.path();
+  const std::string digest = data_digest(data);
+  if (!line.resumed.data_digest.empty() && digest != line.resumed.data_digest)
+    throw UsageError(
+        fmt::format("--data-dir: the run to resume had another data set of the name {}: SHA-256 {}, found {}",
+                    config.dataset, line.resumed.data_digest, digest));
+  const ComputedWith with = computed_with();
+  if (!line.resumed.with.instruction_set.empty() && line.resumed.with != with)
+    say(fmt::format(
+        "train: the run began on {} and goes on with {}: it ends with other bits than without the change\n",
+        to_string(line.resumed.with), to_string(with)));
   progress.message(
       fmt::format("{} examples to train on, {} held out, {} to test on; {} parameters; run in {}",
                   training.train_data().size(), *config.validation, data.test.size(),
                   training.net().parameter_count(), folder));
 
-  const std::string checkpoint_file = folder + "/checkpoint.safetensors";
-  if (run.resume && !std::filesystem::exists(checkpoint_file))  // the run would begin anew
-    throw FileError(fmt::format("[checkpoint] {}: No such file or directory", checkpoint_file));
-  train::Checkpoint checkpoint(checkpoint_file, {{"config", to_json(config)}});
+  // The first file that is written: a folder with a checkpoint is a run, and it tells of what.
+  train::Checkpoint checkpoint(folder + "/checkpoint.safetensors", {{"config", to_json(config)},
+                                                                    {"data_digest", digest},
+                                                                    {"instruction_set", with.instruction_set},
+                                                                    {"blas", with.blas}});
   train::HistoryFile history(folder + "/history.jsonl");
-  Report report(config, folder, !run.quiet && !run.json);
+  Report report(config, folder, resuming(folder, run), !run.quiet && !run.json);
   std::vector<train::Callback*> callbacks{&progress, &checkpoint, &history, &report};
   std::optional<StepProfile> profile;
   if (run.profile) callbacks.push_back(&profile.emplace(folder + "/profile.json"));
@@ -234,9 +263,12 @@ int run_train(int argc, char** argv) {
         {"seconds", result.seconds},
         {"flops", result.history.back().flops},
         {"parameters", training.net().parameter_count()},
+        {"instruction_set", with.instruction_set},
+        {"blas", with.blas},
         {"out_dir", folder},
     };
-    fmt::print("{}\n", object.dump());
+    // The name of a folder may be no UTF-8.
+    fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("test accuracy {:.4f}\n", result.test.accuracy);
   }

@@ -135,10 +135,13 @@ class Demo : public TrainProgram {
     while (!child.out().ends_with('\n') && Clock::now() < until)
       std::this_thread::sleep_for(milliseconds(10));
   }
+  using Environment = std::map<std::string, std::string>;
   // Starts it on a free port and waits until it answers.
-  void start(const Arguments& arguments) {
+  void start(const Arguments& arguments, const Environment& environment = {}) {
     child_.reset();  // the port of the one before is no matter
-    child_ = std::make_unique<Child>(arguments + Arguments{"--port", "0", "--json"}, demo_around());
+    Surroundings surroundings = demo_around();
+    for (const auto& [name, value] : environment) surroundings.environment[name] = value;
+    child_ = std::make_unique<Child>(arguments + Arguments{"--port", "0", "--json"}, surroundings);
     wait_for_address(*child_);
     const Json address = Json::parse(child_->out(), nullptr, false);
     ASSERT_TRUE(address.is_object()) << child_->err();
@@ -403,6 +406,7 @@ TEST_F(Demo, GalleryShowsWhatIsWrongFirst) {
 
   // A model of MNIST without MNIST: everything but the gallery works.
   SafetensorsFile file = load_safetensors(model());
+  file.metadata.erase("digest");
   file.metadata["dataset"] = "mnist";
   save_safetensors(path("m.safetensors"), file.tensors, file.metadata);
   start({"--model", "m.safetensors"});
@@ -753,9 +757,10 @@ TEST_F(Demo, CommandLine) {
     EXPECT_EQ(outcome.out, "");
   }
   EXPECT_THAT(run_demo({"--help"}).out, StartsWith("Usage: ./elk demo [options]\n"));
-  EXPECT_THAT(run_demo({"--version"}).out, testing::MatchesRegex("elkgrad [0-9.]+\n"));
+  EXPECT_THAT(run_demo({"--version"}).out, testing::MatchesRegex("elkgrad [0-9.]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
 
   SafetensorsFile file = load_safetensors(model());
+  file.metadata.erase("digest");
   file.metadata["dataset"] = "fashion-mnist";
   save_safetensors(path("fashion"), file.tensors, file.metadata);
   const Outcome fashion = run_demo({"--model", "fashion"});
@@ -794,6 +799,76 @@ TEST_F(Demo, CommandLine) {
   wait_for_address(quiet);
   EXPECT_THAT(quiet.out(), testing::MatchesRegex("http://127.0.0.1:[0-9]+/\n"));
   EXPECT_EQ(quiet.err(), "");
+}
+
+TEST_F(Demo, TargetsAndOriginsOfEveryForm) {
+  start({"--model", model()});
+  const auto ask = [&](const std::string& target, const std::string& headers = {}) {
+    return send(fmt::format("GET {} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n{}\r\n", target,
+                            port_, headers));
+  };
+  // RFC 9112, 3.2.2: every server takes the form that clients of proxies send.
+  const std::string here = fmt::format("http://127.0.0.1:{}", port_), page = ask("/").body;
+  EXPECT_EQ(ask(here + "/api/model").json()["ready"], true);
+  EXPECT_EQ(ask(fmt::format("HTTP://LocalHost:{}/api/model?x=1", port_)).status, 200);
+  EXPECT_EQ(ask(here).body, page);
+  EXPECT_EQ(ask(here + "?x=/").body, page);
+  EXPECT_EQ(ask(here + "/api/nothing").status, 404);
+  EXPECT_EQ(ask("http:///api/model").status, 400);
+  EXPECT_EQ(ask("ftp://127.0.0.1/api/model").status, 400);
+  for (const std::string other :
+       {"http://example.com", "http://localhost", "http://localhost:1@example.com"}) {
+    const Answer answer = ask(other + "/api/model");
+    EXPECT_EQ(answer.status, 403) << other;
+    EXPECT_THAT(answer.error(), StartsWith("this server is http://127.0.0.1:"));
+  }
+
+  for (const std::size_t size : {9'000u, 30'000u, 100'000u, 1'000'000u}) {
+    const Answer answer = ask("/" + std::string(size, 'a'));
+    EXPECT_EQ(answer.status, 414) << size;
+    EXPECT_THAT(answer.error(), StartsWith("the path is longer than "));
+  }
+
+  const std::string ours = fmt::format("Origin: http://localhost:{}\r\n", port_),
+                    foreign = "Origin: http://example.com\r\n";
+  EXPECT_EQ(ask("/api/model", ours).status, 200);
+  for (const std::string& origins :
+       {foreign, ours + foreign, foreign + ours, ours + ours + foreign, ours + "origin:\r\n"})
+    EXPECT_EQ(ask("/api/model", origins).error(), "pages of other origins may not use this server")
+        << origins;
+}
+
+// Where one writes 0,5, the clock jumps back, and a path has anything in it.
+TEST_F(Demo, AnswersTheSameInAllSurroundings) {
+  const std::string odd = "Z\u00fcrich's \"new\" $HOME `ls` %s {}";
+  std::filesystem::create_directory(path(odd));
+  std::filesystem::copy(model(), path(odd + "/model.safetensors"));
+  Environment unusual{{"LC_ALL", "de_DE.UTF-8"}};  // plain where the machine has no such locale
+#ifdef ELK_BACKWARD_CLOCK
+  unusual["LD_PRELOAD"] = ELK_BACKWARD_CLOCK;
+#endif
+  std::vector<std::string> answers;
+  for (const auto& [file, environment] :
+       {std::pair{model(), Environment{}}, {path(odd + "/model.safetensors"), unusual}}) {
+    start({"--model", file}, environment);
+    const Json about = get("/api/model").json();
+    EXPECT_EQ(about["origin"], file);
+    std::string all = about["sizes"].dump();
+    for (Index i = 0; i < 3; ++i) all += post("/api/explain", {{"pixels", pixels(i)}, {"target", i}}).body;
+    for (const auto& [name, event] :
+         events(request("POST", "/api/train", R"({"hidden": "8", "epochs": 2, "lr": 0.0125, "seed": 5})"))) {
+      if (name == "start") EXPECT_EQ(event["lr"], 0.0125);
+      if (name != "epoch") continue;
+      EXPECT_GT(event["seconds"].get<double>(), 0);
+      EXPECT_LT(event["seconds"].get<double>(), 1000);
+      Json row = event;
+      row.erase("seconds");
+      all += row.dump();
+    }
+    answers.push_back(all);
+  }
+  EXPECT_THAT(answers[0], HasSubstr("\"lr\":0.0125"));
+  EXPECT_EQ(answers[0], answers[1]);
 }
 
 }  // namespace

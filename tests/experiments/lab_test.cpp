@@ -12,6 +12,7 @@
 #include <lab/paper.hpp>
 #include <lab/program.hpp>
 #include <lab/run_folder.hpp>
+#include <lab/shell.hpp>
 #include <lab/training.hpp>
 
 #include "io/temporary_folder.hpp"
@@ -78,11 +79,29 @@ TEST_F(RunFolders, AreDistinctWhenSeveralProgramsAskAtOnce) {
 }
 
 TEST_F(RunFolders, AreClaimedOnce) {
-  claim_run_folder("a/b");
-  claim_run_folder("a/b");  // nothing in it yet
-  write_file_atomically("a/b/config.json", "{}");
-  EXPECT_EQ(error_of<UsageError>([] { claim_run_folder("a/b"); }),
-            "--out-dir: a/b holds a run already; go on with it by --resume, or choose another folder");
+  const std::string in_use = "--out-dir: a/b is in use by another process, which trains there";
+  {
+    const RunFolder held = RunFolder::for_new("a/b");
+    EXPECT_EQ(held.path(), "a/b");
+    EXPECT_EQ(error_of<UsageError>([] { RunFolder::for_new("a/b"); }), in_use);
+    EXPECT_EQ(error_of<UsageError>([] { RunFolder::of_run("a/b"); }), in_use);
+  }
+  RunFolder::for_new("a/b");  // nothing in it yet, and free again
+  RunFolder::of_run("a/b");
+  for (const char* file : {"a/b/config.json", "a/b/checkpoint.safetensors"}) {
+    write_file_atomically(file, "{}");
+    EXPECT_EQ(error_of<UsageError>([] { RunFolder::for_new("a/b"); }),
+              "--out-dir: a/b holds a run already; go on with it by --resume, or choose another folder");
+    std::filesystem::remove(file);
+  }
+}
+
+TEST(ShellWord, IsTakenAsItIs) {
+  EXPECT_EQ(elk_command({"train", "--out-dir", "runs/train-1"}), "./elk train --out-dir runs/train-1");
+  EXPECT_EQ(shell_word(""), "''");
+  EXPECT_EQ(shell_word("a b"), "'a b'");
+  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
+  EXPECT_EQ(shell_word("$(x) `y` \n*~#"), "'$(x) `y` \n*~#'");
 }
 
 // The study's operations, on numbers that one can check by hand.

@@ -1,6 +1,9 @@
 // Runs that are interrupted, and go on to the same bits.
 #include <chrono>
+#include <memory>
 #include <thread>
+#include <tuple>
+#include <vector>
 
 #include "experiments/fixture.hpp"
 
@@ -55,7 +58,7 @@ TEST_F(TrainResume, AfterSignals) {
     ASSERT_EQ(outcome.code, 128 + signal) << outcome.err;
     EXPECT_EQ(outcome.out, "");
     EXPECT_THAT(outcome.err, MatchesRegex("train: stopped in epoch [0-9]+ after step [0-9]+; go on with: "
-                                          "\\./elk train --resume --out-dir r\n"));
+                                          "\\./elk train --resume --out-dir r( --data-dir data)?\n"));
     if (std::stoi(outcome.err.substr(outcome.err.find("step ") + 5)) % 500 != 0) ++in_mid_epoch;
     EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
   }
@@ -68,9 +71,9 @@ TEST_F(TrainResume, AfterBeingKilledAtAnyMoment) {
   ASSERT_EQ(run(options({"--out-dir", "whole"})).code, 0);
   int kills = 0;
   for (int i = 0;; ++i) {
-    // A folder without config.json was killed too early to be a run.
+    // A folder without a checkpoint was killed too early to be a run.
     Arguments arguments{"--resume", "--out-dir", "r", "--quiet"};
-    if (!std::filesystem::exists(path("r/config.json"))) arguments = options({"--out-dir", "r"});
+    if (!std::filesystem::exists(path("r/checkpoint.safetensors"))) arguments = options({"--out-dir", "r"});
     Child child(arguments, around());
     if (i < 25) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 7919 % 97));
@@ -148,7 +151,7 @@ TEST_F(TrainResume, NothingToResume) {
   outcome = run({"--resume", "--out-dir", "r"});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err,
-              StartsWith("train: --resume: r holds no run to go on with: [read] r/config.json: No such "
+              StartsWith("train: --resume: r holds no run to go on with: r/checkpoint.safetensors: No such "
                          "file or directory\n"));
   std::filesystem::create_directory(path("r"));
   write_file_atomically(path("r/config.json"), "{");
@@ -167,8 +170,10 @@ TEST_F(TrainResume, DamagedCheckpoints) {
     EXPECT_THAT(outcome.err, HasSubstr(message));
     EXPECT_THAT(outcome.err, testing::ContainsRegex("train: \\[[a-z]+\\] r/checkpoint\\.safetensors: "));
   };
+  // Without its digest, which would be what is wrong.
   const auto edited = [&](const std::string& from, const std::string& to) {
     std::string bytes = checkpoint;
+    bytes.replace(bytes.find("\"digest\""), 8, "\"Digest\"");
     const auto at = bytes.find(from);
     EXPECT_NE(at, std::string::npos) << from;
     return bytes.replace(at, from.size(), to);  // of the same length
@@ -186,11 +191,139 @@ TEST_F(TrainResume, DamagedCheckpoints) {
   damaged(edited("model.fc1.weight", "model.fc9.weight"), "\"fc1.weight\" is missing");
   damaged(edited("optimizer.fc2.bias.mean", "optimizer.fc2.bias.meen"), "the state lacks \"fc2.bias.mean\"");
   damaged(edited("\\\"step\\\":20", "\\\"stop\\\":20"), "line 2 is malformed");
+  std::string flipped = checkpoint;
+  flipped[flipped.size() / 2] ^= 1;
+  damaged(flipped, "its contents do not fit its \"digest\": they were changed after they were written");
   EXPECT_TRUE(file("r/model.safetensors") == model);
   std::filesystem::remove(path("r/checkpoint.safetensors"));
   const Outcome outcome = run({"--resume", "--out-dir", "r"});
-  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("r/checkpoint.safetensors: No such file or directory"));
+}
+
+// Runs a line as a shell in the test's folder does, with `train` behind ./elk.
+class TrainCommand : public TrainResume {
+ protected:
+  Outcome shell(const std::string& line) {
+    write_file_atomically(path("elk"), "#!/bin/sh\nshift\nexec " ELK_PROGRAMS "/train \"$@\"\n");
+    std::filesystem::permissions(path("elk"), std::filesystem::perms::owner_all);
+    Surroundings with = around();
+    with.program = "/bin/sh";
+    return Child({"-c", line}, with).wait();
+  }
+};
+
+TEST_F(TrainCommand, TheHintWorksAsPrinted) {
+  const std::string data = "the \"data\" of Z\u00fcrich's $HOME";
+  small();
+  std::filesystem::rename(path("data"), path(data));
+  for (const std::string folder :
+       {"it's a \"run\" in Z\u00fcrich; `exit 9` $PWD\nand on", "-x", "--quiet", "\xff*"}) {
+    Child child(options({"--data-dir", data, "--out-dir=" + folder}), around());
+    while (!std::filesystem::exists(path(folder + "/config.json")))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    child.kill(SIGTERM);
+    const Outcome outcome = child.wait();
+    ASSERT_EQ(outcome.code, 128 + SIGTERM) << outcome.err;
+    const std::string before = "go on with: ";
+    const auto at = outcome.err.find(before);
+    ASSERT_NE(at, std::string::npos) << outcome.err;
+    const std::string command = outcome.err.substr(at + before.size());
+    EXPECT_THAT(command, StartsWith("./elk train --resume "));
+    const Outcome done = shell(command.substr(0, command.size() - 1) + " --quiet");
+    EXPECT_EQ(done.code, 0) << command << done.err;
+    EXPECT_TRUE(std::filesystem::exists(path(folder + "/model.safetensors")));
+  }
+}
+
+TEST_F(TrainResume, ACheckpointOfAnotherRunIsNotTaken) {
+  ASSERT_EQ(run(small({"--out-dir", "a"})).code, 0);
+  const std::string checkpoint = file("a/checkpoint.safetensors");
+  std::filesystem::create_directory(path("b"));
+  write_file_atomically(path("b/checkpoint.safetensors"), checkpoint);
+  const Outcome outcome = run(small({"--seed", "2", "--lr", "0.5", "--out-dir", "b"}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("train: --out-dir: b holds a run already; go on with it by --resume, or "
+                                     "choose another folder\n"));
+  EXPECT_TRUE(file("b/checkpoint.safetensors") == checkpoint);
+  EXPECT_FALSE(std::filesystem::exists(path("b/config.json")));
+
+  // A folder with a checkpoint is a run: the disk was full when the rest was to be written.
+  ASSERT_EQ(run({"--resume", "--out-dir", "b"}).code, 0);
+  expect_same_run("b", "a");
+}
+
+TEST_F(TrainResume, ConfigurationAndCheckpointHaveToAgree) {
+  ASSERT_EQ(run(small({"--out-dir", "r"})).code, 0);
+  ASSERT_EQ(run(small({"--out-dir", "other", "--seed", "5"})).code, 0);
+  const std::string config = file("r/config.json"), model = file("r/model.safetensors");
+  const auto refused = [&](const std::string& message) {
+    const Outcome outcome = run({"--resume", "--out-dir", "r"});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, StartsWith("train: " + message + "; only --epochs may change\n"));
+    EXPECT_TRUE(file("r/model.safetensors") == model);
+  };
+  for (const auto& [name, value, message] :
+       {std::tuple<const char*, Json, const char*>{"lr", 0.5, "made with 0.001, the file says 0.5"},
+        {"hidden", "9", "made with \"8\", the file says \"9\""},
+        {"seed", 101, "made with 100, the file says 101"},
+        {"dropout", 0.25, "made with 0.0, the file says 0.25"}}) {
+    Json edited = Json::parse(config);
+    edited[name] = value;
+    write_file_atomically(path("r/config.json"), edited.dump());
+    refused(std::string("r/config.json: \"") + name + "\": its checkpoint was " + message);
+  }
+  write_file_atomically(path("r/config.json"), file("other/config.json"));
+  refused("r/config.json: \"seed\": its checkpoint was made with 100, the file says 5");
+  write_file_atomically(path("r/config.json"), config);
+  EXPECT_EQ(run({"--resume", "--out-dir", "r"}).code, 0);
+}
+
+TEST_F(TrainResume, OtherDataAreRefused) {
+  const Outcome first = run(small({"--out-dir", "r"}));
+  ASSERT_EQ(first.code, 0);
+  const std::string model = file("r/model.safetensors");
+  // The same shapes and labels, and one pixel that is another.
+  std::filesystem::copy(path("data"), path("data2"), std::filesystem::copy_options::recursive);
+  std::string images = file("data2/mnist/t10k-images-idx3-ubyte");
+  images.back() = static_cast<char>(images.back() + 1);
+  write_file_atomically(path("data2/mnist/t10k-images-idx3-ubyte"), images);
+  const Outcome outcome = run({"--resume", "--out-dir", "r", "--data-dir", "data2", "--epochs", "4"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err,
+              testing::ContainsRegex("train: --data-dir: the run to resume had another data set of the "
+                                     "name mnist: SHA-256 [0-9a-f]{64}, found [0-9a-f]{64}\n"));
+  EXPECT_TRUE(file("r/model.safetensors") == model);
+  std::filesystem::rename(path("data"), path("moved"));
+  EXPECT_EQ(run({"--resume", "--out-dir", "r", "--data-dir", "moved"}).out, first.out);
+}
+
+TEST_F(TrainResume, OfSeveralAtOnceOneWins) {
+  const Arguments common = options({"--out-dir", "r", "--epochs", "6"});
+  run(options({"--out-dir", "whole", "--epochs", "6"}));
+  for (int resumed = 0; resumed < 2; ++resumed) {
+    std::vector<std::unique_ptr<Child>> children;
+    for (int i = 0; i < 6; ++i)
+      children.push_back(std::make_unique<Child>(
+          resumed == 0 ? common : Arguments{"--resume", "--out-dir", "r", "--quiet"}, around()));
+    int done = 0;
+    for (const auto& child : children) {
+      const Outcome outcome = child->wait();
+      done += outcome.code == 0;
+      if (outcome.code != 0) {
+        EXPECT_EQ(outcome.code, 2) << outcome.err;
+        // It comes while the winner trains, or after.
+        EXPECT_THAT(outcome.err,
+                    testing::ContainsRegex("train: --out-dir: r (is in use by another process|holds a run "
+                                           "already)"));
+      }
+    }
+    if (resumed == 0)
+      EXPECT_EQ(done, 1);
+    else
+      EXPECT_GE(done, 1);  // a finished run may be resumed again and again
+    expect_same_run("r", "whole");
+  }
 }
 
 }  // namespace

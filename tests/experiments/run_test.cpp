@@ -4,14 +4,17 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include <fmt/format.h>
 
 #include <elk/base/precision.hpp>
 #include <elk/data/load.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/train/evaluate.hpp>
+#include <lab/gnuplot.hpp>
 #include <models/model_file.hpp>
 
 #include "experiments/fixture.hpp"
@@ -86,8 +89,8 @@ TEST_F(TrainRun, LeavesItsFolder) {
   for (const auto& entry : std::filesystem::directory_iterator(path("some where/r")))
     names.push_back(entry.path().filename());
   EXPECT_THAT(names, testing::UnorderedElementsAre("checkpoint.safetensors", "config.json", "history.jsonl",
-                                                   "model.safetensors"));
-  EXPECT_EQ(file("some where/r/config.json"), run(options + Arguments{"--print-config"}).out);
+                                                   "model.safetensors", "run.lock"));
+  EXPECT_EQ(file("some where/r/config.json"), with_digest(run(options + Arguments{"--print-config"}).out));
 
   const auto rows = lines_of(file("some where/r/history.jsonl"));
   ASSERT_EQ(rows.size(), 2u);
@@ -227,6 +230,12 @@ TEST_F(TrainRun, JsonIsOneObjectAndNothingElse) {
   EXPECT_EQ(last_line(plain.out), fmt::format("test accuracy {:.4f}", object["test_accuracy"].get<double>()));
 }
 
+TEST_F(TrainRun, JsonOfAFolderWhoseNameIsNoUtf8) {
+  const Outcome outcome = run(small({"--json", "--out-dir", "r\xff"}));
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(Json::parse(outcome.out)["out_dir"], "r\xef\xbf\xbd");
+}
+
 TEST_F(TrainRun, Profile) {
   const Outcome outcome = run(small({"--epochs", "3", "--profile", "--out-dir", "r"}));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
@@ -362,6 +371,19 @@ TEST_F(TrainRun, AFolderThatHoldsARunIsLeftAlone) {
   EXPECT_TRUE(file("r/model.safetensors") == model);
 }
 
+TEST_F(TrainRun, FilesThatARunWouldReplaceAreLeftAlone) {
+  for (const char* name : {"model.safetensors", "history.jsonl", "profile.json", "curve.svg", "curve.png"}) {
+    const std::string folder = std::string("of ") + name;
+    std::filesystem::create_directory(path(folder));
+    write_file_atomically(path(folder + "/" + name), "precious");
+    const Outcome outcome = run(small({"--out-dir", folder}));
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("train: --out-dir: " + folder + " holds a " + name +
+                                       ", which the run would replace; choose another folder\n"));
+    EXPECT_EQ(file(folder + "/" + name), "precious");
+  }
+}
+
 TEST_F(TrainRun, FoldersThatCannotBeMade) {
   write_file_atomically(path("file"), "");
   Outcome outcome = run(small({"--out-dir", "file/r"}));
@@ -485,7 +507,7 @@ TEST_F(TrainRun, EarlyStopKeepsTheBest) {
 
 TEST_F(TrainRun, Curves) {
   if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
-  for (const std::string folder : {"r", "it's a \"run\"", "diverged"}) {
+  for (const std::string folder : {"r", "it's a \"run\"", "-x", "|touch x", "a\ttab", "r\xff", "diverged"}) {
     Surroundings normal = around();
     normal.environment.erase("PATH");
     Arguments options = small({"--out-dir", folder});
@@ -514,6 +536,44 @@ TEST_F(TrainRun, AGnuplotThatFails) {
   EXPECT_EQ(outcome.code, 0);
   EXPECT_THAT(outcome.err, HasSubstr("train: no plot of the curves: gnuplot failed: no terminal svg\n"));
   EXPECT_THAT(last_line(outcome.out), StartsWith("test accuracy 0."));
+}
+
+TEST_F(TrainRun, AGnuplotThatHangsEndsWithTheProgram) {
+  std::filesystem::create_directory(path("bin"));
+  write_file_atomically(path("bin/gnuplot"), "#!/bin/sh\n: >started\n/bin/sleep 600\n");
+  std::filesystem::permissions(path("bin/gnuplot"), std::filesystem::perms::owner_all);
+  Surroundings hung = around();
+  hung.environment["PATH"] = path("bin");
+  Child child(small({"--out-dir", "r"}), hung);
+  while (!std::filesystem::exists(path("r/started")))
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  child.kill(SIGTERM);
+  const Outcome outcome = child.wait();
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("train: no plot of the curves: gnuplot was stopped\n"));
+  EXPECT_THAT(last_line(outcome.out), StartsWith("test accuracy 0."));
+}
+
+TEST_F(TrainRun, AGnuplotThatHangsIsKilledInTime) {
+  std::filesystem::create_directory(path("bin"));
+  write_file_atomically(path("bin/gnuplot"), "#!/bin/sh\n/bin/sleep 600 &\necho $! >child\nwait\n");
+  std::filesystem::permissions(path("bin/gnuplot"), std::filesystem::perms::owner_all);
+  const std::string before = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
+  setenv("PATH", path("bin").c_str(), 1);
+  const std::string problem =
+      run_gnuplot("", 10, 10, "", {path("x.svg"), path("x.png")}, std::chrono::milliseconds(300));
+  setenv("PATH", before.c_str(), 1);
+  EXPECT_EQ(problem, "gnuplot did not end within 0.3 seconds");
+  EXPECT_THAT(folder_.names(), ElementsAre("bin", "child"));
+  // With what it had started, which the system takes a moment to bury.
+  const pid_t child = std::stoi(file("child"));
+  const auto is_gone = [&] {
+    std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
+    std::string line;
+    return !std::getline(stat, line) || line.find(") Z ") != std::string::npos;
+  };
+  for (int i = 0; i < 1000 && !is_gone(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_TRUE(is_gone());
 }
 
 TEST_F(TrainRun, OutputThatCannotBeWritten) {

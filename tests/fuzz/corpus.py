@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes the inputs that the fuzz targets begin with, beside those in tests/golden/."""
 import gzip
+import hashlib
 import io
 import json
 import pathlib
 import struct
 import zipfile
+import zlib
 
 corpus = pathlib.Path(__file__).parent / "corpus"
 
@@ -120,6 +122,43 @@ write("checkpoint/run.safetensors", safetensors({
     "sums": ("F64", [2], [0.5, 1]),
 }, {"format": "elkgrad-checkpoint/1", "history": history[:history.index("\n") + 1]}))
 
+
+
+def chunk(name, data=b""):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def png(colour, depth, rows, interlaced=0, before=b""):
+    head = struct.pack(">IIBBBBB", 2, 2, depth, colour, 0, 0, interlaced)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + before + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND"))
+
+
+table = chunk(b"PLTE", bytes(range(6)))
+gamma = chunk(b"gAMA", struct.pack(">I", 100000))
+write("image/grey_1.png", png(0, 1, b"\0\x40\0\x80"))
+write("image/grey_16_interlaced.png", png(0, 16, b"\0ab\0cd\0efgh", 1, gamma))
+write("image/palette.png", png(3, 4, b"\1\x01\2\x01", 0, table + chunk(b"tRNS", b"\x80")))
+write("image/rgb_alpha.png", png(6, 8, b"\3abcdefgh\4ijklmnop", 0, chunk(b"bKGD", bytes(6)) + chunk(b"sBIT", b"\5\5\5\5")))
+write("image/rgb_alpha_interlaced.png", png(6, 16, b"\0abcdefgh\0ijklmnop\0abcdefghijklmnop", 1))
+write("image/grey_transparent.png", png(0, 8, b"\0ab\0cd", 0, chunk(b"tRNS", b"\0a") + chunk(b"pHYs", bytes(9))))
+write("image/p5.pgm", b"P5\n# by hand\n2 3\n255\nabcdef")
+write("image/p5_wide.pgm", b"P5 1 2 65535\nabcd")
+write("image/p2.pgm", b"P2 2 2 255 10 20 # 30\n30 40\n")
+
+write("http/page", "GET / HTTP/1.1\r\nHost: localhost:8080\r\nConnection: keep-alive, close\r\n\r\n")
+write("http/post", "POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nOrigin: http://localhost:8080\r\n"
+                   "Expect: 100-continue\r\nContent-Length: 12\r\n\r\n")
+write("http/absolute", "GET http://localhost:8080/api/gallery?offset=1&label=%34+ HTTP/1.0\nHost: localhost:8080\n\n")
+drawing = {"image": [0] * 5 + [255] * 3 + [9], "width": 3, "height": 3}
+write("request/predict", "POST /api/predict\n" + json.dumps(drawing))
+write("request/explain", "POST /api/explain\n" + json.dumps({**drawing, "class": 3, "target": 4}))
+write("request/pixels", "POST /api/predict\n" + json.dumps({"pixels": [1, 0.5] * 392}, separators=(",", ":")))
+write("request/train", "POST /api/train\n" + json.dumps({
+    "dataset": "digits", "hidden": "64,32", "activation": "tanh", "epochs": 3, "lr": 0.01, "augment": "shift:2", "seed": 5}))
+write("request/gallery", "GET /api/gallery?offset=1&count=3&label=4&predicted=9\n")
+write("request/model", "GET /api/model\n")
+write("request/page", "GET /\n")
+
 write("config/sound.json", json.dumps({
     "protocol": "sound", "dataset": "digits", "normalize": "pixel", "augment": "shift:2,flip:0.5", "model": "mlp",
     "hidden": "128,64", "activation": "relu", "leaky-slope": 0.01, "init": "he", "clip": 0, "dropout": 0.5,
@@ -132,6 +171,40 @@ write("config/paper.json", json.dumps({
 write("config/residual.json", json.dumps({
     "model": "residual_mlp", "activation": "gelu", "optimizer": "adamw", "schedule": "cosine"}))
 write("config/no_such_schedule.json", json.dumps({"schedule": "gosine"}))  # was once undefined behaviour
+
+
+
+def sealed(row):
+    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**row, "digest": hashlib.sha256(canonical.encode()).hexdigest()}, separators=(",", ":")) + "\n"
+
+
+def summary(key, **others):
+    row = {"key": key * 64, "format": "elkgrad-run/1", "status": "done", "config": {"hidden": "8"}, "test_loss": 0.5,
+           "test_accuracy": 0.75, "best_epoch": 2, "epochs": 2, "steps": 4, "parameters": 9, "flops": 12, "seconds": 1.5,
+           "results_version": 1, "data": "", "date": "", "version": "", "commit": "", "processor": "", "blas": ""}
+    return {**row, **others}
+
+
+def curve(key, epochs=(1, 2)):
+    return [{"key": key * 64, "epoch": epoch, "step": epoch, "train_loss": 0.5, "lr": 0.1, "flops": 6, "seconds": 0.5}
+            for epoch in epochs]
+
+
+def plain(rows):
+    return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+
+
+failed = summary("c", status="failed", error="no memory", epochs=0, best_epoch=0)
+write("store/sealed", "".join(map(sealed, [summary("a"), summary("b"), failed])) + "\0"
+      + "".join(map(sealed, curve("a") + curve("b"))))
+write("store/plain", plain([summary("a"), summary("b", status="diverged", test_loss=None)]) + "\0"
+      + plain(curve("a") + curve("b")))
+write("store/torn", plain([summary("a")]) + "\0" + plain(curve("a") + curve("b"))[:-40])
+write("store/orphans", plain([summary("b"), summary("d")]) + "\0"
+      + plain(curve("a") + curve("b", [2]) + curve("b") + curve("d", [1, 3]) + [{}]))
+write("where/status", "status=done\nhidden=64")
+write("where/none", "lr=0.001\nactivation=\n=\nhidden")
 
 write("augment/all", "shift:2,rotate:10,scale:0.1,shear:5,elastic:1.4,elastic_sigma:4,flip,crop:4,cutout:8,noise:0.1,"
                      "mixup:0.4")

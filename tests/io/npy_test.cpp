@@ -12,6 +12,7 @@
 #include <elk/base/error.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/npy.hpp>
+#include <elk/io/safetensors.hpp>
 #include <elk/io/zip.hpp>
 
 #include "io/python.hpp"
@@ -190,7 +191,7 @@ std::vector<Broken> broken_arrays() {
   return {
       {"no bytes", "", "expected a file that begins with \"\\x93NUMPY\", found an empty one"},
       {"another file", "PK\3\4........",
-       "expected a file that begins with \"\\x93NUMPY\", found \"PK\\x03\\x04..\""},
+       "expected a file that begins with \"\\x93NUMPY\", found a ZIP archive, such as load_npz reads"},
       {"only the magic", "\x93NUMPY", "expected at least 12 bytes, found 6: is the file cut short?"},
       {"no size", "\x93NUMPY\1\0\1"s, "expected at least 10 bytes, found 9: is the file cut short?"},
       {"no size of version 2", "\x93NUMPY\2\0\1\0"s,
@@ -264,7 +265,7 @@ std::vector<Broken> broken_arrays() {
       {"broken size", shaped("(1.5,)"), "expected ',' at byte 52 of the header, found \".5,), }\\n\""},
       {"second size broken", shaped("(1, 2.5)"),
        "expected ')' at byte 55 of the header, found \".5), }\\n\""},
-      {"long of Python 2", shaped("(1L,)"), "expected ',' at byte 52 of the header, found \"L,), }\\n\""},
+      {"half a long of Python 2", shaped("(1l,)"), "expected ',' at byte 52 of the header, found \"l,), }\\n\""},
       {"size in words", shaped("(None,)"),
        "expected a whole number at byte 51 of the header, found \"None,), }\\n\""},
       {"no end", shaped("(1, 2"), "expected a whole number at byte 57 of the header, found \"}\\n\""},
@@ -301,6 +302,46 @@ TEST(Npy, OtherWaysToWriteAHeader) {
                              " {\n'fortran_order' :True , 'shape':\t( 1 ,) ,'descr': '<f4' , } \n"})
     EXPECT_EQ(parse_npy(file_of(header, 4)).shape(), Shape{1}) << header;
   EXPECT_EQ(parse_npy(shaped("(1, 1,)", 4)).shape(), (Shape{1, 1}));
+  // NumPy of Python 2.
+  EXPECT_EQ(parse_npy(shaped("(1L,)", 4)).shape(), Shape{1});
+  EXPECT_EQ(parse_npy(shaped("(1L, 1L)", 4)).shape(), (Shape{1, 1}));
+  for (const char* wrong : {"(L,)", "(1LL,)", "(1 L,)", "(1l,)"})
+    EXPECT_THROW(parse_npy(shaped(wrong, 4)), FileError) << wrong;
+}
+
+TEST(Npz, FilesOfOtherProgramsAreNamed) {
+  const auto says = [](const std::string& text) { return ThrowsMessage<FileError>(text); };
+  const std::string torch =
+      "a file of torch.save, which would have to be unpickled: write its tensors with "
+      "safetensors.torch.save_file or numpy.savez";
+  detail::ZipWriter archive, arrays;
+  archive.add("model/data.pkl", "pickled");  // as torch.save begins
+  archive.add("model/data/0", "12345678");
+  arrays.add("x.npy", format_npy(zeros({1})));
+  const std::string pt = archive.finish(), npz = arrays.finish(),
+                    legacy = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03."s;
+  const std::string pickle = "a Python pickle, which is not safe to read: write its tensors with numpy.savez";
+  for (const std::string& bytes : {pt, pt.substr(0, 60), legacy}) {
+    EXPECT_THAT([&] { parse_npz(bytes, "x.pt"); },
+                says("[npz] x.pt: expected an archive of arrays, found " + torch));
+    EXPECT_THAT([&] { parse_npy(bytes, "x.pt"); },
+                says("[npy] x.pt: expected a file that begins with \"\\x93NUMPY\", found " + torch));
+    EXPECT_THAT([&] { parse_safetensors(bytes, "x.pt"); },
+                says("[safetensors] x.pt: expected a safetensors file, found " + torch));
+  }
+  EXPECT_THAT([&] { parse_npz("\x80\x04\x95\x10", "x.pkl"); },
+              says("[npz] x.pkl: expected an archive of arrays, found " + pickle));
+  EXPECT_THAT([&] { parse_npz(format_npy(zeros({1})), "x"); },
+              says("[npz] x: expected an archive of arrays, found a NumPy array, as load_npy reads it"));
+  EXPECT_THAT(
+      [&] { parse_npy(npz, "x"); },
+      says("[npy] x: expected a file that begins with \"\\x93NUMPY\", found a ZIP archive, such as load_npz "
+           "reads"));
+  EXPECT_THAT([&] { parse_safetensors("\x89HDF\r\n\x1a\n and so on"s, "x"); },
+              says("[safetensors] x: expected a safetensors file, found an HDF5 file"));
+  // A header of 640 bytes is no pickle.
+  const std::string header = "{}" + std::string(638, ' ');
+  EXPECT_TRUE(parse_safetensors("\x80\x02\0\0\0\0\0\0"s + header, "x").tensors.empty());
 }
 
 TEST(Npy, MessagesNameTheFile) {

@@ -1,9 +1,15 @@
-// What computes here, for those who record where numbers come from.
+// What computes here, for those who record where numbers come from: the same seed gives the same bits where
+// both are the same.
 #pragma once
 
 #include <string>
 
 namespace elk {
+
+/// The instruction set of the loops: "baseline", "avx2", "avx512", "amx" or "neon". The best that the machine
+/// has, or what the environment variable ELK_ISA names; ValueError when that is unknown or the machine lacks
+/// it.
+std::string instruction_set();
 
 /// The BLAS library behind matrix products, as this process has loaded it: "OpenBLAS 0.3.21 Zen" (version and
 /// the processor whose kernels it chose), or for another one the end of its path:

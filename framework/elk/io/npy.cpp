@@ -12,6 +12,7 @@
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/npy.hpp>
+#include <elk/io/other_files.hpp>
 #include <elk/io/zip.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -272,6 +273,7 @@ class HeaderReader {
     while (!accept(')')) {
       if (shape.rank() == Shape::max_rank) refuse("expected at most {} axes, found more", Shape::max_rank);
       shape.push_back(number());
+      if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // Python 2 wrote a long so
       if (accept(',')) continue;
       if (shape.rank() == 1) unexpected("','");  // (3) is a number in Python
       expect(')');
@@ -327,7 +329,9 @@ Tensor load_npy(const std::string& path) { return parse_npy(read_file(path), pat
 Tensor parse_npy(std::string_view bytes, const std::string& file) {
   if (!bytes.starts_with(magic))
     fail<FileError>("[npy] {}: expected a file that begins with {:?}, found {}", file, magic,
-                    bytes.empty() ? "an empty one" : excerpt(bytes.substr(0, magic.size())));
+                    bytes.empty()                       ? "an empty one"
+                    : detail::other_file(bytes).empty() ? excerpt(bytes.substr(0, magic.size()))
+                                                        : detail::other_file(bytes));
   bytes.remove_prefix(magic.size());
   const auto byte = [&](std::size_t i) {
     return static_cast<std::size_t>(static_cast<unsigned char>(bytes[i]));
@@ -377,6 +381,9 @@ void save_npz(const std::string& path, const State& tensors) {
 State load_npz(const std::string& path) { return parse_npz(read_file(path), path); }
 
 State parse_npz(std::string_view bytes, const std::string& file) {
+  if (const std::string_view other = detail::other_file(bytes);
+      !other.empty() && !other.starts_with("a ZIP archive"))
+    fail<FileError>("[npz] {}: expected an archive of arrays, found {}", file, other);
   State state;
   std::unordered_set<std::string> names;
   detail::read_zip(bytes, file, [&](const std::string& entry, std::string_view content) {

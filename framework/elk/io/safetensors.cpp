@@ -11,6 +11,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/other_files.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -303,9 +304,12 @@ SafetensorsFile load_safetensors(const std::string& path) { return parse_safeten
 SafetensorsFile parse_safetensors(std::string_view bytes, const std::string& file) {
   if (bytes.size() < prefix)
     fail<FileError>("[safetensors] {}: expected at least {} bytes, found {}", file, prefix, bytes.size());
+  const std::string_view all = bytes;
   std::uint64_t header_size;
   std::memcpy(&header_size, bytes.data(), prefix);
   bytes.remove_prefix(prefix);
+  if (const std::string_view other = detail::other_file(all); header_size > longest_header && !other.empty())
+    fail<FileError>("[safetensors] {}: expected a safetensors file, found {}", file, other);
   if (header_size > longest_header)
     fail<FileError>(
         "[safetensors] {}: expected a header of at most {} bytes, found {}: not a safetensors file?", file,

@@ -1,12 +1,10 @@
 // Products with operands rounded to bf16 and sums in f32, by the tiles of AMX: 16 rows of 64 bytes each.
 // Operands are f32 in memory, and converted while they are laid out as tiles; so is nothing else of the
 // library concerned.
-#include <sys/syscall.h>
-#include <unistd.h>
-
+#include <elk/kernels/loops/level.hpp>
 #include <elk/kernels/loops/vector.hpp>
 
-namespace elk::kernels {
+namespace elk::kernels::ELK_LEVEL {
 namespace {
 
 // A tile of bf16 has 16 rows of 32: of a, 16 of its rows and 32 steps along k; of b, 16 pairs of steps along
@@ -14,7 +12,7 @@ namespace {
 constexpr Index tile = 16, steps = 32, panel = 2 * tile;
 // Of a, a block of at most so many elements is laid out at once, and of at most so many steps along k: it
 // stays in the second cache, beside two panels of b and what is fetched ahead.
-constexpr Index k_block = 1024, block_elements = 512 * k_block;
+constexpr Index k_block = bf16_whole_sum, block_elements = 512 * k_block;
 constexpr Index tile_elements = tile * steps;
 
 using Units = __m512i;  // 16 pairs of bf16
@@ -177,7 +175,7 @@ struct Block {
         Vector<float> value = load(sums + row * panel + half);
         if (p->update) {
           const auto old = (Vector<float>)_mm512_maskz_loadu_ps(mask, at);
-          if (first) value += p->update->decay * old;
+          if (p->update->decay != 0) value += p->update->decay * old;
           value = old - p->update->rate * value;
         } else if (first && bias) {
           value += (Vector<float>)_mm512_maskz_loadu_ps(mask, bias + half);
@@ -189,17 +187,7 @@ struct Block {
   }
 };
 
-}  // namespace
-
-bool amx_permitted() {
-  constexpr int request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM of Linux' arch_prctl
-  static const bool granted = ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
-  return granted;
-}
-
-Index bf16_scratch() { return 2 * panel * k_block + block_elements; }
-
-void multiply_bf16(const Product<float>& p, std::uint16_t* scratch) {
+void multiply(const Product<float>& p, std::uint16_t* scratch) {
   const Configuration configuration;
   _tile_loadconfig(&configuration);
   alignas(64) float sums[panel * panel];
@@ -254,4 +242,8 @@ void multiply_bf16(const Product<float>& p, std::uint16_t* scratch) {
   _tile_release();
 }
 
-}  // namespace elk::kernels
+}  // namespace
+
+constinit const Bf16Loops products{.multiply = multiply, .scratch = 2 * panel * k_block + block_elements};
+
+}  // namespace elk::kernels::ELK_LEVEL

@@ -2,7 +2,7 @@
 #include <elk/kernels/loops/level.hpp>
 #include <elk/kernels/loops/vector.hpp>
 
-namespace elk::kernels {
+namespace elk::kernels::ELK_LEVEL {
 namespace {
 
 // Cephes' expf (S. Moshier): x = n ln 2 + r, a polynomial in r, and n put into the exponent. Beyond the ends
@@ -124,7 +124,7 @@ void adam(Index n, T* __restrict w, T* __restrict mean, T* __restrict square, co
 // The quotient of a byte by 255, exactly as a division rounds it but several times as fast: the product with
 // the rounded 1 / 255, corrected by what remains. (P. Markstein, "IA-64 and Elementary Functions", 2000,
 // chapter 8; the tests compare all 256.) Without a fused multiply-add the remainder would be lost.
-#ifdef __FMA__
+#ifdef ELK_FUSED
 ELK_INLINE float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 ELK_INLINE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
 #endif
@@ -133,7 +133,7 @@ template <class T>
 void scale_pixels(Index n, const std::uint8_t* __restrict from, T* __restrict to) {
   for (Index i = 0; i < n; ++i) {
     const T x = from[i];
-#ifdef __FMA__
+#ifdef ELK_FUSED
     const T guess = x * (T(1) / 255);
     to[i] = fused(fused(-guess, T(255), x), T(1) / 255, guess);
 #else
@@ -142,23 +142,19 @@ void scale_pixels(Index n, const std::uint8_t* __restrict from, T* __restrict to
   }
 }
 
+template <class T>
+constexpr ElementLoops<T> loops{.exp = exp<T>,
+                                .sigmoid = sigmoid<T>,
+                                .tanh = tanh<T>,
+                                .leaky_relu = leaky_relu<T>,
+                                .gate = gate<T>,
+                                .add_to = add_to<T>,
+                                .sgd = sgd<T>,
+                                .adam = adam<T>,
+                                .scale_pixels = scale_pixels<T>};
+
 }  // namespace
 
-namespace ELK_LEVEL {
-template <class T>
-void add_elementwise(Loops<T>& loops) {
-  loops.exp = exp<T>;
-  loops.sigmoid = sigmoid<T>;
-  loops.tanh = tanh<T>;
-  loops.leaky_relu = leaky_relu<T>;
-  loops.gate = gate<T>;
-  loops.add_to = add_to<T>;
-  loops.sgd = sgd<T>;
-  loops.adam = adam<T>;
-  loops.scale_pixels = scale_pixels<T>;
-}
-template void add_elementwise(Loops<float>&);
-template void add_elementwise(Loops<double>&);
-}  // namespace ELK_LEVEL
+constinit const BothTypes<ElementLoops> elements{loops<float>, loops<double>};
 
-}  // namespace elk::kernels
+}  // namespace elk::kernels::ELK_LEVEL

@@ -1,39 +1,48 @@
 #include <atomic>
 #include <cstdlib>
 #include <string_view>
+#include <type_traits>
 
 #include <elk/base/format.hpp>
+#include <elk/base/machine.hpp>
 #include <elk/base/precision.hpp>
 #include <elk/kernels/loops/level.hpp>
 
-#ifdef ELK_X86
+#if defined(ELK_X86) && defined(__linux__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace elk::kernels {
 
 namespace {
 
-// Best last.
+// In the order of InstructionSet: the best last, and those of other processors are not there.
 constexpr InstructionSet all[] = {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512,
-                                  InstructionSet::amx};
-constexpr const char* names[] = {"baseline", "avx2", "avx512", "amx"};
+                                  InstructionSet::amx, InstructionSet::neon};
+constexpr const char* names[] = {"baseline", "avx2", "avx512", "amx", "neon"};
 
-#ifdef ELK_X86
-// Not among the names that __builtin_cpu_supports of GCC 12 and Clang 14 knows.
+#if defined(ELK_X86) && defined(__linux__)
+// Not among the names that __builtin_cpu_supports of GCC 12 and Clang 14 knows. The system must permit the
+// use of AMX's registers, too, which every process asks for.
 bool has_amx_bf16() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, avx512_bf16 = 1u << 5;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & amx_bf16) == 0 || (d & amx_tile) == 0) return false;
-  return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avx512_bf16) != 0 && amx_permitted();
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || (a & avx512_bf16) == 0) return false;
+  constexpr int request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM of Linux' arch_prctl
+  return ::syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 }
+#else
+[[maybe_unused]] bool has_amx_bf16() { return false; }
 #endif
 
 // Exactly what the build compiles each level for.
 bool machine_has(InstructionSet set) {
-#ifdef ELK_X86
   switch (set) {
     case InstructionSet::baseline: return true;
+#if defined(ELK_X86)
     case InstructionSet::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case InstructionSet::avx512:
       return machine_has(InstructionSet::avx2) && __builtin_cpu_supports("avx512f") &&
@@ -43,25 +52,33 @@ bool machine_has(InstructionSet set) {
       static const bool amx = machine_has(InstructionSet::avx512) && has_amx_bf16();
       return amx;
     }
-  }
+#elif defined(ELK_ARM64)
+    case InstructionSet::neon: return true;
 #endif
-  return set == InstructionSet::baseline;
+    default: return false;
+  }
+}
+
+template <class T>
+Loops<T> joined(const BothTypes<ProductLoops>& products, const BothTypes<ElementLoops>& elements) {
+  if constexpr (std::is_same_v<T, float>)
+    return {products.f32, elements.f32};
+  else
+    return {products.f64, elements.f64};
 }
 
 template <class T>
 Loops<T> table(InstructionSet set) {
-  const auto filled = [](auto add_products, auto add_elementwise) {
-    Loops<T> loops{};
-    add_products(loops);
-    add_elementwise(loops);
-    return loops;
-  };
-#ifdef ELK_X86
-  if (set >= InstructionSet::avx512) return filled(avx512::add_products<T>, avx512::add_elementwise<T>);
-  if (set == InstructionSet::avx2) return filled(avx2::add_products<T>, avx2::add_elementwise<T>);
+  switch (set) {
+#if defined(ELK_X86)
+    case InstructionSet::avx2: return joined<T>(avx2::products, avx2::elements);
+    case InstructionSet::avx512:
+    case InstructionSet::amx: return joined<T>(avx512::products, avx512::elements);
+#elif defined(ELK_ARM64)
+    case InstructionSet::neon: return joined<T>(neon::products, neon::elements);
 #endif
-  (void)set;
-  return filled(baseline::add_products<T>, baseline::add_elementwise<T>);
+    default: return joined<T>(baseline::products, baseline::elements);
+  }
 }
 
 InstructionSet first_choice() {
@@ -75,7 +92,7 @@ InstructionSet first_choice() {
     if (machine_has(set)) return set;
     fail<ValueError>("[ELK_ISA] this machine has no {}: the best it has is {}", wanted, name(best));
   }
-  fail<ValueError>("[ELK_ISA] expected baseline, avx2, avx512 or amx, got \"{}\"", wanted);
+  fail<ValueError>("[ELK_ISA] expected baseline, avx2, avx512, amx or neon, got {}", shown(wanted));
 }
 
 std::atomic<InstructionSet>& chosen() {
@@ -97,17 +114,23 @@ bool set_instruction_set(InstructionSet set) {
 
 template <class T>
 const Loops<T>& loops() {
-  static const Loops<T> tables[] = {table<T>(all[0]), table<T>(all[1]), table<T>(all[2]), table<T>(all[3])};
+  static const Loops<T> tables[] = {table<T>(all[0]), table<T>(all[1]), table<T>(all[2]), table<T>(all[3]),
+                                    table<T>(all[4])};
   return tables[static_cast<int>(instruction_set())];
 }
 template const Loops<float>& loops();
 template const Loops<double>& loops();
 
-#ifndef ELK_X86
+#ifdef ELK_X86
+void multiply_bf16(const Product<float>& p, std::uint16_t* scratch) { amx::products.multiply(p, scratch); }
+Index bf16_scratch() { return amx::products.scratch; }
+#else
 void multiply_bf16(const Product<float>&, std::uint16_t*) {}
 Index bf16_scratch() { return 0; }
 #endif
 
 }  // namespace elk::kernels
+
+std::string elk::instruction_set() { return name(kernels::instruction_set()); }
 
 bool elk::bf16_available() { return kernels::instruction_set() == kernels::InstructionSet::amx; }

@@ -12,7 +12,7 @@ namespace elk::kernels {
 
 using Index = std::int64_t;
 
-enum class InstructionSet { baseline, avx2, avx512, amx };  // amx: avx512, and products of bf16
+enum class InstructionSet { baseline, avx2, avx512, amx, neon };  // amx: avx512, and products of bf16
 
 /// What an update of weights does with a gradient g: w -= rate (g + decay w).
 template <class T>
@@ -46,7 +46,7 @@ struct Product {
 
 /// Matrices are row-major; an `ld` is the distance between rows.
 template <class T>
-struct Loops {
+struct ProductLoops {
   /// The most rows of x (the batch) for which the three products below are meant.
   static constexpr Index most_rows = 128;
 
@@ -64,9 +64,12 @@ struct Loops {
   /// c (m, n) = a (m, k) times b (k, n): the gradient of a linear layer's input.
   void (*multiply_nn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
                       Index ldc);
+};
 
-  // Element by element, into another array. The f32 forms of the exponential and what is made of it are
-  // polynomials, right to a few units in the last place; those of f64 are the C library's.
+/// Element by element, into another array. The f32 forms of the exponential and what is made of it are
+/// polynomials, right to a few units in the last place; those of f64 are the C library's.
+template <class T>
+struct ElementLoops {
   /// y = exp(x - shift)
   void (*exp)(Index n, const T* x, T shift, T* y);
   void (*sigmoid)(Index n, const T* x, T* y);
@@ -84,8 +87,11 @@ struct Loops {
   void (*scale_pixels)(Index n, const std::uint8_t* from, T* to);
 };
 
+template <class T>
+struct Loops : ProductLoops<T>, ElementLoops<T> {};
+
 /// The best instruction set of this machine, or the lower one that the environment variable ELK_ISA names
-/// (baseline, avx2, avx512 or amx; ValueError for another word, or one that the machine lacks).
+/// (baseline, avx2, avx512, amx or neon; ValueError for another word, or one that the machine lacks).
 InstructionSet instruction_set();
 const char* name(InstructionSet set);
 /// For tests; false, and nothing changed, where the machine lacks it.
@@ -97,6 +103,8 @@ const Loops<T>& loops();
 /// Any product, with operands rounded to bf16 and sums in f32. Only where instruction_set() is amx. `scratch`
 /// has room for bf16_scratch() elements, aligned to 64 bytes.
 void multiply_bf16(const Product<float>& p, std::uint16_t* scratch);
+/// The longest k of which it makes one sum: only then may the product have an update.
+constexpr Index bf16_whole_sum = 1024;
 Index bf16_scratch();
 
 }  // namespace elk::kernels

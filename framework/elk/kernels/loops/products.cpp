@@ -3,21 +3,28 @@
 #include <elk/kernels/loops/level.hpp>
 #include <elk/kernels/loops/vector.hpp>
 
-namespace elk::kernels {
+namespace elk::kernels::ELK_LEVEL {
 namespace {
 
-// Sizes of the tiles: as many accumulators as the registers (32, or 16) hold beside the operands.
-constexpr bool many_registers = vector_bytes == 64;
+// Sizes of the tiles: as many accumulators as the registers (32, or 16) hold beside the operands. The sums of
+// dot_columns vectors are brought into the lanes of one.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr bool many_registers = true;
+#else
+constexpr bool many_registers = false;
+#endif
+constexpr int smaller(int a, int b) { return a < b ? a : b; }
 template <class T>
-constexpr int dot_columns = many_registers ? 5
-                            : lanes<T> < 4 ? 2
-                                           : 3;
+constexpr int dot_columns = smaller(lanes<T>, many_registers ? 5 : 3);
 constexpr int dot_rows = many_registers ? 5 : 3;
 constexpr int outer_rows = many_registers ? 8 : 4;
 constexpr int outer_vectors = many_registers ? 3 : 2;
 
+// As std::integral_constant, whose functions would be compiled for this level and shared with all others.
 template <int n>
-using Constant = std::integral_constant<int, n>;
+struct Constant {
+  constexpr operator int() const { return n; }
+};
 
 // Calls f(begin, length) for parts of [0, n) of nearly equal lengths, at most `most`, the length as a
 // constant; `backwards` the last part comes first.
@@ -172,7 +179,7 @@ void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
           scratch[begin * k + i * width + j] = begin + j < n ? b[i * ldb + begin + j] : T(0);
     });
   for_parts<outer_rows>(m, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
-    T columns_of_a[Loops<T>::most_rows * outer_rows];
+    T columns_of_a[ProductLoops<T>::most_rows * outer_rows];
     for (Index i = 0; i < k; ++i)
       for (int r = 0; r < rows; ++r) columns_of_a[i * rows + r] = a[i * lda + row + r];
     for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
@@ -211,17 +218,12 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
   }
 }
 
+template <class T>
+constexpr ProductLoops<T> loops{
+    .multiply_nt = multiply_nt<T>, .multiply_tn = multiply_tn<T>, .multiply_nn = multiply_nn<T>};
+
 }  // namespace
 
-namespace ELK_LEVEL {
-template <class T>
-void add_products(Loops<T>& loops) {
-  loops.multiply_nt = multiply_nt<T>;
-  loops.multiply_tn = multiply_tn<T>;
-  loops.multiply_nn = multiply_nn<T>;
-}
-template void add_products(Loops<float>&);
-template void add_products(Loops<double>&);
-}  // namespace ELK_LEVEL
+constinit const BothTypes<ProductLoops> products{loops<float>, loops<double>};
 
-}  // namespace elk::kernels
+}  // namespace elk::kernels::ELK_LEVEL

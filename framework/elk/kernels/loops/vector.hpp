@@ -1,17 +1,24 @@
 // Vectors as wide as the instruction set this file is compiled for: arithmetic on them is the compiler's own.
 // For the loops of this folder alone, which are compiled once for each instruction set: everything here has
-// internal linkage, so that no wider copy of a function can end up in code for a narrower machine.
+// internal linkage, so that no wider copy of a function can end up in code for a narrower machine, and lies
+// in the level's own namespace, so that its name tells what it is compiled for.
 #pragma once
 
 #include <utility>
 
-#if defined(__AVX2__) || defined(__AVX512F__)
+// On arm64 the baseline has the same registers, but a fused multiply-add is for the level neon: without it
+// results are those of other machines' baseline.
+#if defined(__FMA__)
 #include <immintrin.h>
+#define ELK_FUSED
+#elif defined(ELK_NEON)
+#include <arm_neon.h>
+#define ELK_FUSED
 #endif
 
 #include <elk/kernels/loops/loops.hpp>
 
-namespace elk::kernels {
+namespace elk::kernels::ELK_LEVEL {
 namespace {
 
 #if defined(__AVX512F__)
@@ -90,6 +97,11 @@ ELK_INLINE Vector<T> multiply_add(Vector<T> a, Vector<T> b, Vector<T> c) {
     return (Vector<T>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
   else
     return (Vector<T>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(ELK_NEON)
+  if constexpr (sizeof(T) == 4)
+    return (Vector<T>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+  else
+    return (Vector<T>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #else
   return a * b + c;
 #endif
@@ -123,4 +135,4 @@ ELK_INLINE Vector<T> lane_sums(const Vector<T> (&x)[C]) {
 }
 
 }  // namespace
-}  // namespace elk::kernels
+}  // namespace elk::kernels::ELK_LEVEL
