@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/format.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/normalize.hpp>
 #include <elk/ops/shape.hpp>
@@ -150,7 +151,7 @@ void save_model(const std::string& path, const nn::Module& net, const ModelInfo&
       {"probe_output", json(numbers(net(x))).dump()},
       {"probe_tolerance", json(probe_tolerance).dump()},
   };
-  save_safetensors(path, state, metadata);
+  save_safetensors(path, state, with_digest(state, metadata));
 }
 
 Model load_model(const std::string& path) {
@@ -163,6 +164,7 @@ Model load_model(const std::string& path) {
   if (text("format") != format_name)
     fail<FileError>("[model] {}: expected format \"{}\", found \"{}\"", path, format_name, text("format"));
   try {
+    check_digest(file);
     ModelInfo info;
     const json architecture = json::parse(text("architecture"));
     architecture.at("kind").get_to(info.kind);

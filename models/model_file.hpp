@@ -33,12 +33,12 @@ struct Model {
   nn::Sequential net;
 };
 
-/// Writes `net` with a probe: an input and the logits it gives. ValueError when `info` describes another
-/// network.
+/// Writes `net` with a probe, an input and the logits it gives, and a digest of all that. ValueError when
+/// `info` describes another network.
 void save_model(const std::string& path, const nn::Module& net, const ModelInfo& info);
 
-/// Rebuilds the network and checks that the probe comes out again to 1e-4. FileError when it does not, or
-/// when the file is not such a model.
+/// Rebuilds the network and checks the digest, and that the probe comes out again to 1e-4. FileError when one
+/// of them does not fit, or when the file is not such a model. A file without a digest is taken as it is.
 Model load_model(const std::string& path);
 
 }  // namespace elk::models

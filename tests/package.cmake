@@ -4,6 +4,7 @@
 #            pkg-config: the same for PROJECT/main.cpp with nothing but the compiler
 #            symbols: looks at what the shared libraries in PREFIX show
 #   COMPILER the C++ compiler
+cmake_minimum_required(VERSION 3.25)
 function(run)
   execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()

@@ -9,6 +9,7 @@
 #include <elk/base/format.hpp>
 #include <elk/base/machine.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
 
@@ -58,8 +59,10 @@ void store_config(const std::string& text, const std::string& source, const po::
     fail<UsageError>("{}: not a JSON file of options: {}", source, error.what());
   }
   if (!object.is_object()) fail<UsageError>("{}: expected a JSON object of options", source);
+  object.erase("digest");
   po::parsed_options parsed(&known);
   for (const auto& [name, value] : object.items()) {
+    if (name == "instruction_set" || name == "blas") continue;  // recorded, see recorded_json()
     if (name.empty() || known.find_nothrow(name, false) == nullptr)
       fail<UsageError>("{}: there is no option \"{}\"", source, name);
     if (!value.is_primitive() || value.is_null())
@@ -85,7 +88,21 @@ void store_config_file(const std::string& file, const po::options_description& k
   } catch (const FileError& error) {
     fail<UsageError>("--config: {}", error.what());
   }
+  check_untouched(text, file);
   store_config(text, file, known, values);
+}
+
+void check_untouched(const std::string& config, const std::string& source) {
+  try {
+    nlohmann::json object = nlohmann::json::parse(config);
+    take_digest(object);
+  } catch (const nlohmann::json::exception&) {  // store_config says what
+  } catch (const ValueError& error) {
+    fail<UsageError>(
+        "{}: {}. To use the options as they are now, remove the line \"digest\"; to be sure of those of the "
+        "run, get the file back from a copy",
+        source, error.what());
+  }
 }
 
 std::string data_folder(const std::string& given) {

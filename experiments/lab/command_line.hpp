@@ -18,11 +18,15 @@ std::vector<std::string> parse_options(const std::vector<std::string>& arguments
                                        boost::program_options::variables_map& values);
 
 /// Stores what `text`, a flat JSON object such as {"lr": 0.1, "hidden": "64,32"}, says about the `known`
-/// options where `values` has nothing yet. UsageError, naming `source`, for anything else.
+/// options where `values` has nothing yet, and passes over a digest. UsageError, naming `source`, for
+/// anything else.
 void store_config(const std::string& text, const std::string& source,
                   const boost::program_options::options_description& known,
                   boost::program_options::variables_map& values);
-/// The same with what the file of --config holds.
+/// UsageError, naming `source`, when `config` has a digest (see elk::with_digest) that is that of other
+/// options.
+void check_untouched(const std::string& config, const std::string& source);
+/// check_untouched, then store_config, of what the file of --config holds.
 void store_config_file(const std::string& file, const boost::program_options::options_description& known,
                        boost::program_options::variables_map& values);
 

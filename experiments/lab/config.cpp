@@ -16,6 +16,7 @@
 #include <elk/nn/init.hpp>
 #include <lab/command_line.hpp>
 #include <lab/program.hpp>
+#include <lab/provenance.hpp>
 #include <lab/run_folder.hpp>
 #include <models/mlp.hpp>
 #include <models/model_file.hpp>
@@ -308,6 +309,14 @@ std::string to_json(const TrainConfig& c) {
   return object.dump(2) + "\n";
 }
 
+std::string recorded_json(const TrainConfig& c) {
+  ordered_json object = ordered_json::parse(to_json(c));
+  const ComputedWith with = computed_with();
+  object["instruction_set"] = with.instruction_set;
+  object["blas"] = with.blas;
+  return object.dump(2) + "\n";
+}
+
 // json, unlike ordered_json, sorts the names.
 std::string canonical_json(const TrainConfig& c) { return nlohmann::json::parse(to_json(c)).dump(); }
 
@@ -378,10 +387,11 @@ CommandLine parse_train(int argc, char** argv) {
     TrainConfig edited = parse_protocol({}, kept, file).config;
     resolve(edited);
     check_same(file, "its checkpoint was made with", edited, "the file says", stored);
+    check_untouched(kept, file);
     line.config = parse_protocol(arguments, kept, file).config;
     resolve(line.config);
     check_same("", "the run to resume has", line.config, "the command line asks for", edited);
-    line.data_digest = record.data_digest;
+    line.resumed = record;
     line.run.out_dir = folder;
     return line;
   }

@@ -10,6 +10,7 @@
 #include <elk/base/shape.hpp>
 #include <elk/data/dataset.hpp>
 #include <elk/optim/schedule.hpp>
+#include <lab/run_folder.hpp>
 
 namespace elk::lab {
 
@@ -59,8 +60,10 @@ void resolve(TrainConfig& config);
 
 /// The flat object of config.json, one option a line. `config` must be resolved.
 std::string to_json(const TrainConfig& config);
-/// The same as canonical JSON, names sorted and no spaces: what the run store keeps, and what a run's key is
-/// made of.
+/// What config.json holds: that, and what the run is computed with, which is recorded and no option.
+std::string recorded_json(const TrainConfig& config);
+/// The options as canonical JSON, names sorted and no spaces: what the run store keeps, and what a run's key
+/// is made of.
 std::string canonical_json(const TrainConfig& config);
 
 /// What only says how and where a run is done.
@@ -77,12 +80,12 @@ struct RunOptions {
   std::int64_t threads = 0;     // 0 = processors
 };
 
-/// A parsed command line. `help` is the text to print instead of running, if any; `data_digest` is that of
-/// the data of the run to resume, where it is known.
+/// A parsed command line. `help` is the text to print instead of running, if any; `resumed` is what the run
+/// to resume says of itself.
 struct CommandLine {
   TrainConfig config;
   RunOptions run;
-  std::string data_digest;
+  RunRecord resumed;
   std::string help;
 };
 

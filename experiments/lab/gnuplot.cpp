@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -114,10 +115,19 @@ std::string gnuplot_string(const std::string& text) {
 std::string run_gnuplot(const std::string& commands, int width, int height, const std::string& title,
                         const std::vector<std::string>& files, std::chrono::milliseconds patience) {
   namespace fs = std::filesystem;
+  // All is named as this file and more, so that what we leave behind when we are killed is removed with it.
+  std::optional<AtomicFile> place;
+  try {
+    place.emplace(files.front());
+  } catch (const FileError& error) {
+    return error.what();
+  }
+  const std::string& temporary = place->temporary();
+  if (temporary.empty()) return fmt::format("{} is no regular file", files.front());
   // gnuplot runs in the folder and knows nothing of its name, in which anything may stand.
-  const std::size_t slash = files.front().rfind('/');
-  const std::string folder = slash == std::string::npos ? "./" : files.front().substr(0, slash + 1);
-  const std::string base = fmt::format("{}.tmp-{}", fs::path(files.front()).filename().string(), getpid());
+  const std::size_t slash = temporary.rfind('/');
+  const std::string folder = slash == std::string::npos ? "./" : temporary.substr(0, slash + 1);
+  const std::string base = slash == std::string::npos ? temporary : temporary.substr(slash + 1);
   const auto part = [&](std::size_t i) { return fmt::format("{}.{}", base, i); };
   const std::string script_name = base + ".gp";
   std::string problem;

@@ -14,6 +14,11 @@
 
 #include <elk/base/machine.hpp>
 
+// OpenBLAS asks itself this when it is loaded, before main: a thread for each processor would only wait, and
+// where the system refuses one, the library ends the program. (A later version that asks another way starts
+// them again; nothing else changes.)
+extern "C" [[gnu::visibility("default")]] int openblas_num_threads_env() { return 1; }
+
 namespace elk::lab {
 
 namespace {
@@ -54,6 +59,8 @@ int run_program(int argc, char** argv, const std::function<int(int, char**)>& bo
   const char* name = argc > 0 ? base_name(argv[0]) : "elk";
   // A reader that goes away (| head) must not end a run without a word: writes fail instead.
   std::signal(SIGPIPE, SIG_IGN);
+  // So does a file beyond the limit of ulimit -f.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     check_instruction_set();
     const int code = body(argc, argv);

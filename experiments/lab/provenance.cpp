@@ -8,6 +8,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <elk/base/machine.hpp>
 #include <lab/commit.hpp>
 
 namespace elk::lab {
@@ -32,6 +33,12 @@ std::string commit() { return ELK_COMMIT; }
 std::string processor_name() {
   static const std::string name = read_processor_name();  // every run asks
   return name;
+}
+
+ComputedWith computed_with() { return {instruction_set(), blas_name()}; }
+
+std::string to_string(const ComputedWith& with) {
+  return fmt::format("{}, {}", with.instruction_set, with.blas);
 }
 
 std::string utc_date() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }

@@ -9,6 +9,7 @@
 
 #include <elk/base/error.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <lab/text.hpp>
 
 namespace elk::lab {
@@ -435,7 +436,7 @@ std::string report_html(const std::vector<Section>& sections, const std::string&
 }
 
 void write_report(const std::string& folder, const Results& results) {
-  write_file_atomically(folder + "/results.json", to_json(results));
+  write_file_atomically(folder + "/results.json", with_digest(to_json(results)));
   write_file_atomically(folder + "/report.html", report_html({{results, folder}}));
 }
 

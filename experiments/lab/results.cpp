@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/error.hpp>
+#include <elk/io/digest.hpp>
 
 namespace elk::lab {
 
@@ -239,7 +240,12 @@ Results parse_results(const std::string& text, const std::string& file) {
   if (found == json.end() || *found != format)
     reader.refuse("", fmt::format("expected the format \"{}\", found {}", format,
                                   found == json.end() ? "none" : found->dump(-1, ' ', true)));
-  json.erase(found);
+  try {
+    take_digest(json);
+  } catch (const ValueError& error) {
+    reader.refuse("", error.what());
+  }
+  json.erase("format");
   Results results;
   reader.read(json, "", results);
   return results;

@@ -75,9 +75,9 @@ struct Results {
 /// those above. What is not finite is written as null, bytes that are no UTF-8 as U+FFFD.
 std::string to_json(const Results& results);
 
-/// What to_json() wrote; null is read as NaN. FileError naming `file`, the place and what is wrong there when
-/// something is missing, unknown or of another type, when a table's row is not as long as its columns, or
-/// when a picture's file lies elsewhere.
+/// What to_json() wrote, with or without elk::with_digest; null is read as NaN. FileError naming `file`, the
+/// place and what is wrong there when something is missing, unknown or of another type, when a table's row is
+/// not as long as its columns, or when a picture's file lies elsewhere.
 Results parse_results(const std::string& text, const std::string& file);
 
 }  // namespace elk::lab

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <lab/file_lock.hpp>
 #include <lab/program.hpp>
@@ -109,12 +110,18 @@ RunRecord read_run_record(const std::string& folder) {
   if (!fs::exists(file, error))
     throw UsageError(fmt::format("--resume: {} holds no run to go on with: {}: {}", folder, file,
                                  std::generic_category().message(error ? error.value() : ENOENT)));
-  const Metadata about = load_safetensors(file).metadata;
+  const SafetensorsFile checkpoint = load_safetensors(file);
+  try {
+    check_digest(checkpoint);
+  } catch (const ValueError& problem) {
+    throw FileError(fmt::format("[checkpoint] {}: {}", file, problem.what()));
+  }
+  const Metadata& about = checkpoint.metadata;
   const auto text = [&](const char* name) {
     const auto at = about.find(name);
     return at == about.end() ? "" : at->second;
   };
-  RunRecord record{text("config"), text("data_digest")};
+  RunRecord record{text("config"), text("data_digest"), {text("instruction_set"), text("blas")}};
   if (record.config.empty())
     throw FileError(fmt::format("[checkpoint] {}: the metadata lacks \"config\"", file));
   return record;

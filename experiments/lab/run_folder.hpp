@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include <lab/provenance.hpp>
+
 namespace elk::lab {
 
 /// The next free runs/<program>-N, made. Safe when several programs ask at once. FileError when it cannot be
@@ -40,6 +42,7 @@ class RunFolder {
 struct RunRecord {
   std::string config;       ///< as config.json was written
   std::string data_digest;  ///< see data_digest(); empty when it was made by a version that kept none
+  ComputedWith with;        ///< likewise
 };
 
 /// Of the run in `folder`. UsageError, naming --resume, when there is none; FileError when the checkpoint is

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <new>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include <fmt/format.h>
@@ -77,7 +78,7 @@ RunSummary about(const Run& run, const std::string& digest) {
   summary.version = version();
   summary.commit = commit();
   summary.processor = processor_name();
-  summary.blas = blas_name();
+  summary.with = computed_with();
   return summary;
 }
 
@@ -228,11 +229,11 @@ std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
   std::vector<Run> missing;
   std::set<std::string> seen;
   store_.refresh();
+  store_.mend();
   for (const TrainConfig& config : configs) {
     keys.push_back(run_key(config, data_.digest(config.dataset)));
     if (!seen.insert(keys.back()).second) continue;
-    const auto known = store_.find(keys.back());
-    if (!known || known->status == "failed")
+    if (!store_.complete(keys.back()))
       missing.push_back({config, keys.back(), estimated_seconds(config, data_[config.dataset])});
   }
   // The longest first, so that the jobs end together.
@@ -256,8 +257,7 @@ std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
       if (store_.claim(run.key)) {
         // Done by another one in the meantime?
         store_.refresh();
-        const auto known = store_.find(run.key);
-        if (!known || known->status == "failed") return run;
+        if (!store_.complete(run.key)) return run;
         store_.release(run.key);
         board.found(run);
         --left;
@@ -303,7 +303,13 @@ std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
 
   const auto jobs = std::min<std::size_t>(static_cast<std::size_t>(options_.jobs), missing.size());
   std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < jobs; ++i) threads.emplace_back(work);
+  threads.reserve(jobs);
+  try {
+    while (threads.size() < jobs) threads.emplace_back(work);
+  } catch (const std::system_error& refused) {  // fewer do it, too
+    if (threads.empty())
+      throw Error(fmt::format("[threads] the system refused a thread: {}", refused.what()));
+  }
   {
     std::unique_lock lock(mutex);
     while (left > 0 && !given_up && stop_signal() == 0) {

@@ -4,20 +4,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <sstream>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <elk/base/error.hpp>
-#include <lab/digest.hpp>
+#include <elk/base/sha256.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <lab/file_lock.hpp>
+#include <lab/program.hpp>
 
 namespace elk::lab {
 
@@ -27,10 +31,13 @@ using nlohmann::json;
 using nlohmann::ordered_json;
 
 constexpr const char* format = "elkgrad-run/1";
-constexpr const char *summaries_name = "summaries.jsonl", *curves_name = "curves.jsonl";
+constexpr const char *summaries_name = "summaries.jsonl", *curves_name = "curves.jsonl",
+                     *aside_name = "curves.jsonl.aside";
 constexpr std::size_t key_length = 64;
 constexpr const char key_head[] = R"({"key":")";
 constexpr std::size_t key_begin = sizeof key_head - 1;
+// Epochs from the first on, where the first is missing.
+constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
 
 using Measured = std::optional<double> RunSummary::*;
 constexpr std::pair<const char*, Measured> measured[] = {{"train_loss", &RunSummary::train_loss},
@@ -43,9 +50,11 @@ constexpr std::pair<const char*, std::int64_t RunSummary::*> counts[] = {
     {"epochs", &RunSummary::epochs},
     {"steps", &RunSummary::steps},
     {"parameters", &RunSummary::parameters}};
-constexpr std::pair<const char*, std::string RunSummary::*> texts[] = {
-    {"data", &RunSummary::data},     {"date", &RunSummary::date},           {"version", &RunSummary::version},
-    {"commit", &RunSummary::commit}, {"processor", &RunSummary::processor}, {"blas", &RunSummary::blas}};
+constexpr std::pair<const char*, std::string RunSummary::*> texts[] = {{"data", &RunSummary::data},
+                                                                       {"date", &RunSummary::date},
+                                                                       {"version", &RunSummary::version},
+                                                                       {"commit", &RunSummary::commit},
+                                                                       {"processor", &RunSummary::processor}};
 
 // The key comes first, where it can be read without parsing the line.
 std::string key_of(std::string_view line) {
@@ -64,31 +73,68 @@ std::string to_line(const RunSummary& run) {
   object["seconds"] = run.seconds;
   object["results_version"] = results_version;
   for (const auto& [name, field] : texts) object[name] = run.*field;
+  object["blas"] = run.with.blas;
+  object["instruction_set"] = run.with.instruction_set;
   // A message of the system may not be UTF-8.
-  return object.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  return with_digest(object.dump(-1, ' ', false, json::error_handler_t::replace)) + "\n";
+}
+
+void check_share(const char* name, const std::optional<double>& value) {
+  if (value && !std::isnan(*value) && !(*value >= 0 && *value <= 1))
+    throw ValueError(fmt::format("expected a share from 0 to 1 as \"{}\", found {}", name, *value));
+}
+
+// A conversion by the JSON library would cut off a fraction, and anything may come of what T cannot hold.
+template <class T>
+T read_count(const json& object, const char* name) {
+  const json& value = object.at(name);
+  if (!value.is_number_unsigned() || !std::in_range<T>(value.get<std::uint64_t>()))
+    throw ValueError(fmt::format("expected a whole number as \"{}\", found {}", name,
+                                 value.is_number() ? value.dump() : value.type_name()));
+  return value.get<T>();
 }
 
 RunSummary parse_line(const std::string& line) {
-  const json object = json::parse(line);
+  json object = json::parse(line);
+  take_digest(object);
   if (const auto found = object.at("format").get<std::string>(); found != format)
     throw ValueError(fmt::format("it is of the format \"{}\", this program knows \"{}\"", found, format));
   RunSummary run;
   object.at("key").get_to(run.key);
-  if (run.key.size() != key_length || key_of(line) != run.key)
+  if (run.key.size() != key_length || run.key.find_first_not_of("0123456789abcdef") != std::string::npos ||
+      key_of(line) != run.key)
     throw ValueError(fmt::format("\"{}\" is no key of a run", run.key));
   object.at("status").get_to(run.status);
   if (run.status != "done" && run.status != "diverged" && run.status != "failed")
     throw ValueError(fmt::format("the status is done, diverged or failed, not \"{}\"", run.status));
   run.error = object.value("error", "");
   if (!object.at("config").is_object()) throw ValueError("\"config\" is no object");
+  for (const json& option : object.at("config"))
+    if (option.is_structured()) throw ValueError("an option in \"config\" is no plain value");
   run.config = object.at("config").dump();
   for (const auto& [name, field] : measured)
     if (object.contains(name)) run.*field = object[name].is_null() ? NAN : object[name].get<double>();
-  for (const auto& [name, field] : counts) object.at(name).get_to(run.*field);
-  object.at("flops").get_to(run.flops);
+  check_share("val_accuracy", run.val_accuracy);
+  check_share("test_accuracy", run.test_accuracy);
+  for (const auto& [name, field] : counts) run.*field = read_count<std::int64_t>(object, name);
+  if (run.best_epoch > run.epochs)
+    throw ValueError(fmt::format("the best epoch is {} of {}", run.best_epoch, run.epochs));
+  run.flops = read_count<std::uint64_t>(object, "flops");
   object.at("seconds").get_to(run.seconds);
+  if (!(run.seconds >= 0)) throw ValueError(fmt::format("it took {} seconds", run.seconds));
   for (const auto& [name, field] : texts) object.at(name).get_to(run.*field);
+  run.with = {object.value("instruction_set", ""), object.value("blas", "")};
   return run;
+}
+
+std::string epoch_line(const std::string& key, const train::HistoryRow& row) {
+  return with_digest(fmt::format("{}{}\",{}", key_head, key, train::to_jsonl({row}).substr(1)));
+}
+
+// Whether `end`, which has no newline, is a whole line whose newline has become something else. A line that
+// is being written, or never was to its end, is less.
+bool newline_is_damaged(std::string_view end) {
+  return end.size() > 1 && end[end.size() - 2] == '}' && json::accept(end.substr(0, end.size() - 1));
 }
 
 [[noreturn]] void fail_at(const std::string& path, const std::string& what) {
@@ -188,6 +234,13 @@ void Store::refresh() {
 // Reads the lines that are complete; behind the last of them somebody may be writing.
 void Store::read_summaries() {
   const std::string text = read_range(summaries_, path(summaries_name), summaries_read_, size_of(summaries_));
+  const auto refuse = [&](const char* why) {
+    fail_at(
+        path(summaries_name),
+        fmt::format("line {} is no run: {}. The file is left as it is; mend or remove that line, and the run "
+                    "is made again when it is needed",
+                    lines_read_, why));
+  };
   std::size_t begin = 0;
   for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
     ++lines_read_;
@@ -195,9 +248,7 @@ void Store::read_summaries() {
     try {
       run = parse_line(text.substr(begin, end - begin));
     } catch (const std::exception& problem) {  // of the JSON library, or ours
-      fail_at(path(summaries_name),
-              fmt::format("line {} is no run: {}. The file is left as it is; mend or remove that line",
-                          lines_read_, problem.what()));
+      refuse(problem.what());
     }
     const auto [at, added] = position_.try_emplace(run.key, runs_.size());
     if (added)
@@ -206,27 +257,74 @@ void Store::read_summaries() {
       runs_[at->second] = std::move(run);
   }
   summaries_read_ += static_cast<std::int64_t>(begin);
+  if (newline_is_damaged(std::string_view(text).substr(begin))) {
+    ++lines_read_;
+    refuse("it does not end with a newline");
+  }
 }
 
-// The epochs of a run are written at once: they are one piece of the file. Stops at those of a run that has
-// no line in the summaries, which somebody who was killed has left.
+// The epochs of a run are written at once: they are one piece of the file. The last piece is left out where
+// its run has no line in the summaries: somebody who was killed has left it.
 void Store::index_curves() {
   read_summaries();
   const std::string text = read_range(curves_, path(curves_name), curves_read_, size_of(curves_));
-  const std::int64_t offset = curves_read_;
+  const auto add = [&](std::size_t begin, std::size_t end) {
+    const std::string line = text.substr(begin, end - begin);
+    const std::int64_t first = curves_read_;
+    Piece piece{.line = ++curves_lines_, .begin = first, .end = first};
+    std::int64_t epoch = 0;
+    try {
+      epoch = train::parse_jsonl(line, path(curves_name), curves_lines_).at(0).epoch;
+      piece.key = key_of(line);
+      if (piece.key.empty() || line.back() != '\n')
+        fail_at(path(curves_name), fmt::format("line {} is no epoch of a run", curves_lines_));
+    } catch (const FileError& error) {
+      piece.key.clear();
+      piece.problem = error.what();
+    }
+    curves_read_ += static_cast<std::int64_t>(line.size());
+    const bool next = !pieces_.empty() && !piece.key.empty() && pieces_.back().key == piece.key &&
+                      epoch == pieces_.back().epochs + 1;
+    if (!next) {
+      if (epoch != 1) piece.epochs = none;
+      if (!piece.key.empty()) piece_of_[piece.key] = pieces_.size();
+      pieces_.push_back(std::move(piece));
+    }
+    pieces_.back().end = curves_read_;
+    ++pieces_.back().epochs;
+  };
   std::size_t begin = 0;
-  for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    const std::string key = key_of(std::string_view(text).substr(begin, end - begin));
-    const std::int64_t first = offset + static_cast<std::int64_t>(begin);
-    if (key.empty())
-      fail_at(
-          path(curves_name),
-          fmt::format("at byte {} is no epoch of a run. The file is left as it is; mend or remove that line",
-                      first));
-    if (position_.count(key) == 0) break;
-    curves_read_ = offset + static_cast<std::int64_t>(end) + 1;
-    curve_ranges_.try_emplace(key, Range{first, first}).first->second.end = curves_read_;
-  }
+  for (std::size_t end = 0; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    add(begin, end + 1);
+  if (newline_is_damaged(std::string_view(text).substr(begin))) add(begin, text.size());
+  if (pieces_.empty() || pieces_.back().key.empty() || position_.count(pieces_.back().key) > 0) return;
+  curves_read_ = pieces_.back().begin;
+  curves_lines_ = pieces_.back().line - 1;
+  piece_of_.erase(pieces_.back().key);
+  pieces_.pop_back();
+}
+
+// The epochs of a run, if they are all known.
+const Store::Piece* Store::known_curve(const std::string& key) const {
+  const auto run = position_.find(key);
+  const auto piece = piece_of_.find(key);
+  if (run == position_.end() || piece == piece_of_.end()) return nullptr;
+  const Piece& found = pieces_[piece->second];
+  return found.epochs == runs_[run->second].epochs ? &found : nullptr;
+}
+
+// Another process may have put aside what was damaged, and another file in the place of ours.
+void Store::follow_curves() {
+  struct stat ours {
+  }, now{};
+  if (::fstat(curves_, &ours) == 0 && ::stat(path(curves_name).c_str(), &now) == 0 &&
+      ours.st_ino == now.st_ino && ours.st_dev == now.st_dev)
+    return;
+  const int file = open_file(path(curves_name), access_ == Access::write);
+  if (const int old = std::exchange(curves_, file); old >= 0) ::close(old);
+  curves_read_ = curves_lines_ = 0;
+  pieces_.clear();
+  piece_of_.clear();
 }
 
 std::optional<RunSummary> Store::find(const std::string& key) const {
@@ -241,38 +339,90 @@ std::vector<RunSummary> Store::runs() const {
   return runs_;
 }
 
+// The same after a look into the file, or null.
+const Store::Piece* Store::find_curve(const std::string& key) {
+  if (const Piece* piece = known_curve(key)) return piece;
+  const Lock lock(*this);
+  follow_curves();
+  index_curves();
+  return known_curve(key);
+}
+
+bool Store::complete(const std::string& key) {
+  const std::lock_guard guard(mutex_);
+  const auto at = position_.find(key);
+  if (at == position_.end()) return false;
+  const RunSummary& run = runs_[at->second];
+  return run.status != "failed" && (run.epochs == 0 || find_curve(key) != nullptr);
+}
+
 std::vector<train::HistoryRow> Store::curve(const std::string& key) {
   const std::lock_guard guard(mutex_);
   const auto run = position_.find(key);
-  if (run == position_.end() || runs_[run->second].status == "failed") return {};
-  if (curve_ranges_.count(key) == 0) {
-    const Lock lock(*this);
-    index_curves();
+  if (run == position_.end() || runs_[run->second].epochs == 0) return {};
+  const Piece* piece = find_curve(key);
+  if (piece == nullptr) {
+    const auto damaged =
+        std::find_if(pieces_.begin(), pieces_.end(), [](const Piece& p) { return !p.problem.empty(); });
+    fail_at(path(curves_name),
+            fmt::format(
+                "the {} epochs of run {} are not all there{}. An experiment that needs the run moves aside "
+                "what is damaged and makes the run again",
+                runs_[run->second].epochs, key.substr(0, 8),
+                damaged == pieces_.end() ? "" : " (" + damaged->problem + ")"));
   }
-  const auto range = curve_ranges_.find(key);
-  if (range == curve_ranges_.end()) return {};
-  // Without the key a line is a row of a history.
-  std::istringstream lines(read_range(curves_, path(curves_name), range->second.begin, range->second.end));
-  std::string text;
-  for (std::string line; std::getline(lines, line);) {
-    text += '{';
-    text.append(line, key_begin + key_length + 2);
-    text += '\n';
-  }
-  return train::parse_jsonl(text, path(curves_name));
+  return train::parse_jsonl(read_range(curves_, path(curves_name), piece->begin, piece->end),
+                            path(curves_name), piece->line);
 }
 
 bool Store::claim(const std::string& key) { return lock_byte(lock_, lock_position(key), F_WRLCK, false); }
 
 void Store::release(const std::string& key) { lock_byte(lock_, lock_position(key), F_UNLCK, false); }
 
-// What a killed process left: a line without its end; epochs of a run that never got its line.
+// What a killed process left is cut off: a line without its end; epochs of a run that never got its line.
+// Whatever else is no run's curve was damaged, or somebody removed its run's line: that is moved aside.
 void Store::remove_unfinished() {
+  follow_curves();
   index_curves();
   if (size_of(summaries_) > summaries_read_ && ::ftruncate(summaries_, summaries_read_) != 0)
     fail_at(path(summaries_name), std::strerror(errno));
   if (size_of(curves_) > curves_read_ && ::ftruncate(curves_, curves_read_) != 0)
     fail_at(path(curves_name), std::strerror(errno));
+  move_aside();
+}
+
+void Store::move_aside() {
+  const auto kept = [&](const Piece& piece) { return known_curve(piece.key) == &piece; };
+  const auto first =
+      std::find_if(pieces_.begin(), pieces_.end(), [&](const Piece& piece) { return !kept(piece); });
+  if (first == pieces_.end()) return;
+  const std::string why = !first->problem.empty()
+                              ? first->problem
+                              : fmt::format("[store] {}: line {}: no run that is known has these epochs",
+                                            path(curves_name), first->line);
+  std::string good, aside;
+  for (const Piece& piece : pieces_)
+    (kept(piece) ? good : aside) += read_range(curves_, path(curves_name), piece.begin, piece.end);
+  if (!aside.ends_with('\n')) aside += '\n';
+  const int file = open_file(path(aside_name), true);
+  try {
+    append(file, aside_name, aside);
+  } catch (...) {
+    ::close(file);
+    throw;
+  }
+  ::close(file);
+  write_file_atomically(path(curves_name), good);
+  say(fmt::format("warning: {}. Lines moved aside into {}: {}. Runs that lack their curve are made again\n",
+                  why, path(aside_name), std::count(aside.begin(), aside.end(), '\n')));
+  follow_curves();
+  index_curves();
+}
+
+void Store::mend() {
+  const std::lock_guard guard(mutex_);
+  const Lock lock(*this);
+  remove_unfinished();
 }
 
 void Store::append(int file, const char* name, const std::string& text) {
@@ -298,12 +448,12 @@ void Store::add(const RunSummary& run, const std::vector<train::HistoryRow>& cur
   remove_unfinished();
   if (const auto at = position_.find(run.key); at != position_.end()) {
     const RunSummary& known = runs_[at->second];
-    if (known.status != "failed" || (run.status == "failed" && run.error == known.error)) return;
+    const bool whole = known.epochs == 0 || known_curve(known.key) != nullptr;
+    if (known.status == "failed" ? run.status == "failed" && run.error == known.error : whole) return;
   }
   std::string lines;
   if (run.status != "failed")
-    for (const train::HistoryRow& row : curve)
-      lines += fmt::format("{}{}\",{}", key_head, run.key, train::to_jsonl({row}).substr(1));
+    for (const train::HistoryRow& row : curve) lines += epoch_line(run.key, row);
   append(curves_, curves_name, lines);
   append(summaries_, summaries_name, to_line(run));
   read_summaries();

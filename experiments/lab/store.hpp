@@ -1,9 +1,12 @@
 // The run store: a folder that keeps what every run of an experiment came to, so that none is ever done
 // twice.
 //
-//   summaries.jsonl   one line a run; it comes last and marks the run complete
-//   curves.jsonl      one line an epoch of a run, in front of whose line it was written
-//   store.lock        locks of the processes at work on the store; empty
+//   summaries.jsonl      one line a run; it comes last and marks the run complete
+//   curves.jsonl         one line an epoch of a run, in front of whose line it was written
+//   curves.jsonl.aside   what was found in curves.jsonl and is no run's curve, if anything ever was
+//   store.lock           locks of the processes at work on the store; empty
+//
+// Every line has a digest (see elk::with_digest); those of earlier versions have none.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +19,7 @@
 
 #include <elk/train/history.hpp>
 #include <lab/config.hpp>
+#include <lab/provenance.hpp>
 
 namespace elk::lab {
 
@@ -36,7 +40,8 @@ struct RunSummary {
   std::uint64_t flops = 0;
   double seconds = 0;  ///< of a processor, for training and measuring
   // Not part of the key: they tell where the numbers come from.
-  std::string data, date, version, commit, processor, blas;
+  std::string data, date, version, commit, processor;
+  ComputedWith with;
 };
 
 /// The key of a run: the SHA-256 of its configuration as canonical JSON (names sorted, no spaces), of the
@@ -44,8 +49,9 @@ struct RunSummary {
 std::string run_key(const TrainConfig& config, const std::string& data_digest);
 
 /// A store may be used by several threads, and its folder by several processes at once. A kill at any moment
-/// loses the runs under way and nothing else: what it left half written is removed by the next one that
-/// writes.
+/// loses the runs under way and nothing else: what it left half written, at the end of the files, is removed
+/// by the next one that writes. What is damaged elsewhere in the curves is not removed but moved aside, with
+/// a warning on standard error.
 class Store {
  public:
   /// A store that is only read needs no right to write, and is neither made nor changed.
@@ -68,7 +74,9 @@ class Store {
   std::optional<RunSummary> find(const std::string& key) const;
   /// The latest line of every run, in the order in which the runs entered the store.
   std::vector<RunSummary> runs() const;
-  /// The epochs of a run; none when it failed.
+  /// Whether all of a run is there, its line and its curve, and it has not failed.
+  bool complete(const std::string& key);
+  /// The epochs of a run; none when it failed. FileError when they are not all there.
   std::vector<train::HistoryRow> curve(const std::string& key);
 
   /// Takes a run on for this store object, unless another one has; it ends with release(), or with the
@@ -76,20 +84,29 @@ class Store {
   bool claim(const std::string& key);
   void release(const std::string& key);
 
-  /// Adds a run, unless the store has it already. FileError when the disk is full or the like: then nothing
-  /// was added.
+  /// Removes what killed processes have left, and moves aside what is damaged, as add() does.
+  void mend();
+  /// Adds a run, unless the store has all of it already. FileError when the disk is full or the like: then
+  /// nothing was added.
   void add(const RunSummary& run, const std::vector<train::HistoryRow>& curve);
 
  private:
   class Lock;
-  struct Range {
-    std::int64_t begin, end;
+  // Consecutive epochs of a run, or a line that is none.
+  struct Piece {
+    std::string key = {}, problem = {};  // one of them is empty
+    std::int64_t line = 0, begin = 0, end = 0;
+    std::int64_t epochs = 0;  // from the first on; below 0 where the first is missing
   };
 
   std::string path(const char* name) const { return folder_ + "/" + name; }
   void read_summaries();
-  void index_curves();  // both with nobody writing
+  void index_curves();  // both with nobody writing, as all below
+  void follow_curves();
+  const Piece* known_curve(const std::string& key) const;
+  const Piece* find_curve(const std::string& key);
   void remove_unfinished();
+  void move_aside();
   void append(int file, const char* name, const std::string& text);
 
   std::string folder_;
@@ -99,8 +116,9 @@ class Store {
   std::vector<RunSummary> runs_;
   std::unordered_map<std::string, std::size_t> position_;  // of a key in runs_
   std::int64_t summaries_read_ = 0, lines_read_ = 0;       // bytes and lines known
-  std::int64_t curves_read_ = 0;                           // bytes known, which are of complete runs
-  std::unordered_map<std::string, Range> curve_ranges_;    // of complete runs
+  std::int64_t curves_read_ = 0, curves_lines_ = 0;        // bytes and lines known, those of pieces_
+  std::vector<Piece> pieces_;
+  std::unordered_map<std::string, std::size_t> piece_of_;  // the last of a key
 };
 
 }  // namespace elk::lab

@@ -224,6 +224,7 @@ struct Study::Inside {
   std::set<std::string> used;      // keys of the runs behind the results
   std::vector<TrainConfig> shown;  // one of each cell
   std::set<std::int64_t> seeds;    // of all cells
+  std::set<std::string> with;      // what the runs were computed with, where it was recorded
 
   Inside(const Question& question, const Options& o)
       : data(o.data_dir, o.smoke   ? 1000
@@ -246,8 +247,8 @@ Study::Study(const Question& question, Options options, const std::string& comma
   results_.version = version();
   results_.commit = commit();
   results_.date = utc_date();
-  results_.machine =
-      fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs, blas_name());
+  results_.machine = fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs,
+                                 to_string(computed_with()));
   inside_ = std::make_unique<Inside>(question, options_);
   if (options_.quick || options_.smoke)
     results_.warnings.push_back(
@@ -323,6 +324,7 @@ std::vector<RunSummary> Study::run_all(const std::vector<TrainConfig>& configs) 
     ++results_.cost.runs;
     results_.cost.seconds += run.seconds;
     results_.cost.flops += run.flops;
+    if (!run.with.instruction_set.empty()) inside_->with.insert(to_string(run.with));
     if (run.status == "failed") results_.failures.push_back(fmt::format("{}: {}", run.error, run.config));
   }
   return runs;
@@ -603,6 +605,12 @@ void Study::warn(const std::string& sentence) {
 void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
 
 int Study::finish() {
+  if (inside_->with.size() > 1)
+    warn(
+        fmt::format("the runs were computed with different instruction sets or libraries ({}): a run's last "
+                    "digits depend "
+                    "on them",
+                    fmt::join(inside_->with, "; ")));
   results_.status = results_.failures.empty() ? "done" : "failed";
   // What all runs have in common.
   const auto text_of = [](const ordered_json& value) {

@@ -58,7 +58,8 @@ std::vector<std::pair<std::string, std::string>> outcome(const RunSummary& run) 
 }
 
 void print_csv(const std::vector<Row>& rows, const std::vector<std::string>& options) {
-  constexpr const char* origin[] = {"date", "version", "commit", "processor", "blas", "error"};
+  constexpr const char* origin[] = {"date", "version", "commit", "processor", "instruction_set",
+                                    "blas", "error"};
   std::vector<std::string> head{"key", "status"};
   for (const std::string& option : options) head.push_back(field(option));
   for (const auto& [name, value] : outcome({})) head.push_back(name);
@@ -68,8 +69,8 @@ void print_csv(const std::vector<Row>& rows, const std::vector<std::string>& opt
     std::vector<std::string> fields{row.run.key, row.run.status};
     for (const std::string& option : options) fields.push_back(field(option_of(row, option)));
     for (const auto& [name, value] : outcome(row.run)) fields.push_back(value);
-    for (const std::string& value :
-         {row.run.date, row.run.version, row.run.commit, row.run.processor, row.run.blas, row.run.error})
+    for (const std::string& value : {row.run.date, row.run.version, row.run.commit, row.run.processor,
+                                     row.run.with.instruction_set, row.run.with.blas, row.run.error})
       fields.push_back(field(value));
     fmt::print("{}\n", fmt::join(fields, ","));
   }

@@ -13,11 +13,13 @@
 #include <elk/debug/profile.hpp>
 #include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/train/progress.hpp>
 #include <lab/config.hpp>
 #include <lab/digest.hpp>
 #include <lab/plot.hpp>
 #include <lab/program.hpp>
+#include <lab/provenance.hpp>
 #include <lab/run_folder.hpp>
 #include <lab/shell.hpp>
 #include <lab/training.hpp>
@@ -106,7 +108,7 @@ class Report : public train::Callback {
     const auto& rows = fit.result().history;
     if (const auto done = static_cast<std::int64_t>(rows.size()); done > config_.epochs)
       throw UsageError(fmt::format("--epochs: the run has done {} already", done));
-    write_file_atomically(folder_ + "/config.json", to_json(config_));
+    write_file_atomically(folder_ + "/config.json", with_digest(recorded_json(config_)));
     if (table_) {
       print_header(config_);
       for (const HistoryRow& row : rows) print_row(config_, row);
@@ -219,18 +221,25 @@ int run_train(int argc, char** argv) {
                                                : RunFolder::for_new(run.out_dir);
   const std::string& folder = held.path();
   const std::string digest = data_digest(data);
-  if (!line.data_digest.empty() && digest != line.data_digest)
+  if (!line.resumed.data_digest.empty() && digest != line.resumed.data_digest)
     throw UsageError(
         fmt::format("--data-dir: the run to resume had another data set of the name {}: SHA-256 {}, found {}",
-                    config.dataset, line.data_digest, digest));
+                    config.dataset, line.resumed.data_digest, digest));
+  const ComputedWith with = computed_with();
+  if (!line.resumed.with.instruction_set.empty() && line.resumed.with != with)
+    say(fmt::format(
+        "train: the run began on {} and goes on with {}: it ends with other bits than without the change\n",
+        to_string(line.resumed.with), to_string(with)));
   progress.message(
       fmt::format("{} examples to train on, {} held out, {} to test on; {} parameters; run in {}",
                   training.train_data().size(), *config.validation, data.test.size(),
                   training.net().parameter_count(), folder));
 
   // The first file that is written: a folder with a checkpoint is a run, and it tells of what.
-  train::Checkpoint checkpoint(folder + "/checkpoint.safetensors",
-                               {{"config", to_json(config)}, {"data_digest", digest}});
+  train::Checkpoint checkpoint(folder + "/checkpoint.safetensors", {{"config", to_json(config)},
+                                                                    {"data_digest", digest},
+                                                                    {"instruction_set", with.instruction_set},
+                                                                    {"blas", with.blas}});
   train::HistoryFile history(folder + "/history.jsonl");
   Report report(config, folder, resuming(folder, run), !run.quiet && !run.json);
   std::vector<train::Callback*> callbacks{&progress, &checkpoint, &history, &report};
@@ -254,6 +263,8 @@ int run_train(int argc, char** argv) {
         {"seconds", result.seconds},
         {"flops", result.history.back().flops},
         {"parameters", training.net().parameter_count()},
+        {"instruction_set", with.instruction_set},
+        {"blas", with.blas},
         {"out_dir", folder},
     };
     // The name of a folder may be no UTF-8.

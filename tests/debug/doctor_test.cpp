@@ -399,6 +399,15 @@ TEST(Doctor, ChangesNothing) {
   EXPECT_EQ(to_string(examine(counting)), to_string(d));
 }
 
+TEST(Doctor, InTheMidstOfTrainingFindsTheSame) {
+  const models::MLP net = mlp("relu", nn::Init::he, {16}, f32, 0.5);
+  const std::string expected = to_string(examine(net));
+  Rng rng(1);
+  const Tape tape(rng);
+  EXPECT_EQ(to_string(examine(net)), expected);
+  EXPECT_EQ(tape.size(), 0u);
+}
+
 TEST(Doctor, TrainingGoesOnAsIfItHadNotBeen) {
   const auto train = [](bool see_the_doctor) {
     models::MLP net = mlp("relu", nn::Init::he, {16}, f32, 0.5);

@@ -30,6 +30,15 @@ Tensor my_square(const Tensor& x, F rule) {
   return record("my_square", square(detach(x)), wrt(x, rule));
 }
 
+// Its inner tapes must not take over the dropout of a training tape around them.
+TEST(Gradcheck, InTheMidstOfTrainingIsWithoutDropout) {
+  Rng rng(1);
+  const Tape tape(rng);
+  const nn::Dropout dropout(0.5);
+  EXPECT_TRUE(gradcheck([&](const In& in) { return square(dropout(in[0])); }, {points}));
+  EXPECT_EQ(tape.size(), 0u);
+}
+
 TEST(Gradcheck, PassesARightOperation) {
   const GradcheckReport report = gradcheck(
       [](const In& in) { return my_square(in[0], [x = in[0]](const Tensor& dy) { return 2 * x * dy; }); },

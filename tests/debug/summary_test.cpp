@@ -262,6 +262,15 @@ TEST(Summary, ChangesNothing) {
   EXPECT_EQ(Scope::current(), nullptr);
 }
 
+TEST(Summary, InTheMidstOfTrainingIsTheSame) {
+  const models::MLP net = mlp(0.5);
+  const std::string expected = to_string(summary(net, {784}));
+  Rng rng(1);
+  const Tape tape(rng);
+  EXPECT_EQ(to_string(summary(net, {784})), expected);
+  EXPECT_EQ(tape.size(), 0u);
+}
+
 TEST(Summary, AShapeThatDoesNotFitNamesTheLayer) {
   const auto message = [](const nn::Module& net, const Shape& shape) -> std::string {
     try {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <elk/io/digest.hpp>
 #include <models/mlp.hpp>
 
 #include "experiments/fixture.hpp"
@@ -286,7 +287,8 @@ TEST_F(TrainOptions, Help) {
 TEST_F(TrainOptions, Version) {
   const Outcome outcome = run({"--version"});
   EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, MatchesRegex("elkgrad [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+  EXPECT_THAT(outcome.out,
+              MatchesRegex("elkgrad [0-9]+\\.[0-9]+\\.[0-9]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
 }
 
 TEST_F(TrainOptions, PrintedConfigReadsBackTheSame) {
@@ -329,6 +331,28 @@ TEST_F(TrainOptions, TheCommandLineWinsOverTheFile) {
   EXPECT_EQ(config({"--config", "c.json"})["schedule"], "exponential:0.5");
   EXPECT_EQ(config({"--config", "c.json", "--schedule", "constant"})["schedule"], "constant");
   EXPECT_EQ(config({"--config", "c.json", "--lr-decay", "0.7"})["schedule"], "exponential:0.7");
+}
+
+TEST_F(TrainOptions, AConfigFileOfARunIsReadAsItWasWritten) {
+  const std::string options = run({"--hidden", "9", "--print-config"}).out, kept = with_digest(options);
+  const auto read = [&](std::string text) {
+    write("config.json", text);
+    return run({"--config", "config.json", "--print-config"});
+  };
+  EXPECT_EQ(read(kept).out, options);
+  EXPECT_EQ(read(Json::parse(kept).dump()).out, options);  // laid out anew
+  std::string edited = kept;
+  edited.replace(edited.find("\"9\""), 3, "\"8\"");
+  const Outcome refused = read(edited);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_THAT(
+      refused.err,
+      StartsWith("train: config.json: its contents do not fit its \"digest\": they were changed after "
+                 "they were written. To use the options as they are now, remove the line \"digest\""));
+  Json without = Json::parse(edited);
+  without.erase("digest");
+  EXPECT_THAT(read(without.dump(2)).out, HasSubstr("\"hidden\": \"8\""));
 }
 
 TEST_F(TrainOptions, BadConfigFiles) {

@@ -58,6 +58,7 @@ class Predict : public TrainProgram {
   // The model, with another line of metadata.
   void write_model(const std::string& name, const std::string& key, const std::string& value) {
     SafetensorsFile file = load_safetensors(model());
+    file.metadata.erase("digest");
     file.metadata[key] = value;
     save_safetensors(path(name), file.tensors, file.metadata);
   }

@@ -170,8 +170,10 @@ TEST_F(TrainResume, DamagedCheckpoints) {
     EXPECT_THAT(outcome.err, HasSubstr(message));
     EXPECT_THAT(outcome.err, testing::ContainsRegex("train: \\[[a-z]+\\] r/checkpoint\\.safetensors: "));
   };
+  // Without its digest, which would be what is wrong.
   const auto edited = [&](const std::string& from, const std::string& to) {
     std::string bytes = checkpoint;
+    bytes.replace(bytes.find("\"digest\""), 8, "\"Digest\"");
     const auto at = bytes.find(from);
     EXPECT_NE(at, std::string::npos) << from;
     return bytes.replace(at, from.size(), to);  // of the same length
@@ -189,6 +191,9 @@ TEST_F(TrainResume, DamagedCheckpoints) {
   damaged(edited("model.fc1.weight", "model.fc9.weight"), "\"fc1.weight\" is missing");
   damaged(edited("optimizer.fc2.bias.mean", "optimizer.fc2.bias.meen"), "the state lacks \"fc2.bias.mean\"");
   damaged(edited("\\\"step\\\":20", "\\\"stop\\\":20"), "line 2 is malformed");
+  std::string flipped = checkpoint;
+  flipped[flipped.size() / 2] ^= 1;
+  damaged(flipped, "its contents do not fit its \"digest\": they were changed after they were written");
   EXPECT_TRUE(file("r/model.safetensors") == model);
   std::filesystem::remove(path("r/checkpoint.safetensors"));
   const Outcome outcome = run({"--resume", "--out-dir", "r"});

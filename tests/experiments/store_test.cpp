@@ -17,8 +17,9 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/error.hpp>
+#include <elk/base/sha256.hpp>
 #include <elk/io/atomic_file.hpp>
-#include <lab/digest.hpp>
+#include <elk/io/digest.hpp>
 #include <lab/runner.hpp>
 #include <lab/store.hpp>
 
@@ -52,6 +53,7 @@ RunSummary run_of(int number) {
   run.config = fmt::format(R"({{"hidden":"{}"}})", number);
   run.test_loss = 0.1 + number;
   run.test_accuracy = 0.9;
+  run.epochs = run.best_epoch = 3;
   run.flops = 123456789012345678u;
   run.date = "2025-04-01T12:00:00Z";
   return run;
@@ -193,22 +195,189 @@ TEST_F(StoreTest, ALineThatIsNoRunIsNamedAndNothingIsTouched) {
     EXPECT_NE(changed.find(from), std::string::npos);
     return changed.replace(changed.find(from), from.size(), to);
   };
+  const auto unsealed = [&](const std::string& from, const std::string& to) {
+    const std::string changed = with(from, to);
+    return changed.substr(0, changed.find(",\"digest\"")) + "}";
+  };
   refused("", "parse error");
   refused("\x01\x02garbage", "parse error");
   refused(line.substr(0, 90), "parse error");
   refused("[]", "type_error");
-  refused(with("elkgrad-run/1", "elkgrad-run/2"),
+  refused(with("\"test_accuracy\":0.9", "\"test_accuracy\":0.8"),
+          "its contents do not fit its \"digest\": they were changed after they were written");
+  refused(unsealed("\"test_accuracy\":0.9", "\"test_accuracy\":8.36"),
+          "expected a share from 0 to 1 as \"test_accuracy\", found 8.36");
+  refused(unsealed("\"best_epoch\":3", "\"best_epoch\":4"), "the best epoch is 4 of 3");
+  refused(unsealed("\"epochs\":3", "\"epochs\":-3"), "expected a whole number as \"epochs\", found -3");
+  refused(unsealed("\"seconds\":0.0", "\"seconds\":-1.0"), "it took -1 seconds");
+  refused(unsealed("\"hidden\":\"2\"", "\"hidden\":[2]"), "an option in \"config\" is no plain value");
+  refused(unsealed("elkgrad-run/1", "elkgrad-run/2"),
           "it is of the format \"elkgrad-run/2\", this program knows \"elkgrad-run/1\"");
-  refused(with("\"done\"", "\"well\""), "the status is done, diverged or failed, not \"well\"");
-  refused(with("\"flops\":", "\"flop\":"), "key 'flops' not found");
-  refused(with(key_of(2), "x"), "is no key of a run");
+  refused(unsealed("\"done\"", "\"well\""), "the status is done, diverged or failed, not \"well\"");
+  refused(unsealed("\"flops\":", "\"flop\":"), "key 'flops' not found");
+  refused(unsealed(key_of(2), "x"), "is no key of a run");
+  refused(unsealed(key_of(2), std::string(64, 'G')), "is no key of a run");
+  // The newline at the end: what a kill leaves is less.
+  write_file_atomically(file("summaries.jsonl"), good.substr(0, good.size() - 1) + "\v");
+  EXPECT_THAT(message_of([&] { Store store(folder()); }),
+              HasSubstr("line 3 is no run: it does not end with a newline"));
 
   write_file_atomically(file("summaries.jsonl"), good);
-  const std::string curves = read_file(file("curves.jsonl"));
-  write_file_atomically(file("curves.jsonl"), "garbage\n" + curves);
+}
+
+// What is damaged in the curves is moved aside, with a warning; all else stays, and what is missing is run
+// again.
+class DamagedCurves : public StoreTest {
+ protected:
+  DamagedCurves() {
+    Store store(folder());
+    for (const int number : {1, 2, 3}) store.add(run_of(number), curve_of(number));
+    good_ = read_file(file("curves.jsonl"));
+  }
+
+  // The curves with another text in the place of `from`, or of the line that holds it.
+  void replace(const std::string& from, const std::string& to, bool line = false) {
+    std::size_t begin = good_.find(from), end = begin + from.size();
+    ASSERT_NE(begin, std::string::npos) << from;
+    if (line) {
+      begin = good_.rfind('\n', begin) + 1;
+      end = good_.find('\n', end) + 1;
+    }
+    write_file_atomically(file("curves.jsonl"), good_.substr(0, begin) + to + good_.substr(end));
+  }
+
+  // What is said when the store is mended.
+  std::string mended(Store& store) {
+    testing::internal::CaptureStderr();
+    store.mend();
+    return testing::internal::GetCapturedStderr();
+  }
+
+  // Run 2, a line of whose curve is gone; the others are as they were, and adding it again makes all as it
+  // was.
+  void expect_second_damaged(const std::string& why, std::ptrdiff_t lines_aside) {
+    Store store(folder());
+    EXPECT_THAT(message_of([&] { store.curve(key_of(2)); }),
+                HasSubstr("[store] " + file("curves.jsonl") + ": the 3 epochs of run " +
+                          key_of(2).substr(0, 8) + " are not all there"));
+    EXPECT_EQ(to_jsonl(store.curve(key_of(1))), to_jsonl(curve_of(1)));
+    EXPECT_FALSE(std::filesystem::exists(file("curves.jsonl.aside")));
+    const std::string said = mended(store);
+    EXPECT_THAT(said, testing::StartsWith("warning: "));
+    EXPECT_THAT(said, HasSubstr(why));
+    EXPECT_THAT(said,
+                HasSubstr(fmt::format("Lines moved aside into {}: {}. Runs that lack their curve are made "
+                                      "again\n",
+                                      file("curves.jsonl.aside"), lines_aside)));
+    const std::string aside = read_file(file("curves.jsonl.aside"));
+    EXPECT_EQ(std::count(aside.begin(), aside.end(), '\n'), lines_aside);
+    EXPECT_EQ(mended(store), "");
+    for (const int number : {1, 3}) {
+      EXPECT_TRUE(store.complete(key_of(number)));
+      EXPECT_EQ(to_jsonl(store.curve(key_of(number))), to_jsonl(curve_of(number)));
+    }
+    EXPECT_FALSE(store.complete(key_of(2)));
+    store.add(run_of(2), curve_of(2));
+    EXPECT_TRUE(store.complete(key_of(2)));
+    Store again(folder());
+    EXPECT_EQ(again.runs().size(), 3u);
+    for (const int number : {1, 2, 3})
+      EXPECT_EQ(to_jsonl(again.curve(key_of(number))), to_jsonl(curve_of(number)));
+    EXPECT_EQ(mended(again), "");
+  }
+
+  std::string good_;
+};
+
+TEST_F(DamagedCurves, AFlippedDigit) {
+  replace("\"train_loss\":2.1", "\"train_loss\":3.1");
+  expect_second_damaged("line 4 is malformed: its contents do not fit its \"digest\"", 3);
+}
+
+TEST_F(DamagedCurves, ALineThatIsNone) {
+  replace("\"train_loss\":2.2", "garbage\n", true);
+  expect_second_damaged("line 5 is malformed: ", 3);
+}
+
+TEST_F(DamagedCurves, ALineThatIsMissing) {
+  replace("\"train_loss\":2.3", "", true);
+  expect_second_damaged("line 4: no run that is known has these epochs", 2);
+}
+
+TEST_F(DamagedCurves, GarbageBetweenRunsHarmsNone) {
+  write_file_atomically(file("curves.jsonl"), "garbage\n" + good_);
   Store store(folder());
-  EXPECT_THAT(message_of([&] { store.curve(key_of(1)); }), HasSubstr("at byte 0 is no epoch of a run"));
-  EXPECT_EQ(read_file(file("curves.jsonl")), "garbage\n" + curves);
+  EXPECT_THAT(mended(store), HasSubstr("line 1 is malformed"));
+  EXPECT_EQ(read_file(file("curves.jsonl")), good_);
+  EXPECT_EQ(read_file(file("curves.jsonl.aside")), "garbage\n");
+}
+
+TEST_F(DamagedCurves, TheLastNewline) {
+  write_file_atomically(file("curves.jsonl"), good_.substr(0, good_.size() - 1) + "\v");
+  Store store(folder());
+  EXPECT_FALSE(store.complete(key_of(3)));
+  EXPECT_THAT(mended(store), HasSubstr("line 9 is malformed"));
+  for (const int number : {1, 2})
+    EXPECT_EQ(to_jsonl(store.curve(key_of(number))), to_jsonl(curve_of(number)));
+}
+
+// The advice for a spoilt line of the summaries: to remove it. Nothing else is lost by that.
+TEST_F(DamagedCurves, ASummaryThatWasRemoved) {
+  const std::string summaries = read_file(file("summaries.jsonl"));
+  write_file_atomically(file("summaries.jsonl"), summaries.substr(summaries.find('\n') + 1));
+  {
+    Store store(folder());
+    EXPECT_THAT(mended(store), HasSubstr("line 1: no run that is known has these epochs"));
+    const std::string first_run = good_.substr(0, good_.find("{\"key\":\"" + key_of(2)));
+    EXPECT_EQ(read_file(file("curves.jsonl.aside")), first_run);
+    EXPECT_EQ(read_file(file("curves.jsonl")), good_.substr(first_run.size()));
+    store.add(run_of(1), curve_of(1));
+  }
+  Store store(folder());
+  for (const int number : {1, 2, 3})
+    EXPECT_EQ(to_jsonl(store.curve(key_of(number))), to_jsonl(curve_of(number)));
+}
+
+TEST_F(DamagedCurves, AllOfThemGone) {
+  std::filesystem::remove(file("curves.jsonl"));
+  Store store(folder());
+  for (const int number : {1, 2, 3}) {
+    EXPECT_FALSE(store.complete(key_of(number)));
+    store.add(run_of(number), curve_of(number));
+  }
+  EXPECT_EQ(read_file(file("curves.jsonl")), good_);
+}
+
+TEST_F(DamagedCurves, OthersAtWorkFollow) {
+  Store other(folder());
+  EXPECT_EQ(other.curve(key_of(1)).size(), 3u);
+  replace("\"train_loss\":1.2", "garbage\n", true);
+  {
+    Store store(folder());
+    EXPECT_NE(mended(store), "");
+  }
+  other.add(run_of(4), curve_of(4));
+  other.add(run_of(1), curve_of(1));
+  Store store(folder());
+  for (Store* each : {&other, &store})
+    for (const int number : {1, 2, 3, 4})
+      EXPECT_EQ(to_jsonl(each->curve(key_of(number))), to_jsonl(curve_of(number)));
+}
+
+// As earlier versions wrote them.
+TEST_F(DamagedCurves, LinesWithoutADigestAreRead) {
+  for (const char* name : {"summaries.jsonl", "curves.jsonl"}) {
+    std::string text = read_file(file(name));
+    for (std::size_t at = 0; (at = text.find(",\"digest\"")) != std::string::npos;) text.erase(at, 76);
+    write_file_atomically(file(name), text);
+    EXPECT_EQ(text.find("digest"), std::string::npos);
+  }
+  Store store(folder());
+  EXPECT_EQ(mended(store), "");
+  for (const int number : {1, 2, 3}) {
+    EXPECT_TRUE(store.complete(key_of(number)));
+    EXPECT_EQ(to_jsonl(store.curve(key_of(number))), to_jsonl(curve_of(number)));
+  }
 }
 
 TEST_F(StoreTest, WritersAtTheSameTime) {
@@ -352,6 +521,22 @@ TEST_F(RunnerTest, AFailedRunLeavesTheOthersAlone) {
   EXPECT_THAT(runs[1].error,
               HasSubstr("--train-size: there are 500 examples to learn from, 100000 were asked for"));
   EXPECT_EQ(runs[2].status, "done");
+}
+
+// What was lost is made again, to the same bits.
+TEST_F(RunnerTest, ADoneRunWithoutItsCurveIsRunAgain) {
+  const std::vector<TrainConfig> configs{config_of(1), config_of(2), config_of(3)};
+  run(folder(), configs, 1);
+  const auto expected = rows_of(folder());
+  const std::string curves = read_file(file("curves.jsonl"));
+  write_file_atomically(file("curves.jsonl"), curves.substr(curves.find('\n') + 1));
+  testing::internal::CaptureStderr();
+  run(folder(), configs, 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              HasSubstr("moved aside into " + file("curves.jsonl.aside")));
+  auto rows = rows_of(folder());
+  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());  // the run has two lines, the same
+  EXPECT_EQ(rows, expected);
 }
 
 TEST_F(RunnerTest, TheBestEpochIsTheOneTested) {

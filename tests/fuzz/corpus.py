@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes the inputs that the fuzz targets begin with, beside those in tests/golden/."""
 import gzip
+import hashlib
 import io
 import json
 import pathlib
@@ -171,6 +172,42 @@ write("config/residual.json", json.dumps({
     "model": "residual_mlp", "activation": "gelu", "optimizer": "adamw", "schedule": "cosine"}))
 write("config/no_such_schedule.json", json.dumps({"schedule": "gosine"}))  # was once undefined behaviour
 
+
+
+def sealed(row):
+    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
+    return json.dumps({**row, "digest": hashlib.sha256(canonical.encode()).hexdigest()}, separators=(",", ":")) + "\n"
+
+
+def summary(key, **others):
+    row = {"key": key * 64, "format": "elkgrad-run/1", "status": "done", "config": {"hidden": "8"}, "test_loss": 0.5,
+           "test_accuracy": 0.75, "best_epoch": 2, "epochs": 2, "steps": 4, "parameters": 9, "flops": 12, "seconds": 1.5,
+           "results_version": 1, "data": "", "date": "", "version": "", "commit": "", "processor": "", "blas": ""}
+    return {**row, **others}
+
+
+def curve(key, epochs=(1, 2)):
+    return [{"key": key * 64, "epoch": epoch, "step": epoch, "train_loss": 0.5, "lr": 0.1, "flops": 6, "seconds": 0.5}
+            for epoch in epochs]
+
+
+def plain(rows):
+    return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+
+
+failed = summary("c", status="failed", error="no memory", epochs=0, best_epoch=0)
+write("store/sealed", "".join(map(sealed, [summary("a"), summary("b"), failed])) + "\0"
+      + "".join(map(sealed, curve("a") + curve("b"))))
+write("store/plain", plain([summary("a"), summary("b", status="diverged", test_loss=None)]) + "\0"
+      + plain(curve("a") + curve("b")))
+write("store/torn", plain([summary("a")]) + "\0" + plain(curve("a") + curve("b"))[:-40])
+write("store/orphans", plain([summary("b"), summary("d")]) + "\0"
+      + plain(curve("a") + curve("b", [2]) + curve("b") + curve("d", [1, 3]) + [{}]))
+write("where/status", "status=done\nhidden=64")
+write("where/none", "lr=0.001\nactivation=\n=\nhidden")
+
 write("augment/all", "shift:2,rotate:10,scale:0.1,shear:5,elastic:1.4,elastic_sigma:4,flip,crop:4,cutout:8,noise:0.1,"
                      "mixup:0.4")
 write("augment/flip", "flip:0.25")
+
+write("http/get", "GET /api/gallery?count=5&la%62el=a+b HTTP/1.1\r\nHost: localhost:8080\r\nConnection: x, close\r\n\r\n")

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,7 +52,7 @@ TEST(AtomicFile, NothingIsSeenBeforeCommit) {
   file.write("");
   file.write("w");
   EXPECT_EQ(read_file(folder / "a"), "old");
-  EXPECT_THAT(folder.names(), ElementsAre("a", MatchesRegex("a\\.tmp-[0-9]+-[0-9]+")));
+  EXPECT_THAT(folder.names(), ElementsAre("a", MatchesRegex("a\\.elk-tmp-[0-9]+-[0-9]+")));
   file.commit();
   EXPECT_EQ(read_file(folder / "a"), "new");
   EXPECT_THAT(folder.names(), ElementsAre("a"));
@@ -114,6 +115,88 @@ TEST(AtomicFile, PassesOverALeftoverOfTheSameName) {
   write_file_atomically(folder / "a", "new");
   EXPECT_EQ(read_file(folder / "a"), "new");
   EXPECT_EQ(folder.names().size(), 11u);
+}
+
+// A process that was killed while it wrote, or is at it.
+class Writer {
+ public:
+  explicit Writer(const std::string& path) {
+    int ready[2];
+    EXPECT_EQ(::pipe(ready), 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      AtomicFile file(path);
+      file.write("half");
+      write_file_atomically(file.temporary() + ".gp", "what belongs to it");
+      (void)!::write(ready[1], "", 1);
+      for (;;) ::pause();
+    }
+    char byte;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    ::close(ready[0]);
+    ::close(ready[1]);
+  }
+  ~Writer() {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  pid_t id() const { return child_; }
+
+ private:
+  pid_t child_;
+};
+
+TEST(AtomicFile, WhoOpensAFolderRemovesWhatDeadProcessesLeft) {
+  const TemporaryFolder folder;
+  { const Writer killed(folder / "a"); }
+  ASSERT_EQ(folder.names().size(), 2u);
+  const Writer living(folder / "b");
+  ASSERT_EQ(folder.names().size(), 2u);  // it was the first to write here
+  const std::string leftover = folder / "c.elk-tmp-";
+  const auto leave = [](const std::string& path) { std::ofstream(path) << "x"; };
+  leave(leftover + std::to_string(::getpid()) + "-77");  // of another process that had our number
+  leave(leftover + "1-1");                               // of one that has now another's, which lives
+  leave(leftover + "1-1.gp");
+  leave(leftover + "2-2.0");  // gnuplot wrote on when its program was gone
+  const std::vector<std::string> others{"c.elk-tmp-",     "c.elk-tmp-1",   "c.elk-tmp-1-",
+                                        "c.elk-tmp-1-1x", "c.elk-tmp-x-1", "notes.tmp-2024-11"};
+  for (const std::string& name : others) leave(folder / name);
+  ASSERT_EQ(::symlink("/nowhere", (leftover + "3-3").c_str()), 0);
+  std::filesystem::create_directory(leftover + "4-4");
+
+  write_file_atomically(folder / "d", "new");
+  std::vector<std::string> left = others;
+  left.insert(left.end(), {"d", "c.elk-tmp-3-3", "c.elk-tmp-4-4"});
+  for (const std::string& name : folder.names())
+    if (name.starts_with("b.elk-tmp-" + std::to_string(living.id()) + "-")) left.push_back(name);
+  EXPECT_EQ(left.size(), others.size() + 5);
+  EXPECT_THAT(folder.names(), testing::UnorderedElementsAreArray(left));
+}
+
+// Nothing that is being written is taken for a leftover, however fast others come and look.
+TEST(AtomicFile, WritersAndCleanersAtTheSameTime) {
+  const TemporaryFolder folder;
+  std::vector<pid_t> children;
+  for (int writer = 0; writer < 3; ++writer) {
+    children.push_back(::fork());
+    if (children.back() != 0) continue;
+    // By another path each time, the folder is a new one to look at.
+    std::string path = folder.path();
+    try {
+      for (int i = 0; i < 100; ++i) write_file_atomically((path += "/.") + "/" + std::to_string(writer), "x");
+    } catch (...) {
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(folder.names().size(), 3u);
 }
 
 TEST(AtomicFile, KeepsTheModeOfAFileAndFollowsTheMaskForANewOne) {

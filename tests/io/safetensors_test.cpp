@@ -446,7 +446,7 @@ TEST(Safetensors, KilledWhileSaving) {
     EXPECT_THAT(state[2].value.data<double>(), ::testing::Each(version));
     for (const std::string& name : folder.names()) {
       if (name == "model.safetensors") continue;
-      EXPECT_TRUE(name.starts_with("model.safetensors.tmp-" + std::to_string(child) + "-")) << name;
+      EXPECT_TRUE(name.starts_with("model.safetensors.elk-tmp-" + std::to_string(child) + "-")) << name;
       ++killed_in_the_middle;
       std::filesystem::remove(folder / name);
     }

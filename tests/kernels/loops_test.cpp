@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <elk/base/precision.hpp>
@@ -98,6 +101,15 @@ std::vector<std::uint64_t> bits(const std::vector<T>& x) {
   return list;
 }
 
+// That `part` (m, n) is the end of `whole` (s.m, s.n), to the bit.
+template <class T>
+void expect_part(const std::vector<T>& part, const std::vector<T>& whole, const Sizes& s, Index m, Index n) {
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j)
+      ASSERT_EQ(part[static_cast<std::size_t>(i * n + j)],
+                whole[static_cast<std::size_t>((i + s.m - m) * s.n + j + s.n - n)]);
+}
+
 #define FOR_BOTH_TYPES(function)            \
   {                                         \
     function.template operator()<float>();  \
@@ -125,10 +137,7 @@ TEST_P(EveryInstructionSet, LinearLayersAreRight) {
       std::vector<T> part(static_cast<std::size_t>(m * n));
       loops<T>().multiply_nt(m, n, s.k, of.a.data() + s.m / 2 * s.k, s.k, of.b.data() + s.n / 3 * s.k, s.k,
                              of.bias.data() + s.n / 3, part.data(), n, true);
-      for (Index i = 0; i < m; ++i)
-        for (Index j = 0; j < n; ++j)
-          ASSERT_EQ(part[static_cast<std::size_t>(i * n + j)],
-                    y[static_cast<std::size_t>((i + s.m / 2) * s.n + j + s.n / 3)]);
+      expect_part(part, y, s, m, n);
     }
   };
   FOR_BOTH_TYPES(check)
@@ -142,6 +151,13 @@ TEST_P(EveryInstructionSet, GradientsOfInputsAreRight) {
       std::vector<T> c(static_cast<std::size_t>(s.m * s.n), T(nan));
       loops<T>().multiply_nn(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.n, c.data(), s.n);
       expect_near(c, of.product, of.size, rounding<T>);
+
+      // Any part of the result has the same bits when it is computed alone.
+      const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
+      std::vector<T> part(static_cast<std::size_t>(m * n));
+      loops<T>().multiply_nn(m, n, s.k, of.a.data() + s.m / 2 * s.k, s.k, of.b.data() + s.n / 3, s.n,
+                             part.data(), n);
+      expect_part(part, c, s, m, n);
     }
   };
   FOR_BOTH_TYPES(check)
@@ -161,12 +177,54 @@ TEST_P(EveryInstructionSet, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate
       };
       multiply(c, nullptr);
       expect_near(c, of.product, of.size, rounding<T>);
+      const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
+      std::vector<T> part(static_cast<std::size_t>(m * n));
+      loops<T>().multiply_tn(m, n, s.k, of.a.data() + s.m / 2, s.m, of.b.data() + s.n / 3, s.n, part.data(),
+                             n, nullptr, scratch.data());
+      expect_part(part, c, s, m, n);
       for (const T decay : {T(0), T(0.3)}) {
         const Update<T> update{T(0.1), decay};
         std::vector<T> folded = draw<T>(s.m * s.n), plain = folded;
         multiply(folded, &update);
         loops<T>().sgd(s.m * s.n, plain.data(), c.data(), update);
         ASSERT_EQ(bits(folded), bits(plain));
+      }
+    }
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+// An element has the same bits wherever it lies: within a vector, or in what is left over at the end.
+TEST_P(EveryInstructionSet, ElementsDoNotDependOnWhereTheyLie) {
+  const auto check = [&]<class T>() {
+    const Loops<T>& use = loops<T>();
+    const Index n = 83;
+    const std::vector<T> x = draw<T>(n), g = draw<T>(n), w = draw<T>(n), square(x.size(), T(0.3));
+    const AdamStep<T> adam{T(0.1), T(1.1), T(0.9), T(0.99), T(0.1), T(0.01), T(0.01), T(0.999), T(1e-8)};
+    using Piece = std::function<void(Index begin, Index count, T * y)>;
+    for (const auto& [name, piece] : std::vector<std::pair<const char*, Piece>>{
+             {"exp", [&](Index i, Index count, T* y) { use.exp(count, x.data() + i, T(0.1), y); }},
+             {"sigmoid", [&](Index i, Index count, T* y) { use.sigmoid(count, x.data() + i, y); }},
+             {"tanh", [&](Index i, Index count, T* y) { use.tanh(count, x.data() + i, y); }},
+             {"leaky_relu", [&](Index i, Index count, T* y) { use.leaky_relu(count, x.data() + i, T(0.1), y); }},
+             {"gate",
+              [&](Index i, Index count, T* y) { use.gate(count, g.data() + i, x.data() + i, T(0.1), y); }},
+             {"sgd",
+              [&](Index i, Index count, T* y) {
+                std::copy_n(w.begin() + i, count, y);
+                use.sgd(count, y, g.data() + i, {T(0.1), T(0.01)});
+              }},
+             {"adam", [&](Index i, Index count, T* y) {
+                std::vector<T> mean(x.begin() + i, x.begin() + i + count),
+                    v(square.begin() + i, square.begin() + i + count);
+                std::copy_n(w.begin() + i, count, y);
+                use.adam(count, y, mean.data(), v.data(), g.data() + i, adam);
+              }}}) {
+      std::vector<T> whole(x.size()), pieces(x.size());
+      piece(0, n, whole.data());
+      for (const Index length : {1, 3, 8, 17}) {
+        for (Index i = 0; i < n; i += length) piece(i, std::min(length, n - i), pieces.data() + i);
+        ASSERT_EQ(bits(pieces), bits(whole)) << name << " in pieces of " << length;
       }
     }
   };
@@ -334,13 +392,18 @@ TEST(Bf16, WholeNumbersOfSevenBitsAreExact) {
 TEST(Bf16, AnUpdateByAProductIsThatByItsGradient) {
   if (!bf16_available()) GTEST_SKIP() << "this machine has no AMX";
   Rng rng(5);
-  const Tensor dy = randn({70, 40}, rng), x = randn({70, 50}, rng), weight = randn({40, 50}, rng);
   const PrecisionScope scope(Precision::bf16);
-  for (const double decay : {0.0, 0.2}) {
-    Tensor folded = add(weight, scalar(0)), plain = add(weight, scalar(0)), none;
-    sgd_update(folded, dy, x, 0.1, decay);
-    sgd_update(plain, none, matmul("matmul", dy, true, x, false), 0.1, 0, false, decay);
-    EXPECT_EQ(test::values(folded), test::values(plain));
+  for (const Index batch : {1, 70, 1024, 1025, 2500}) {
+    const Tensor dy = randn({batch, 40}, rng), x = randn({batch, 50}, rng), weight = randn({40, 50}, rng);
+    for (const double decay : {0.0, 0.2}) {
+      Tensor folded = add(weight, scalar(0)), plain = add(weight, scalar(0)), none;
+      detail::writable<float>(folded)[7] = detail::writable<float>(plain)[7] = static_cast<float>(infinity);
+      sgd_update(folded, dy, x, 0.1, decay);
+      sgd_update(plain, none, matmul("matmul", dy, true, x, false), 0.1, 0, false, decay);
+      EXPECT_THAT(test::values(folded),
+                  testing::Pointwise(testing::NanSensitiveDoubleEq(), test::values(plain)))
+          << batch << " rows, decay " << decay;
+    }
   }
 }
 

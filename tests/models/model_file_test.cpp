@@ -47,10 +47,11 @@ class ModelFile : public testing::Test {
             rng};
   }
 
-  /// Saves a model, edits the file, and returns why it is refused.
+  /// Saves a model, edits the file, which then has no digest, and returns why it is refused.
   std::string refused(const std::function<void(SafetensorsFile&)>& edit) {
     save_model(path_, net(info()), info());
     SafetensorsFile file = load_safetensors(path_);
+    file.metadata.erase("digest");
     edit(file);
     save_safetensors(path_, file.tensors, file.metadata);
     const std::string message = error_of<FileError>([&] { load_model(path_); }),
@@ -111,7 +112,7 @@ TEST_F(ModelFile, OtherToolsFindWhatTheyExpect) {
     names.push_back(item.name + " " + to_string(item.value.shape()));
   EXPECT_THAT(names, ElementsAre("fc1.weight (5, 6)", "fc1.bias (5)", "fc2.weight (3, 5)", "fc2.bias (3)"));
   for (const auto& [key, value] : file.metadata) keys.push_back(key);
-  EXPECT_THAT(keys, ElementsAre("architecture", "classes", "dataset", "format", "input_scaling",
+  EXPECT_THAT(keys, ElementsAre("architecture", "classes", "dataset", "digest", "format", "input_scaling",
                                 "input_shape", "probe_input", "probe_output", "probe_tolerance"));
   EXPECT_EQ(file.metadata.at("format"), "elkgrad/1");
   EXPECT_EQ(
@@ -120,6 +121,30 @@ TEST_F(ModelFile, OtherToolsFindWhatTheyExpect) {
   EXPECT_EQ(file.metadata.at("classes"), R"(["circle","\"square\"","Dreieck ▲"])");
   EXPECT_EQ(file.metadata.at("input_shape"), "[2,3]");
   EXPECT_EQ(file.metadata.at("input_scaling"), "pixel / 255");
+}
+
+TEST_F(ModelFile, WhatChangedIsNoticed) {
+  save_model(path_, net(info()), info());
+  const SafetensorsFile good = load_safetensors(path_);
+  const auto refused_as_changed = [&](const std::function<void(SafetensorsFile&)>& edit) {
+    SafetensorsFile file = good;
+    edit(file);
+    save_safetensors(path_, file.tensors, file.metadata);
+    EXPECT_EQ(error_of<FileError>([&] { load_model(path_); }),
+              "[model] " + path_ +
+                  ": its contents do not fit its \"digest\": they were changed after they were written");
+  };
+  // The probe's input is 0 there: its output stays the same.
+  refused_as_changed([](SafetensorsFile& file) {
+    std::vector<double> w = values(file.tensors[0].value);
+    w[0] += 1e-6;
+    file.tensors[0].value = cast(from(w, {5, 6}), f32);
+  });
+  refused_as_changed([](SafetensorsFile& file) { file.metadata["dataset"] = "shapez"; });
+  refused_as_changed([](SafetensorsFile& file) { std::swap(file.tensors[1].name, file.tensors[0].name); });
+  refused_as_changed([](SafetensorsFile& file) { file.metadata["digest"][7] ^= 1; });
+  save_safetensors(path_, good.tensors, good.metadata);
+  EXPECT_EQ(values(load_model(path_).net.state()[0].value), values(good.tensors[0].value));
 }
 
 TEST_F(ModelFile, NoSuchFile) {

@@ -219,6 +219,66 @@ TEST(Moving, KeepsSlotsSoThatOptimizersStillWork) {
   static_assert(std::is_nothrow_move_constructible_v<Parameter>);
 }
 
+TEST(Moving, WhatWasMovedFromSaysSo) {
+  const std::string module = "[module] this object was moved from: use the one that it was moved to",
+                    parameter = "[parameter] this object was moved from: use the one that it was moved to";
+  const Tensor x = elk::ones({2, 3});
+  Net net = make();
+  elk::optim::SGD sgd(net, {});
+  Net taken = std::move(net);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net(x); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net.parameters(); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net.parameter_count(); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net.state(); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { net.load_state(taken.state()); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { net.to(elk::f64); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { net.freeze(); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net.name_of(&taken); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { elk::optim::SGD(net, {}); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net.fc1()(x); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net.fc1().forward(x); }), parameter);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)net.fc1().describe(); }), parameter);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { const Net copy = net; }), parameter);
+  train(taken, sgd);  // slots went along
+
+  // Modules without parameters, too; and one that gets another value is usable again.
+  elk::nn::ReLU relu, elsewhere = std::move(relu);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)relu(x); }), module);
+  net = std::move(taken);
+  EXPECT_EQ(net(x).size(1), 2);
+  net = make(2);
+  EXPECT_EQ(net(x).size(1), 2);
+  Net& same = net;
+  net = std::move(same);
+  EXPECT_EQ(net(x).size(1), 2);
+
+  Sequential sequence{elk::nn::ReLU(), elk::nn::Tanh()}, rest = std::move(sequence);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)sequence(x); }), module);  // not an empty one
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)sequence.forward(x); }), module);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)sequence.state(); }), module);
+  const Sequential copy = sequence;
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)copy(x); }), module);
+  EXPECT_EQ(error_of<elk::IndexError>([&] { (void)sequence[0]; }), "[Sequential] there is no module 0 of 0");
+  elk::nn::Function function("square", elk::square), other = std::move(function);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)function(x); }), module);
+}
+
+TEST(Moving, AParameterThatWasMovedFromSaysSo) {
+  const std::string message = "[parameter] this object was moved from: use the one that it was moved to";
+  Parameter w(elk::ones({2}));
+  const Parameter taken = std::move(w);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)w.value(); }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)w.shape(); }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)(2 * w); }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { w.set(elk::ones({2})); }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { w.freeze(); }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)w.frozen(); }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { (void)w.slot(); }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { const Parameter copy = w; }), message);
+  w = taken;
+  EXPECT_THAT(values(w), ElementsAre(1, 1));
+}
+
 TEST(TiedWeights, AreVisitedOnce) {
   class Tied : public Module {
    public:
@@ -284,6 +344,17 @@ TEST(To, ConvertsParametersAndBuffers) {
   EXPECT_EQ(module.steps_.dtype(), elk::i64);
   EXPECT_EQ(module.scale_.slot(), slot);
   EXPECT_EQ(error_of<elk::DTypeError>([&] { module.to(elk::u8); }), "[to] expected f32 or f64, got u8");
+}
+
+TEST(To, ChangesNothingWhenItThrows) {
+  class Late : public Module {
+   public:
+    void fields(Fields& f) override { f("weight", weight)("mean", mean); }
+    Parameter weight{elk::ones({2})};
+    Tensor mean;  // not yet there
+  } net;
+  EXPECT_THROW(net.to(elk::f64), elk::ValueError);
+  EXPECT_EQ(net.weight.value().dtype(), elk::f32);
 }
 
 TEST(To, KeepsTheValuesAndFreezing) {

@@ -142,7 +142,7 @@ const std::vector<Row>& table() {
       // Functions of one tensor
       {"square", [](const In& x) { return square(x[0]); }, differentiable,
        {{[] { return In{z({2}, i64)}; }, "[square] expected f32 or f64, got i64: convert with cast"},
-        {[] { return In{Tensor()}; }, "[tensor] this tensor is undefined: it was default-made and never assigned"}}},
+        {[] { return In{Tensor()}; }, "[tensor] this tensor is undefined: it was default-made and never assigned, or moved from"}}},
       {"sqrt", [](const In& x) { return sqrt(x[0]); }, differentiable,
        {{[] { return In{z({2}, i64)}; }, "[sqrt] expected f32 or f64, got i64: convert with cast"}}},
       {"exp", [](const In& x) { return exp(x[0]); }, differentiable,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include <elk/autograd/tape.hpp>
 #include <elk/nn/layers.hpp>
@@ -72,6 +73,34 @@ TEST_P(Average, AStateKeptStaysAsItWas) {
   other.load_state(kept);
   other.update();
   EXPECT_EQ(values(other.state()[0].value), values(average.state()[0].value));
+}
+
+// Two parameters, of which the second is converted.
+TEST(AverageErrors, ChangeNothing) {
+  class Two : public nn::Module {
+   public:
+    void fields(Fields& f) override { f("a", a)("b", b); }
+    nn::Parameter a{from({1}, f64)}, b{from({2}, f64)};
+  } net;
+  MovingAverage average(net, 0.5);
+  net.a.set(from({3}, f64));
+  net.b.set(from({4}, f32));
+  EXPECT_EQ(error_of<DTypeError>([&] { average.update(); }),
+            "[moving_average] \"b\" is f32 now, its average f64");
+  EXPECT_THAT(values(average.state()[0].value), ElementsAre(1));
+  EXPECT_THROW(average.swap(), DTypeError);
+  EXPECT_THAT(values(net.a), ElementsAre(3));
+}
+
+TEST(AverageErrors, OneThatWasMovedFromSaysSo) {
+  One net;
+  MovingAverage average(net, 0.5), taken = std::move(average);
+  const std::string message = "[moving_average] this object was moved from: use the one that it was moved to";
+  EXPECT_EQ(error_of<ValueError>([&] { average.update(); }), message);
+  EXPECT_EQ(error_of<ValueError>([&] { average.swap(); }), message);
+  EXPECT_EQ(error_of<ValueError>([&] { (void)average.state(); }), message);
+  EXPECT_EQ(error_of<ValueError>([&] { average.load_state({}); }), message);
+  taken.update();
 }
 
 TEST(AverageErrors, AreClear) {

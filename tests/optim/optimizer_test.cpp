@@ -4,7 +4,10 @@
 
 #include <cmath>
 #include <functional>
+#include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <elk/autograd/tape.hpp>
@@ -176,6 +179,100 @@ TEST(Step, RefusesAMissingGradientAndChangesNothing) {
   adam.step(g);
   EXPECT_NE(pair.a_.value().at(0), 1);
   EXPECT_EQ(pair.b_.value().at(0), 0.5);
+}
+
+// Every optimizer, by name.
+std::vector<std::pair<std::string, std::unique_ptr<Optimizer>>> all_of(const Pair& pair) {
+  std::vector<std::pair<std::string, std::unique_ptr<Optimizer>>> list;
+  list.emplace_back("sgd", std::make_unique<SGD>(pair, SGD::Options{.lr = 0.1}));
+  list.emplace_back("momentum", std::make_unique<SGD>(pair, SGD::Options{.lr = 0.1, .momentum = 0.9}));
+  list.emplace_back("adam", std::make_unique<Adam>(pair, Adam::Options{.lr = 0.1}));
+  list.emplace_back("adamw", std::make_unique<AdamW>(pair, AdamW::Options{.lr = 0.1}));
+  list.emplace_back("lion", std::make_unique<Lion>(pair, Lion::Options{.lr = 0.1}));
+  return list;
+}
+
+TEST(Step, RefusesGradientsOfBeforeAConversionAndChangesNothing) {
+  for (std::size_t i = 0; i < 5; ++i) {
+    Pair pair(f32), untouched(f64);
+    auto [name, optimizer] = std::move(all_of(pair)[i]);
+    SCOPED_TRACE(name);
+    const Gradients old = gradients(pair, {1, 1}, 1);
+    pair.to(f64);
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      EXPECT_EQ(error_of<DTypeError>([&] { optimizer->step(old); }),
+                "[step] parameter \"a\" is f64, its gradient f32: take it after the conversion");
+      EXPECT_TRUE(optimizer->state().empty());
+    }
+    EXPECT_THAT(values(pair.a_), ElementsAre(1, -2));
+    // The next step is the first.
+    optimizer->step(gradients(pair, {1, 1}, 1));
+    all_of(untouched)[i].second->step(gradients(untouched, {1, 1}, 1));
+    EXPECT_EQ(values(pair.a_), values(untouched.a_));
+    EXPECT_EQ(values(pair.b_), values(untouched.b_));
+  }
+}
+
+TEST(Step, RefusesTheSecondParameterBeforeTheFirstIsUpdated) {
+  for (std::size_t i = 0; i < 5; ++i) {
+    Pair pair;
+    auto [name, optimizer] = std::move(all_of(pair)[i]);
+    SCOPED_TRACE(name);
+    optimizer->step(gradients(pair, {1, 1}, 1));
+    const State before = optimizer->state(), weights = pair.state();
+    const Gradients old = gradients(pair, {1, 1}, 1);
+    const Tensor kept = pair.b_;
+    const auto unchanged = [&] {
+      EXPECT_EQ(values(pair.a_), values(weights[0].value));
+      const State now = optimizer->state();
+      ASSERT_EQ(now.size(), before.size());
+      for (std::size_t j = 0; j < now.size(); ++j)
+        EXPECT_EQ(values(now[j].value), values(before[j].value)) << now[j].name;
+    };
+    pair.b_.set(cast(detach(kept), f32));
+    EXPECT_EQ(error_of<DTypeError>([&] { optimizer->step(old); }),
+              "[step] parameter \"b\" is f32, its gradient f64: take it after the conversion");
+    unchanged();
+    pair.b_.slot()->value = detail::with_id(zeros({3}, f64), kept.id(), true);  // behind the optimizer's back
+    EXPECT_EQ(error_of<ShapeError>([&] { optimizer->step(old); }),
+              "[step] parameter \"b\" is (3), its gradient (1)");
+    unchanged();
+    pair.b_.slot()->value = kept;
+    optimizer->step(old);
+  }
+}
+
+TEST(Step, RefusesMomentsOfBeforeAConversionAndChangesNothing) {
+  Pair pair(f32);
+  Adam adam(pair, {});
+  adam.step(gradients(pair, {1, 1}, 1));
+  pair.to(f64);
+  const auto before = values(pair.a_);
+  EXPECT_EQ(
+      error_of<DTypeError>([&] {
+        adam.step(gradients(pair, {1, 1}, 1));
+      }),
+      "[step] parameter \"a\" is f64 now, what the optimizer keeps of it f32: make a new optimizer after "
+      "a conversion");
+  EXPECT_EQ(values(pair.a_), before);
+  EXPECT_EQ(adam.state()[0].value.item(), 1);
+  pair.to(f32);
+  adam.step(gradients(pair, {1, 1}, 1));
+  EXPECT_EQ(adam.state()[0].value.item(), 2);
+}
+
+// Weights' gradients that are products still, of a network converted meanwhile.
+TEST(Step, RefusesProductsOfBeforeAConversion) {
+  Rng rng(1);
+  nn::Linear net(3, 2, rng);
+  SGD sgd(net, {.lr = 0.1});
+  Tape tape;
+  const Gradients old = tape.backward(sum(net(ones({4, 3}))));
+  net.to(f64);
+  const auto before = values(net.weight());
+  EXPECT_EQ(error_of<DTypeError>([&] { sgd.step(old); }),
+            "[step] parameter \"weight\" is f64, its gradient f32: take it after the conversion");
+  EXPECT_EQ(values(net.weight()), before);
 }
 
 TEST(Step, LeavesFrozenParametersAloneEvenWithAGradient) {
@@ -399,6 +496,29 @@ TEST(Group, OutlivesALoadedState) {
   adam.load_state(adam.state());
   adam.step(gradients(pair, {1, 1}, 1));
   EXPECT_THAT(values(pair.b_), ElementsAre(0.5));
+}
+
+TEST(Group, IsNotHalfMadeWhenTheChoiceThrows) {
+  Pair pair;
+  SGD sgd(pair, {.lr = 0.5});
+  EXPECT_THROW(sgd.group(
+                   [](const nn::NamedSlot& p) {
+                     if (p.name == "b") throw std::runtime_error("!");
+                     return true;
+                   },
+                   {.lr_factor = 0}),
+               std::runtime_error);
+  sgd.step(gradients(pair, {1, 1}, 1));
+  EXPECT_THAT(values(pair.a_), ElementsAre(0.5, -2.5));
+}
+
+// Moving an optimizer copies it: both go on with the same parameters.
+TEST(Moving, AnOptimizerLeavesOneThatWorks) {
+  Pair pair;
+  SGD sgd(pair, {.lr = 0.5}), taken = std::move(sgd);
+  sgd.step(gradients(pair, {1, 1}, 1));
+  taken.step(gradients(pair, {1, 1}, 1));
+  EXPECT_THAT(values(pair.a_), ElementsAre(0, -3));
 }
 
 TEST(Group, RefusesBadOnes) {

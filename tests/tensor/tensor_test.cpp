@@ -167,7 +167,7 @@ TEST(Tensor, UndefinedOnesSaySo) {
   EXPECT_FALSE(x.defined());
   EXPECT_TRUE(zeros({0}).defined());
   const auto error =
-      ThrowsMessage<ValueError>("[tensor] this tensor is undefined: it was default-made and never assigned");
+      ThrowsMessage<ValueError>("[tensor] this tensor is undefined: it was default-made and never assigned, or moved from");
   EXPECT_THAT([&] { (void)x.shape(); }, error);
   EXPECT_THAT([&] { (void)x.dtype(); }, error);
   EXPECT_THAT([&] { (void)x.rank(); }, error);

@@ -45,6 +45,24 @@ TEST_F(Evaluate, AnyLossAndWithoutDropout) {
   EXPECT_NEAR(found.loss, (1 + 1 + 0 + 1.2 + 1.8) / 10, 1e-15);
 }
 
+TEST_F(Evaluate, InTheMidstOfTrainingIsEvaluation) {
+  const nn::Sequential net(nn::Dropout(0.9));
+  const auto loss = [](const Tensor& logits, const Tensor&) { return mean(logits); };
+  const double expected = evaluate(net, data_, loss, f64).loss;
+  const auto outputs = test::values(predict(net, data_, f64));
+  Rng rng(1);
+  Tape tape(rng);
+  const nn::Parameter scale(ones({}, f64));
+  (void)(2 * scale);
+  const std::size_t recorded = tape.size();
+  EXPECT_EQ(evaluate(net, data_, loss, f64).loss, expected);
+  EXPECT_EQ(test::values(predict(net, data_, f64)), outputs);
+  const nn::Function scaled("scaled", [&](const Tensor& x) { return scale * x; });
+  (void)predict(scaled, data_, f64);
+  EXPECT_EQ(tape.size(), recorded);
+  EXPECT_EQ(Tape::training_rng(), &rng);
+}
+
 TEST_F(Evaluate, NeedsExamples) {
   EXPECT_EQ(error_of<ShapeError>([&] { evaluate(net_, data_.take(0, 0), loss); }),
             "[evaluate] the data set \"five\" is empty");

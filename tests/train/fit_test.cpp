@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <stdexcept>
+#include <utility>
 
 #include <elk/elk.hpp>
 #include <elk/io/atomic_file.hpp>
@@ -171,6 +173,80 @@ TEST(Fit, PassesGradientsOn) {
   EXPECT_THAT(numbers(given.net.state()), testing::Pointwise(testing::DoubleNear(1e-12), before));
 }
 
+// Wherever a part of somebody else's throws, once.
+TEST(Fit, GoesOnAfterAnErrorToTheSameBits) {
+  const auto set_up = [](Given& given) { given.options.schedule = optim::exponential(0.5); };
+  Given whole;
+  set_up(whole);
+  EarlyStopping patient(50);
+  const Result expected = whole.run({&patient});
+  for (const std::string place : {"schedule", "loss", "gradients", "begun", "step", "measure", "epoch"})
+    for (const int at : {0, 1, 7}) {
+      SCOPED_TRACE(place + " " + std::to_string(at));
+      Given given;
+      set_up(given);
+      int calls = 0;
+      const auto pass = [&](const std::string& here) {
+        if (here == place && calls++ == at) throw std::runtime_error("not now");
+      };
+      given.options.schedule = [&, of = given.options.schedule](double base, double epoch) {
+        pass("schedule");
+        return of(base, epoch);
+      };
+      given.options.loss = [&](const Tensor& y, const Tensor& labels) {
+        if (Tape::recording()) pass("loss");
+        return cross_entropy(y, labels);
+      };
+      given.options.gradients = [&](Gradients g) {
+        pass("gradients");
+        return g;
+      };
+      EarlyStopping early(50);
+      Watch watch([&](const std::string& event, Fit&) { pass(event); });
+      given.options.callbacks = {&early, &watch};
+      Fit fit(given.net, given.adam, given.data, given.rng, given.options);
+      const int happens = place == "begun" ? 1 : place == "measure" || place == "epoch" ? 3 : 15;
+      if (at < happens) {
+        EXPECT_THROW(fit.run(), std::runtime_error);
+        EXPECT_EQ(given.adam.lr(), 0.01) << "the rate that the run was given";
+      }
+      const Result result = fit.run();
+      EXPECT_EQ(result.status, Status::finished);
+      EXPECT_EQ(numbers(given.net.state()), numbers(whole.net.state()));
+      EXPECT_EQ(numbers(given.adam.state()), numbers(whole.adam.state()));
+      ASSERT_EQ(result.history.size(), 3u);
+      for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(result.history[i].train_loss, expected.history[i].train_loss);
+        EXPECT_EQ(result.history[i].val_loss, expected.history[i].val_loss);
+        EXPECT_EQ(result.history[i].step, expected.history[i].step);
+        EXPECT_EQ(result.history[i].flops, expected.history[i].flops);
+      }
+    }
+}
+
+TEST(Fit, MeasuresInFullPrecisionWithoutDropoutAlsoFromAHook) {
+  Given given;
+  given.options.precision = Precision::bf16;
+  given.options.epochs = 1;
+  int measured = 0;
+  given.options.evaluation_loss = [&](const Tensor& y, const Tensor& labels) {
+    EXPECT_EQ(precision(), Precision::full);
+    EXPECT_EQ(Tape::training_rng(), nullptr);
+    ++measured;
+    return cross_entropy(y, labels);
+  };
+  const Fit* running = nullptr;
+  given.options.loss = [&](const Tensor& y, const Tensor& labels) {
+    EXPECT_EQ(Tape::training_rng(), &given.rng);
+    (void)running->measure(given.options.validation);
+    return cross_entropy(y, labels);
+  };
+  Fit fit(given.net, given.adam, given.data, given.rng, given.options);
+  running = &fit;
+  fit.run();
+  EXPECT_EQ(measured, 6);  // in each step, and at the end
+}
+
 TEST(Fit, MeasuresTheTrainingLossAsAsked) {
   Given given;
   given.options.epochs = 1;
@@ -324,6 +400,56 @@ TEST(CheckpointFile, AStoppedRunGoesOnToTheSameBits) {
   }
 }
 
+// Batches beyond the small ones' fast path, by plain SGD; and the run that goes on looks at its gradients.
+TEST(CheckpointFile, OfLargeBatchesGoesOnToTheSameBits) {
+  static const Dataset data = digits_train_test(1).train.take(0, 300);
+  const auto run = [&](Given& given, std::vector<Callback*> callbacks, bool looks) {
+    optim::SGD sgd(given.net, {.lr = 0.1, .weight_decay = 0.01});
+    FitOptions options{.epochs = 2, .batch_size = 140, .callbacks = std::move(callbacks)};
+    if (looks) options.gradients = [](Gradients g) { return optim::clip_norm(std::move(g), 1e30); };
+    return fit(given.net, sgd, data, given.rng, options);
+  };
+  Given whole;
+  run(whole, {}, false);
+  const TemporaryFolder folder;
+  for (int stop_at = 0; stop_at < 6; ++stop_at) {
+    Checkpoint checkpoint(folder / std::to_string(stop_at));
+    Watch stop([&](const std::string& event, Fit& fit) {
+      if ((event == "begun" || event == "step") && fit.step() == stop_at) fit.stop();
+    });
+    Given first, second(99);
+    run(first, {&checkpoint, &stop}, false);
+    EXPECT_EQ(run(second, {&checkpoint}, true).status, Status::finished);
+    EXPECT_EQ(numbers(second.net.state()), numbers(whole.net.state())) << stop_at;
+  }
+}
+
+TEST(CheckpointFile, RefusedByOneCallbackChangesNoOther) {
+  class Counter : public Callback {
+   public:
+    State state() const override { return {{"count", scalar(count)}}; }
+    void load_state(const State& state) override {
+      if (refuses) throw ValueError("[counter] no");
+      count = state.at(0).value.item();
+    }
+    double count = 0;
+    bool refuses = false;
+  };
+  const TemporaryFolder folder;
+  Checkpoint checkpoint(folder / "c");
+  Given first, second(3);
+  Counter one, two;
+  one.count = 5;
+  first.run({&one, &two, &checkpoint});
+  one.count = 1;
+  two.refuses = true;
+  const auto before = numbers(second.net.state());
+  EXPECT_THAT(error_of<FileError>([&] { second.run({&one, &two, &checkpoint}); }), HasSubstr("[counter] no"));
+  EXPECT_EQ(one.count, 1);
+  EXPECT_EQ(numbers(second.net.state()), before);
+  EXPECT_TRUE(second.adam.state().empty());
+}
+
 TEST(CheckpointFile, AFinishedRunIsOnlyRead) {
   const TemporaryFolder folder;
   Checkpoint checkpoint(folder / "c", {{"config", "mine"}});
@@ -351,7 +477,8 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
     });
     given.run({&checkpoint, &stop});
   }
-  const SafetensorsFile good = load_safetensors(path);
+  SafetensorsFile good = load_safetensors(path);
+  good.metadata.erase("digest");  // which would be what is wrong with all that follows
   const auto refused = [&](const std::function<void(SafetensorsFile&)>& change) {
     SafetensorsFile file = good;
     change(file);
@@ -383,6 +510,17 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
             "it belongs to 80 training examples, the data have 90");
   EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = full({90}, 90, i64); }),
             "its order has example 90 of 90");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "order") = full({90}, 7, i64); }),
+            "its order has example 7 twice");
+  EXPECT_EQ(refused([&](auto& f) {
+              tensor(f, "position") = from(std::vector<Index>{1, 2, 7, 0, 2, 20});
+            }),
+            "\"position\" holds 2, expected 0 or 1");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "rng.key") = full({624}, 4294967296.0, i64); }),
+            "\"rng.key\" holds more than words of 32 bits");
+  EXPECT_EQ(refused([&](auto& f) { tensor(f, "sums") = full({2}, -1, f64); }), "\"sums\" holds -1 seconds");
+  EXPECT_EQ(refused([&](auto& f) { f.metadata["digest"] = "0"; }),
+            "its contents do not fit its \"digest\": they were changed after they were written");
   EXPECT_EQ(refused([&](auto& f) {
               tensor(f, "position") = from(std::vector<Index>{1, 2, 7, 0, 0, 30});
             }),

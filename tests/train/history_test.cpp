@@ -70,15 +70,28 @@ TEST(History, RoundTrip) {
 
 TEST(History, MalformedLines) {
   const std::string good = to_jsonl({{.epoch = 1}});
-  for (const char* bad :
-       {"\n", "{", "{}", "[]", "7", "null", "{\"epoch\":1}", "\xff",
-        R"({"epoch":"1","step":1,"lr":1,"flops":1,"seconds":1})", R"({"epoch":1,"step":1,"lr":1,"flops":1})",
-        R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"val_loss":"low"})",
-        R"({"epoch":1,"step":1,"lr":NaN,"flops":1,"seconds":1})",
-        R"({"epoch":1.5,"step":1,"lr":1,"flops":1,"seconds":1})",
-        R"({"epoch":1,"step":1e300,"lr":1,"flops":1,"seconds":1})",
-        R"({"epoch":1,"step":9223372036854775808,"lr":1,"flops":1,"seconds":1})",
-        R"({"epoch":1,"step":1,"lr":1,"flops":-1,"seconds":1})"})
+  for (const char* bad : {"\n",
+                          "{",
+                          "{}",
+                          "[]",
+                          "7",
+                          "null",
+                          "{\"epoch\":1}",
+                          "\xff",
+                          R"({"epoch":"1","step":1,"lr":1,"flops":1,"seconds":1})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"val_loss":"low"})",
+                          R"({"epoch":1,"step":1,"lr":NaN,"flops":1,"seconds":1})",
+                          R"({"epoch":1.5,"step":1,"lr":1,"flops":1,"seconds":1})",
+                          R"({"epoch":1,"step":1e300,"lr":1,"flops":1,"seconds":1})",
+                          R"({"epoch":1,"step":9223372036854775808,"lr":1,"flops":1,"seconds":1})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":-1,"seconds":1})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":-1})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"test_accuracy":8.36})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"val_accuracy":-0.1})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"status":"done"})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"digest":"0"})",
+                          R"({"epoch":1,"step":1,"lr":1,"flops":1,"seconds":1,"digest":7})"})
     EXPECT_THAT(error_of<FileError>([&] { parse_jsonl(good + bad, "a/history.jsonl"); }),
                 testing::StartsWith("[history] a/history.jsonl: line 2 is malformed: "))
         << bad;

@@ -1,16 +1,10 @@
-#include <algorithm>
-
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
 
 namespace elk {
 
-namespace detail {
-
-Product::Product(Tensor a, Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
-
-const Tensor& Product::value() const {
+const Tensor& detail::Product::value() const {
   const std::lock_guard lock(mutex_);
   if (!computed_) {
     const PrecisionScope scope(precision_);
@@ -20,16 +14,12 @@ const Tensor& Product::value() const {
   return value_;
 }
 
-Tensor add_gradients(const Tensor& a, const Tensor& b) {
+Tensor detail::add_gradients(const Tensor& a, const Tensor& b) {
   const auto pass = [](const Tensor& dy) { return dy; };
   return record("add", kernels::add(a, b), wrt(a, pass), wrt(b, pass));
 }
 
-}  // namespace detail
-
 namespace {
-
-constexpr auto by_id = [](const auto& item, std::uint64_t id) { return item.id < id; };
 
 Tensor scaled(const Tensor& x, double factor) {
   return record("mul", kernels::mul(x, scalar(factor, x.dtype())),
@@ -38,67 +28,66 @@ Tensor scaled(const Tensor& x, double factor) {
 
 }  // namespace
 
-std::vector<Gradients::Item>::const_iterator Gradients::find(std::uint64_t id) const {
-  const auto at = std::lower_bound(items_.begin(), items_.end(), id, by_id);
-  return at != items_.end() && at->id == id ? at : items_.end();
+const Gradients::Items& Gradients::items() const {
+  moved_.check("gradients");
+  return items_;
+}
+
+const Gradients::Item* Gradients::find(const Tensor& x) const {
+  const auto at = items().find(x.id());
+  return at != items_.end() ? &at->second : nullptr;
 }
 
 const Tensor& Gradients::operator[](const Tensor& x) const {
-  const auto at = find(x.id());
-  if (at == items_.end())
-    fail<TapeError>(
-        "[gradients] there is no gradient for this tensor {}: what was differentiated does not depend on it, "
-        "or it "
-        "was not watched",
-        x.shape());
-  return at->value();
+  if (const Item* item = find(x)) return item->value();
+  fail<TapeError>(
+      "[gradients] there is no gradient for this tensor {}: what was differentiated does not depend on it, "
+      "or it was not watched",
+      x.shape());
 }
 
-bool Gradients::has(const Tensor& x) const { return find(x.id()) != items_.end(); }
+bool Gradients::has(const Tensor& x) const { return find(x) != nullptr; }
 
 std::vector<Tensor> Gradients::values() const {
   std::vector<Tensor> list;
-  for (const Item& item : items_) list.push_back(item.value());
+  for (const auto& [id, item] : items()) list.push_back(item.value());
   return list;
 }
 
 Gradients& Gradients::apply(const std::function<Tensor(const Tensor&)>& f) {
-  for (Item& item : items_) {
-    const Tensor& value = item.value();
-    const Tensor next = f(value);
+  Items changed = items();
+  for (auto& [id, item] : changed) {
+    const Tensor value = item.value(), next = f(value);
     if (next.shape() != value.shape())
       fail<ShapeError>("[gradients] apply turned {} into {}", value.shape(), next.shape());
     if (next.dtype() != value.dtype())
       fail<DTypeError>("[gradients] apply turned {} into {}", value.dtype(), next.dtype());
     item.set(next);
   }
+  items_ = std::move(changed);
   return *this;
 }
 
 Gradients& Gradients::operator+=(const Gradients& other) {
-  for (const Item& item : other.items_) {
-    const auto at = std::lower_bound(items_.begin(), items_.end(), item.id, by_id);
-    if (at != items_.end() && at->id == item.id)
-      at->set(detail::add_gradients(at->value(), item.value()));
-    else
-      items_.insert(at, item);
-  }
+  Items sums = items();
+  for (const auto& [id, item] : other.items())
+    if (const auto [at, added] = sums.try_emplace(id, item); !added)
+      at->second.set(detail::add_gradients(at->second.value(), item.value()));
+  items_ = std::move(sums);
   return *this;
 }
 
 Gradients& Gradients::operator*=(double factor) {
-  for (Item& item : items_) item.set(scaled(item.value(), factor));
-  return *this;
+  return apply([factor](const Tensor& dy) { return scaled(dy, factor); });
 }
 
 const detail::Product* Gradients::product(const Tensor& x) const {
-  const auto at = find(x.id());
-  return at != items_.end() && at->product && !at->product->computed() ? at->product.get() : nullptr;
+  const Item* item = find(x);
+  return item != nullptr && item->product && !item->product->computed() ? item->product.get() : nullptr;
 }
 
 void Gradients::drop(const Tensor& x) {
-  const auto at = find(x.id());
-  if (at != items_.end()) items_.erase(at);
+  if (has(x)) items_.erase(x.id());
 }
 
 }  // namespace elk

@@ -44,8 +44,6 @@ struct Input {
 
 extern thread_local Tape* innermost_tape;
 
-void record(const char* operation, const Tensor& y, Input* inputs, std::size_t count);
-
 inline void tell_computed(const char* operation) {
   ScopeObserver::tell([&](ScopeObserver& observer) { observer.computed(operation); });
 }

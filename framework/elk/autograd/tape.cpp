@@ -1,27 +1,25 @@
-#include <algorithm>
-
 #include <elk/autograd/record.hpp>
-#include <elk/autograd/scope.hpp>
 #include <elk/base/format.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk {
 
-namespace detail {
-thread_local Tape* innermost_tape = nullptr;
-}
+thread_local Tape* detail::innermost_tape = nullptr;
 
 namespace {
 
-// A thread is known by the address of something that each has of its own.
-const void* this_thread() {
-  static thread_local char mark;
-  return &mark;
-}
+// The operation of a node for a parameter that nobody watches but because it is trained.
+constexpr const char parameter[] = "parameter";
+
+// How many of this thread's live. Its address is what a tape knows the thread by.
+thread_local int pauses = 0;
 
 }  // namespace
 
-Tape::Tape() : rng_(nullptr), outer_(detail::innermost_tape), thread_(this_thread()) {
+Pause::Pause() { ++pauses; }
+Pause::~Pause() { --pauses; }
+
+Tape::Tape() : rng_(training_rng()), outer_(detail::innermost_tape), thread_(&pauses), pauses_(pauses) {
   detail::innermost_tape = this;
 }
 
@@ -30,16 +28,13 @@ Tape::Tape(Rng& rng) : Tape() { rng_ = &rng; }
 Tape::~Tape() {
   // Links first: rules may hold the last handles to tensors, and nothing else refers to them.
   while (!links_.empty()) links_.pop_back();
-  for (Tape** at = &detail::innermost_tape; *at != nullptr; at = &(*at)->outer_) {
-    if (*at == this) {
-      *at = outer_;
-      break;
-    }
-  }
+  Tape** at = &detail::innermost_tape;
+  while (*at != nullptr && *at != this) at = &(*at)->outer_;
+  if (*at == this) *at = outer_;
 }
 
 Tape* Tape::next_recording(Tape* tape) {
-  while (tape != nullptr && tape->used_up_) tape = tape->outer_;
+  while (tape != nullptr && (tape->used_up_ || tape->pauses_ < pauses)) tape = tape->outer_;
   return tape;
 }
 
@@ -55,9 +50,16 @@ std::uint32_t Tape::find(const Tensor& x) const {
   return at == index_.end() ? absent : at->second;
 }
 
-std::uint32_t Tape::find_or_add_parameter(const Tensor& x) {
+// The node of an operation's input, or absent for a constant: what the tape has not met, and a parameter that
+// is frozen now.
+std::uint32_t Tape::find_input(const char* operation, const Tensor& x) {
   const std::uint32_t at = find(x);
-  return at == absent && detail::is_watched(x) ? add_node("parameter", x, true) : at;
+  if (at == absent) return detail::is_watched(x) ? add_node(parameter, x, true) : absent;
+  if (nodes_[at].operation == parameter && !detail::is_watched(x)) return absent;
+  if (nodes_[at].dtype != x.dtype())
+    fail<DTypeError>("[{}] this parameter was {} when the tape met it, and is {} now", operation,
+                     nodes_[at].dtype, x.dtype());
+  return at;
 }
 
 std::uint32_t Tape::add_node(const char* operation, const Tensor& x, bool wanted) {
@@ -69,7 +71,7 @@ std::uint32_t Tape::add_node(const char* operation, const Tensor& x, bool wanted
 }
 
 void Tape::check_usable(const char* call) const {
-  if (thread_ != this_thread()) fail<TapeError>("[{}] this tape belongs to another thread", call);
+  if (thread_ != &pauses) fail<TapeError>("[{}] this tape belongs to another thread", call);
   if (used_up_) fail<TapeError>("[{}] this tape is used up: each backward needs a new tape", call);
 }
 
@@ -79,6 +81,8 @@ void Tape::watch(const Tensor& x) {
   const std::uint32_t at = find(x);
   if (at == absent)
     add_node("watch", x, true);
+  else if (nodes_[at].operation == parameter)
+    nodes_[at].operation = "watch";
   else
     nodes_[at].wanted = true;
 }
@@ -92,66 +96,42 @@ void Tape::observe(std::function<void(const Event&)> recorded, std::function<voi
   if (flowed != nullptr) flowed_.push_back(std::move(flowed));
 }
 
-// While it lives, no tape of this thread records: what an observer computes would call it again without end.
-struct Pause {
-  Pause() = default;
-  ~Pause() { detail::innermost_tape = tape; }
-  Pause(const Pause&) = delete;
-  Pause& operator=(const Pause&) = delete;
-  Tape* const tape = std::exchange(detail::innermost_tape, nullptr);
-};
-
-struct Recorder {
-  static void record(Tape& tape, const char* operation, const Tensor& y, detail::Input* inputs,
-                     std::size_t count, bool last_tape) {
-    std::uint32_t tracked = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      inputs[i].node = tape.find_or_add_parameter(inputs[i].x);
-      tracked += inputs[i].node != Tape::absent;
-    }
-    if (tracked == 0) return;
-    if (!is_float(y.dtype()))
-      fail<DTypeError>("[{}] only f32 and f64 have gradients, the result is {}", operation, y.dtype());
-    if (tape.find(y) != Tape::absent || detail::is_watched(y))
-      fail<TapeError>(
-          "[{}] the result is on the tape already: record a new tensor, computed from detach(x), not an "
-          "input",
-          operation);
-    const std::uint32_t node = tape.add_node(operation, y, false);
-    tape.nodes_[node].links = tracked;
-    for (std::size_t i = 0; i < count; ++i)
-      if (inputs[i].node != Tape::absent)
-        tape.links_.push_back({inputs[i].node, static_cast<std::uint32_t>(i),
-                               last_tape ? std::move(inputs[i].rule) : inputs[i].rule});
-    if (!tape.recorded_.empty()) tell(tape, operation, y, inputs, count);
+void detail::record(const char* operation, const Tensor& y, Input* inputs, std::size_t count) {
+  for (Tape* tape = Tape::next_recording(innermost_tape); tape != nullptr;) {
+    Tape* const next = Tape::next_recording(tape->outer_);
+    tape->record(operation, y, inputs, count, next == nullptr);
+    tape = next;
   }
-
-  static void tell(const Tape& tape, const char* operation, const Tensor& y, const detail::Input* inputs,
-                   std::size_t count) {
-    std::vector<Tape::Operand> operands;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t node = inputs[i].node;
-      operands.push_back({inputs[i].x, node == Tape::absent ? nullptr : tape.nodes_[node].operation});
-    }
-    const Pause pause;
-    for (const auto& observer : tape.recorded_) observer({operation, y, Scope::current(), operands});
-  }
-
-  static void record_on_all(const char* operation, const Tensor& y, detail::Input* inputs,
-                            std::size_t count) {
-    for (Tape* tape = Tape::next_recording(detail::innermost_tape); tape != nullptr;) {
-      Tape* next = Tape::next_recording(tape->outer_);
-      record(*tape, operation, y, inputs, count, next == nullptr);
-      tape = next;
-    }
-  }
-};
-
-namespace detail {
-void record(const char* operation, const Tensor& y, Input* inputs, std::size_t count) {
-  Recorder::record_on_all(operation, y, inputs, count);
 }
-}  // namespace detail
+
+// `last`: no other tape needs the rules.
+void Tape::record(const char* operation, const Tensor& y, detail::Input* inputs, std::size_t count,
+                  bool last) {
+  std::uint32_t tracked = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    inputs[i].node = find_input(operation, inputs[i].x);
+    tracked += inputs[i].node != absent;
+  }
+  if (tracked == 0) return;
+  if (!is_float(y.dtype()))
+    fail<DTypeError>("[{}] only f32 and f64 have gradients, the result is {}", operation, y.dtype());
+  if (find(y) != absent || detail::is_watched(y))
+    fail<TapeError>(
+        "[{}] the result is on the tape already: record a new tensor, computed from detach(x), not an input",
+        operation);
+  const std::uint32_t node = add_node(operation, y, false);
+  nodes_[node].links = tracked;
+  for (std::size_t i = 0; i < count; ++i)
+    if (inputs[i].node != absent)
+      links_.push_back(
+          {inputs[i].node, static_cast<std::uint32_t>(i), last ? std::move(inputs[i].rule) : inputs[i].rule});
+  if (recorded_.empty()) return;
+  std::vector<Operand> operands;
+  for (std::size_t i = 0; i < count; ++i)
+    operands.push_back({inputs[i].x, inputs[i].node == absent ? nullptr : nodes_[inputs[i].node].operation});
+  const Pause pause;
+  for (const auto& observer : recorded_) observer({operation, y, Scope::current(), operands});
+}
 
 Gradients Tape::backward(const Tensor& y) {
   if (y.size() != 1)
@@ -163,12 +143,11 @@ Gradients Tape::backward(const Tensor& y) {
 
 Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   check_usable("backward");
-  const std::uint32_t start = find_or_add_parameter(y);
+  const std::uint32_t start = find_input("backward", y);
   if (start == absent)
     fail<TapeError>(
         "[backward] this tensor is not on the tape: it was computed before the tape began or on another "
-        "thread, or "
-        "from nothing that is watched, and so is a constant");
+        "thread, or from nothing that is watched, and so is a constant");
   if (dy.shape() != y.shape() || dy.dtype() != y.dtype())
     fail<ShapeError>("[backward] expected a gradient {} {}, got {} {}", y.dtype(), y.shape(), dy.dtype(),
                      dy.shape());
@@ -193,10 +172,8 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
       accumulate(node.operation, link, std::move(dx));
     }
     if (node.wanted && (node.gradient.defined() || node.product))
-      result.items_.push_back({node.id, std::move(node.gradient), std::move(node.product)});
+      result.items_.emplace(node.id, Gradients::Item{std::move(node.gradient), std::move(node.product)});
   }
-  std::sort(result.items_.begin(), result.items_.end(),
-            [](const auto& a, const auto& b) { return a.id < b.id; });
   index_.clear();
   return result;
 }
@@ -207,7 +184,7 @@ bool Tape::keep_product(const Link& link, const Tensor& dy) {
   const auto* rule = link.rule.target<ProductRule>();
   Node& to = nodes_[link.to];
   if (rule == nullptr || to.gradient.defined() || to.product || recording() || !flowed_.empty() ||
-      to.shape != Shape{dy.size(1), rule->x.size(1)})
+      to.dtype != rule->x.dtype() || to.shape != Shape{dy.size(1), rule->x.size(1)})
     return false;
   to.product = std::make_shared<detail::Product>(dy, rule->x);
   return true;

@@ -8,12 +8,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include <elk/base/moved.hpp>
 #include <elk/base/precision.hpp>
 #include <elk/tensor/tensor.hpp>
 
@@ -26,10 +28,13 @@ using Rule = std::function<Tensor(const Tensor& dy)>;
 
 namespace detail {
 
+struct Input;  // see record.hpp
+void record(const char* operation, const Tensor& y, Input* inputs, std::size_t count);
+
 /// The gradient aᵀ b of a linear layer's weight, for as long as nobody has read it.
 class Product {
  public:
-  Product(Tensor a, Tensor b);
+  Product(Tensor a, Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
   const Tensor& a() const { return a_; }
   const Tensor& b() const { return b_; }
   Precision precision() const { return precision_; }  ///< in which it is to be computed
@@ -48,14 +53,14 @@ class Product {
 }  // namespace detail
 
 /// What backward returns: the gradients of parameters and watched tensors, as a value to query, add, scale or
-/// drop.
+/// drop. One that was moved from throws ValueError. What throws has changed nothing.
 class Gradients {
  public:
   /// d loss / d x. Throws TapeError when the loss does not depend on x.
   const Tensor& operator[](const Tensor& x) const;
   /// Whether there is a gradient of x.
   bool has(const Tensor& x) const;
-  std::size_t size() const { return items_.size(); }
+  std::size_t size() const { return items().size(); }
 
   /// All of them, in the order in which their tensors were made.
   std::vector<Tensor> values() const;
@@ -76,7 +81,6 @@ class Gradients {
  private:
   friend class Tape;
   struct Item {
-    std::uint64_t id;
     Tensor tensor;                                   // or
     std::shared_ptr<const detail::Product> product;  // until it is changed
     const Tensor& value() const { return product ? product->value() : tensor; }
@@ -85,8 +89,11 @@ class Gradients {
       product.reset();
     }
   };
-  std::vector<Item>::const_iterator find(std::uint64_t id) const;
-  std::vector<Item> items_;  // by ascending id
+  using Items = std::map<std::uint64_t, Item>;  // by id
+  const Items& items() const;
+  const Item* find(const Tensor& x) const;
+  Items items_;
+  detail::Moved moved_;
 };
 
 /// Lives on the stack. While it lives, operations of its thread on parameters, on watched tensors, and on
@@ -94,7 +101,8 @@ class Gradients {
 /// records, so a tape around another one differentiates the inner one's backward.
 class Tape {
  public:
-  /// Evaluation: dropout passes everything.
+  /// Inside a recording tape: training or evaluation as there, from the same Rng, which must outlive this
+  /// tape too. Otherwise evaluation: dropout passes everything.
   Tape();
   /// Training: dropout draws from `rng`, which must outlive the tape.
   explicit Tape(Rng& rng);
@@ -105,7 +113,8 @@ class Tape {
   static void* operator new(std::size_t) = delete;
   static void* operator new[](std::size_t) = delete;
 
-  /// Asks for the gradient of `x` (f32 or f64): an input, or a result on its way.
+  /// Asks for the gradient of `x` (f32 or f64): an input, or a result on its way. Of a parameter, also where
+  /// it is used frozen.
   void watch(const Tensor& x);
 
   /// The gradients of `y`, which must have one element. Uses the tape up: it stops recording and frees what
@@ -150,7 +159,7 @@ class Tape {
   static Rng* training_rng();
 
  private:
-  friend struct Recorder;  // record() behind the scenes, in tape.cpp
+  friend void detail::record(const char*, const Tensor&, detail::Input*, std::size_t);
 
   // An operation's output, or an input. Its links are the topmost on the stack when backward comes to it.
   struct Node {
@@ -174,9 +183,10 @@ class Tape {
 
   static Tape* next_recording(Tape* tape);  // it, or the nearest around it that is not used up
   std::uint32_t find(const Tensor& x) const;
-  std::uint32_t find_or_add_parameter(const Tensor& x);
+  std::uint32_t find_input(const char* operation, const Tensor& x);
   std::uint32_t add_node(const char* operation, const Tensor& x, bool wanted);
   void check_usable(const char* call) const;
+  void record(const char* operation, const Tensor& y, detail::Input* inputs, std::size_t count, bool last);
   bool keep_product(const Link& link, const Tensor& dy);
   void accumulate(const char* operation, const Link& link, Tensor gradient);
   void tell(const Flow& flow) const;
@@ -184,12 +194,23 @@ class Tape {
   Rng* rng_;
   Tape* outer_;
   const void* thread_;
+  int pauses_;  // that lived when it began
   bool used_up_ = false;
   std::vector<Node> nodes_;
   std::vector<Link> links_;
   std::unordered_map<std::uint64_t, std::uint32_t> index_;
   std::vector<std::function<void(const Event&)>> recorded_;  // observers
   std::vector<std::function<void(const Flow&)>> flowed_;
+};
+
+/// While it lives, on the stack, the tapes of its thread that were there before record nothing and dropout
+/// passes everything: for measurements, or tapes of evaluation, in the midst of training.
+class Pause {
+ public:
+  Pause();
+  ~Pause();
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
 };
 
 }  // namespace elk

@@ -517,6 +517,7 @@ Severity Diagnosis::severity() const {
 }
 
 Diagnosis doctor(const nn::Module& net, const Tensor& x, const Tensor& labels, const DoctorOptions& options) {
+  const Pause pause;              // the caller's tapes
   const inspect::Kept kept(net);  // a forward() may keep running statistics in buffers
   Doctor d{net, x, labels, options};
   d.examine();

@@ -88,8 +88,8 @@ struct Diagnosis {
 
 /// Examines `net`, whose forward turns x (N, ...) into logits (N, classes), with labels i64 (N), on one batch
 /// as it goes into training; a few hundred examples tell most. The network is trained in place for a moment
-/// and then put back bit for bit, also when an error is thrown: meanwhile no other thread may use it, and no
-/// tape may be alive. Where something is not finite or a label has no class, nothing behind it is measured.
+/// and then put back bit for bit, also when an error is thrown: meanwhile no other thread may use it. Where
+/// something is not finite or a label has no class, nothing behind it is measured.
 /// Memory: about that of a training step with Adam. Time: about overfit_steps steps of training on a batch of
 /// 32.
 ///

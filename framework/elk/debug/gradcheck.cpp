@@ -71,6 +71,7 @@ GradcheckReport check(const Function& f, const std::vector<Tensor>& inputs,
   for (const Tensor& x : inputs)
     if (x.dtype() != f64)
       fail<DTypeError>("[gradcheck] expected inputs of f64, got {}: convert with cast", x.dtype());
+  const Pause pause;  // the caller's tapes: without dropout, or f would be another function each time
   GradcheckReport report;
   const Function first = [&](const std::vector<Tensor>& in) { return projected(f(in), options.seed); };
   compare(first, inputs, names, 1, options, report);

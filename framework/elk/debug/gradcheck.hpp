@@ -38,7 +38,7 @@ struct GradcheckReport {
 };
 
 /// Compares the derivatives of a random projection of f's result, with respect to every input. Inputs must be
-/// f64.
+/// f64. Dropout passes everything.
 GradcheckReport gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                           const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
 

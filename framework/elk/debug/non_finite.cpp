@@ -11,6 +11,7 @@ std::string first_non_finite(const nn::Module& net, const Tensor& x, Rng rng,
   for (const nn::NamedSlot& parameter : net.parameters())
     if (!kernels::all_finite(parameter.slot->value)) return "parameter " + parameter.name;
 
+  const Pause pause;  // the caller's tapes
   std::string found;
   Tape tape(rng);
   if (is_float(x.dtype())) tape.watch(x);  // so that operations before the first parameter are seen too

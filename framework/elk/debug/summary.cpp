@@ -144,6 +144,7 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
     result.rows.push_back(std::move(row));
   }
 
+  const Pause pause;              // the caller's tapes
   const inspect::Kept kept(net);  // a forward() may keep running statistics in buffers
   const Tensor x = zeros(with_batch(input_shape), result.dtype);
   std::vector<Meter::Count> forward;

@@ -42,7 +42,7 @@ struct Summary {
 /// where none is given, else f32. A size of 1 in front of an output is taken for the batch. Operations in a
 /// module that no fields() lists count for the module that called it. A module of several inputs that does
 /// not call Scope::returns shows the shape of its last operation. Changes nothing in `net`, and draws dropout
-/// from a stream of its own; call it with no tape alive, which would record. Throws the network's own
+/// from a stream of its own; live tapes record none of it. Throws the network's own
 /// ShapeError, with the layer's name, for a shape that it does not take.
 Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<DType> dtype = {});
 

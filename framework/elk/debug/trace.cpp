@@ -435,6 +435,7 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
   if (recorded.size() != 1)
     fail<TapeError>("[trace] check needs a loss of one element, backward began at {}", recorded.shape());
 
+  const Pause pause;              // live tapes are not to see this
   const inspect::Kept kept(net);  // puts everything back
   const auto entry_of = [&](const nn::NamedSlot& parameter) -> Entry* {
     const auto at = step.entry_of.find(parameter.slot->value.id());

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -6,10 +7,14 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <filesystem>
+#include <mutex>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
@@ -54,6 +59,58 @@ struct Descriptor {
   }
 };
 
+constexpr std::string_view temporary_mark = ".elk-tmp-";
+
+// The name of a temporary file that `name` is, or begins with: "a.elk-tmp-12-3" of "a.elk-tmp-12-3.gp"; else
+// "".
+std::string temporary_of(const std::string& name) {
+  constexpr const char* digits = "0123456789";
+  const std::size_t mark = name.rfind(temporary_mark);
+  if (mark == std::string::npos) return "";
+  const std::size_t process = mark + temporary_mark.size(), dash = name.find_first_not_of(digits, process);
+  if (dash == process || dash == std::string::npos || name[dash] != '-') return "";
+  const std::size_t end = std::min(name.find_first_not_of(digits, dash + 1), name.size());
+  if (end == dash + 1 || (end < name.size() && name[end] != '.')) return "";
+  return name.substr(0, end);
+}
+
+// Removes what processes that are gone have left in `folder` ("" or "out/").
+void remove_leftovers(const std::string& folder) {
+  std::set<std::string> temporaries;
+  std::vector<std::string> beside;  // which go first, so that none is left without its temporary
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder.empty() ? "." : folder, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename();
+    const std::string temporary = temporary_of(name);
+    if (temporary.empty()) continue;
+    temporaries.insert(temporary);
+    if (name != temporary) beside.push_back(name);
+  }
+  for (const std::string& temporary : temporaries) {
+    // For writing, without which a network file system gives no lock. (A pipe must not be waited for.)
+    const Descriptor file{
+        ::open((folder + temporary).c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    struct stat about;
+    if (file.number < 0 ? errno != ENOENT
+                        : ::fstat(file.number, &about) != 0 || !S_ISREG(about.st_mode) ||
+                              ::flock(file.number, LOCK_EX | LOCK_NB) != 0)
+      continue;
+    for (const std::string& name : beside)
+      if (name.starts_with(temporary + ".")) ::unlink((folder + name).c_str());
+    ::unlink((folder + temporary).c_str());
+  }
+}
+
+void remove_leftovers_once(const std::string& folder) {
+  static std::mutex mutex;
+  static std::set<std::string> seen;
+  const std::lock_guard lock(mutex);
+  std::error_code error;
+  if (seen.insert(std::filesystem::absolute(folder.empty() ? "." : folder, error)).second)
+    remove_leftovers(folder);
+}
+
 int fsync_again(int descriptor) {
   int result;
   do result = ::fsync(descriptor);
@@ -80,13 +137,15 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path) {
   // Replacing needs no right to the file itself, but who made it read-only does not expect it to change.
   if (exists && ::faccessat(AT_FDCWD, target_.c_str(), W_OK, AT_EACCESS) != 0) give_up("cannot replace");
 
+  remove_leftovers_once(folder);
   static std::atomic<unsigned> count{0};
   constexpr std::size_t longest = 200;  // of at most 255 bytes, so that the ending fits
   const mode_t mode = exists ? old.st_mode & 0777 : 0666;
   do {  // a killed process with our number may have left a file behind
-    temporary_ = fmt::format("{}{}.tmp-{}-{}", folder, name.substr(0, longest), ::getpid(), count++);
+    temporary_ =
+        fmt::format("{}{}{}{}-{}", folder, name.substr(0, longest), temporary_mark, ::getpid(), count++);
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  } while (descriptor_ < 0 && errno == EEXIST);
+  } while (descriptor_ < 0 ? errno == EEXIST : !hold());
   if (descriptor_ < 0) {
     temporary_.clear();
     give_up(fmt::format("cannot create a file in {}", folder.empty() ? "the current folder" : folder));
@@ -99,6 +158,18 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path) {
 }
 
 AtomicFile::~AtomicFile() { discard(); }
+
+// Locks the new file as one of a living process. False when somebody who removes leftovers was faster. (Where
+// there are no locks, nobody is.)
+bool AtomicFile::hold() {
+  int locked;
+  do locked = ::flock(descriptor_, LOCK_EX);
+  while (locked != 0 && errno == EINTR);
+  struct stat about;
+  if (::fstat(descriptor_, &about) != 0 || about.st_nlink > 0) return true;
+  ::close(std::exchange(descriptor_, -1));
+  return false;
+}
 
 void AtomicFile::discard() {
   if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
@@ -126,10 +197,11 @@ void AtomicFile::commit() {
   if (descriptor_ < 0) fail<FileError>("[write] {}: the file is already finished", path_);
   const bool straight = temporary_.empty();
   if (!straight && fsync_again(descriptor_) != 0) give_up("cannot write");
+  if (!straight && ::rename(temporary_.c_str(), target_.c_str()) != 0) give_up("cannot replace");
+  temporary_.clear();
+  // Last, as the lock ends here.
   if (::close(std::exchange(descriptor_, -1)) != 0 && errno != EINTR) give_up("cannot write");
   if (straight) return;
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) give_up("cannot replace");
-  temporary_.clear();
 
   // Only now does the name survive a loss of power. Some file systems cannot do this, and some folders may
   // not be opened for reading; the file is in its place all the same.

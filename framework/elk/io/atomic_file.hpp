@@ -9,11 +9,14 @@
 namespace elk {
 
 /// A file that takes its name only when it is complete. The bytes go to a temporary file in the same folder,
-/// named
-/// `<name>.tmp-<process>-<number>`; commit() sees that they are on the disk and gives them the name in one
-/// step. A reader, and a machine that loses power, finds the old file or the new one. Without commit(), and
-/// on any error, the temporary is removed and the old file stays; only a killed process leaves its temporary
-/// behind.
+/// named `<name>.elk-tmp-<process>-<number>`; commit() sees that they are on the disk and gives them the name
+/// in one step. A reader, and a machine that loses power, finds the old file or the new one. Without
+/// commit(), and on any error, the temporary is removed and the old file stays. Only a killed process leaves
+/// its temporary behind: the first AtomicFile that a process opens in a folder removes those there, and files
+/// named as one of them and more (`.gp`), whose process is gone. It tells by a kernel lock, which ends with
+/// its process, so a number given to another process does not matter, nor does a file of another machine on a
+/// network file system, unless that keeps locks to each machine (mount option nolock); where there are no
+/// locks, nothing is removed.
 ///
 /// A symbolic link stays a link, and what it points to is replaced; an existing file keeps its permissions
 /// (not its other hard links), and one that the user may not write is not replaced. What is no regular file
@@ -32,9 +35,13 @@ class AtomicFile {
   /// Puts the file in its place. Nothing can be written afterwards.
   void commit();
 
+  /// The path of the temporary file; "" where there is none.
+  const std::string& temporary() const { return temporary_; }
+
  private:
   [[noreturn]] void give_up(std::string_view what);
   void discard();
+  bool hold();
 
   std::string path_;       // as the user wrote it
   std::string target_;     // behind symbolic links

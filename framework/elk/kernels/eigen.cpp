@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include <elk/kernels/blas_call.hpp>
 #include <elk/kernels/kernels.hpp>
 
 // LAPACK comes inside OpenBLAS. With a BLAS that lacks it all else works, and this says what is missing.
@@ -11,8 +12,6 @@
 extern "C" [[gnu::weak]] void dsyevd_(const char* job, const char* part, const int* n, double* a,
                                       const int* lda, double* w, double* work, const int* work_size,
                                       int* iwork, const int* iwork_size, int* info);
-// As for the matrix products (matmul.cpp): with threads of the library's own, bits would depend on them.
-extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
 
 namespace elk::kernels {
 
@@ -28,7 +27,6 @@ Eigen eigen_symmetric(const Tensor& matrix) {
   const Index size = matrix.size(0);
   Eigen result{empty({size}, f64), empty({size, size}, f64)};
   if (size == 0) return result;
-  if (openblas_set_num_threads) openblas_set_num_threads(1);
 
   // LAPACK's matrices are column-major: our rows are its columns, below the diagonal is above.
   const int n = static_cast<int>(size), work_size = 1 + 6 * n + 2 * n * n, iwork_size = 3 + 5 * n;
@@ -38,6 +36,7 @@ Eigen eigen_symmetric(const Tensor& matrix) {
   double* const v = writable<double>(result.vectors);
   std::copy_n(readable<double>(matrix), size * size, v);
   int info = 0;
+  const BlasCall call("eigen_symmetric");
   dsyevd_("V", "U", &n, v, &n, w, writable<double>(work), &work_size, iwork.data(), &iwork_size, &info);
   if (info != 0) fail<Error>("[eigen_symmetric] LAPACK's dsyevd failed: info {}", info);
   // With all vectors by QR iteration, an upper bound (G. Golub, C. Van Loan, "Matrix Computations", 8.3).

@@ -97,8 +97,8 @@ Eigen eigen_symmetric(const Tensor& matrix);
 // In place, for optimizers: the first arguments must be solely owned.
 void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr, double momentum,
                 bool nesterov, double weight_decay);
-/// The same with the gradient dyᵀ x, dy (N, out), x (N, in), weight (out, in): without writing it anywhere,
-/// and where the batch is small with the same bits.
+/// The same, to the bit, with the gradient dyᵀ x, dy (N, out), x (N, in), weight (out, in): without writing
+/// it to memory as a whole.
 void sgd_update(Tensor& weight, const Tensor& dy, const Tensor& x, double lr, double weight_decay);
 void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
                  double beta1, double beta2, double epsilon, double weight_decay, bool decoupled,

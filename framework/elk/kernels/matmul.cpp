@@ -16,11 +16,9 @@
 
 #include <elk/base/parallel.hpp>
 #include <elk/base/precision.hpp>
+#include <elk/kernels/blas_call.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
-
-// Present in OpenBLAS alone. Our blocks are the unit of parallelism, so the library's own threads stay out.
-extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
 
 #ifndef HAVE_CBLAS
 #error "cxxblas would use its own loops instead of the BLAS library"
@@ -54,12 +52,11 @@ template <class T>
 void by_blas(const Product<T>& p) {
   if (p.bias)
     for (Index i = 0; i < p.m; ++i) std::copy_n(p.bias, p.n, p.c + i * p.ldc);
-  const T alpha = p.update ? -p.update->rate : T(1);
-  const T beta = p.update ? T(1) - p.update->rate * p.update->decay : p.bias ? T(1) : T(0);
   const auto op = [](bool transposed) { return transposed ? cxxblas::Trans : cxxblas::NoTrans; };
   const auto i = [](Index size) { return static_cast<int>(size); };
-  cxxblas::gemm<int>(cxxblas::RowMajor, op(p.ta), op(p.tb), i(p.m), i(p.n), i(p.k), alpha, p.a, i(p.lda), p.b,
-                     i(p.ldb), beta, p.c, i(p.ldc));
+  const BlasCall call("matmul");
+  cxxblas::gemm<int>(cxxblas::RowMajor, op(p.ta), op(p.tb), i(p.m), i(p.n), i(p.k), T(1), p.a, i(p.lda), p.b,
+                     i(p.ldb), p.bias ? T(1) : T(0), p.c, i(p.ldc));
 }
 
 // By our own loops, which are for a short side: the batch.
@@ -103,6 +100,20 @@ void by_bf16(const Product<T>& p) {
   }
 }
 
+// A product that `by` gives in parts, of which none is the whole gradient of an update (BLAS's beta rounds
+// otherwise than an update does): the product first, where the caches still hold it, and then the update.
+template <class T>
+void in_parts(const Product<T>& p, void (*by)(const Product<T>&)) {
+  if (p.update == nullptr) return by(p);
+  Tensor gradient = empty({p.m, p.n}, dtype_of<T>);
+  Product<T> plain = p;
+  plain.update = nullptr;
+  plain.c = writable<T>(gradient);
+  plain.ldc = p.n;
+  by(plain);
+  for (Index i = 0; i < p.m; ++i) loops<T>().sgd(p.n, p.c + i * p.ldc, plain.c + i * p.n, *p.update);
+}
+
 // The result is cut along its longer side into blocks, each done by one thread: less than this many
 // multiply-adds are not worth waking another, and every block lays out the shorter operand anew. BLAS sums in
 // an order that depends on the sizes, so its blocks depend on the shapes alone; then the bits do not depend
@@ -121,11 +132,6 @@ Index block_length(double multiply_adds, double block, double most, Index longer
 // The products `of(i)` of `count` equal shapes, none of its sizes 0.
 template <class T, class F>
 void multiply(Index count, F of) {
-  static const bool single_threaded = [] {
-    if (openblas_set_num_threads) openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)single_threaded;
   const Product<T> shape = of(0);
   const double work =
       static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
@@ -143,12 +149,12 @@ void multiply(Index count, F of) {
     const Product<T> whole = of(block / cuts);
     const Index begin = block % cuts * length, end = std::min(begin + length, longer);
     const Product<T> part = whole.n >= whole.m ? columns(whole, begin, end) : rows(whole, begin, end);
-    if (bf16)
+    if (bf16 && part.k <= bf16_whole_sum)
       by_bf16(part);
     else if (ours)
       by_loops(part);
     else
-      by_blas(part);
+      in_parts(part, bf16 ? by_bf16<T> : by_blas<T>);
   });
 }
 
@@ -242,8 +248,12 @@ void sgd_update(Tensor& weight, const Tensor& dy, const Tensor& x, double lr, do
     const Index batch = x.size(0);
     count_flops(2 * batch * weight.size() + (weight_decay == 0 ? 2 : 4) * weight.size());
     const Update<T> update{static_cast<T>(lr), static_cast<T>(weight_decay)};
-    if (weight.size() == 0 || batch == 0) return;
     T* w = writable<T>(weight);
+    if (batch == 0) {
+      Tensor none = zeros(weight.shape(), weight.dtype());
+      loops<T>().sgd(weight.size(), w, writable<T>(none), update);
+    }
+    if (weight.size() == 0 || batch == 0) return;
     multiply<T>(1, [&](Index) {
       return Product<T>{.m = dy.size(1),
                         .n = x.size(1),

@@ -13,6 +13,7 @@ namespace {
 // Visits every field below `module`, depth first, as (dotted name, field).
 void walk(const Module& module, const std::string& prefix,
           const std::function<void(const std::string&, const Fields::Field&)>& visit) {
+  module.check_not_moved();
   Fields fields;
   const_cast<Module&>(module).fields(fields);  // lists members; what is done with them is the caller's affair
   for (const Fields::Field& field : fields.list()) {
@@ -43,6 +44,16 @@ std::vector<Leaf> leaves(const Module& module) {
     if (!seen) list.push_back({name, field.parameter, field.buffer});
   });
   return list;
+}
+
+// The values of all leaves, which have been checked.
+void set_all(const std::vector<Leaf>& list, const std::vector<Tensor>& values) {
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].parameter != nullptr)
+      list[i].parameter->set(values[i]);
+    else
+      *list[i].buffer = values[i];
+  }
 }
 
 }  // namespace
@@ -104,24 +115,16 @@ void Module::load_state(const State& state) {
   for (const NamedTensor& item : state)
     if (std::none_of(list.begin(), list.end(), [&](const Leaf& leaf) { return leaf.name == item.name; }))
       fail<ValueError>("[load_state] \"{}\" is not part of this module", item.name);
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (list[i].parameter != nullptr)
-      list[i].parameter->set(values[i]);
-    else
-      *list[i].buffer = values[i];
-  }
+  set_all(list, values);
 }
 
 void Module::to(DType dtype) {
   if (!is_float(dtype)) fail<DTypeError>("[to] expected f32 or f64, got {}", dtype);
-  for (const Leaf& leaf : leaves(*this)) {
-    if (!is_float(leaf.value().dtype())) continue;
-    const Tensor value = cast(leaf.value(), dtype);
-    if (leaf.parameter != nullptr)
-      leaf.parameter->set(value);
-    else
-      *leaf.buffer = value;
-  }
+  const std::vector<Leaf> list = leaves(*this);
+  std::vector<Tensor> values;
+  for (const Leaf& leaf : list)
+    values.push_back(is_float(leaf.value().dtype()) ? cast(leaf.value(), dtype) : leaf.value());
+  set_all(list, values);
 }
 
 void Module::freeze(bool frozen) {

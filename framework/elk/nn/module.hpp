@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <elk/autograd/scope.hpp>
+#include <elk/base/moved.hpp>
 #include <elk/nn/parameter.hpp>
 
 /// Modules: what networks are made of.
@@ -60,7 +61,8 @@ struct NamedSlot {
   std::shared_ptr<Parameter::Slot> slot;
 };
 
-/// A layer or network; the head of nn/module.hpp shows one.
+/// A layer or network; the head of nn/module.hpp shows one. One that was moved from throws ValueError when it
+/// is called or asked for what it holds.
 class Module {
  public:
   using Fields = nn::Fields;
@@ -90,7 +92,8 @@ class Module {
   /// Sets them all. Names, shapes and dtypes must match exactly; otherwise throws and changes nothing.
   void load_state(const State& state);
 
-  /// Converts parameters and buffers to f32 or f64 (buffers of integers stay).
+  /// Converts parameters and buffers to f32 or f64 (buffers of integers stay). When it throws, nothing has
+  /// changed.
   void to(DType dtype);
   /// Freezes (or thaws) every parameter.
   void freeze(bool frozen = true);
@@ -98,6 +101,9 @@ class Module {
   /// The dotted name of `part`, a module inside this one; its describe() where fields() does not list it; ""
   /// for this module or null.
   std::string name_of(const Module* part) const;
+
+  /// ValueError when this module was moved from.
+  void check_not_moved() const { moved_.check("module"); }
 
  protected:
   Module() = default;
@@ -107,7 +113,13 @@ class Module {
   Module& operator=(Module&&) = default;
 
   /// Makes this the running module while the scope lives.
-  Scope enter() const { return Scope(this); }
+  Scope enter() const {
+    check_not_moved();
+    return Scope(this);
+  }
+
+ private:
+  detail::Moved moved_;
 };
 
 }  // namespace elk::nn

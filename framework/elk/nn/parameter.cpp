@@ -13,12 +13,12 @@ void Parameter::set(const Tensor& value) {
   if (value.shape() != shape())
     fail<ShapeError>("[parameter] expected shape {}, got {}", shape(), value.shape());
   if (!is_float(value.dtype())) fail<DTypeError>("[parameter] expected f32 or f64, got {}", value.dtype());
-  slot_->value = detail::with_id(value, slot_->value.id(), !slot_->frozen);
+  slot_->value = detail::with_id(value, slot_->value.id(), !frozen());
 }
 
 void Parameter::freeze(bool frozen) {
+  slot()->value = detail::with_id(value(), value().id(), !frozen);
   slot_->frozen = frozen;
-  slot_->value = detail::with_id(slot_->value, slot_->value.id(), !frozen);
 }
 
 }  // namespace elk::nn

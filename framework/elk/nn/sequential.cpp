@@ -27,6 +27,7 @@ const Module& Sequential::operator[](std::size_t i) const {
 Module& Sequential::operator[](std::size_t i) { return const_cast<Module&>(std::as_const(*this)[i]); }
 
 Tensor Sequential::forward(const Tensor& x) const {
+  check_not_moved();
   Tensor y = x;
   for (const Part& part : parts_) y = (*part.module)(y);
   return y;

@@ -340,7 +340,7 @@ void save_onnx(const std::string& path, const nn::Sequential& net, const Shape& 
       std::any_of(input_shape.begin(), input_shape.end(), [](Index size) { return size < 1; }))
     fail<ValueError>("[onnx] expected an input shape of 1 to {} sizes above 0, without the batch, got {}",
                      Shape::max_rank - 1, input_shape);
-  const Tape evaluation;  // whatever the caller is recording: dropout passes everything
+  const Pause pause;  // whatever the caller is recording: dropout passes everything
   onnx::ModelProto model = Exporter(net).run(input_shape);
   try {
     onnx::checker::check_model(model);

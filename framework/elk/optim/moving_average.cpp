@@ -23,18 +23,23 @@ MovingAverage::MovingAverage(const nn::Module& module, double decay) : decay_(de
   }
 }
 
-void MovingAverage::update() {
-  for (Item& item : items_) {
-    detail::make_sole_owner(item.average);
-    kernels::average_update(item.average, item.parameter.slot->value, decay_);
-  }
-}
-
-void MovingAverage::swap() {
+// That the parameters are as they were when the average began.
+void MovingAverage::check_parameters() const {
+  moved_.check("moving_average");
   for (const Item& item : items_)
     if (item.parameter.slot->value.dtype() != item.average.dtype())
       fail<DTypeError>("[moving_average] \"{}\" is {} now, its average {}", item.parameter.name,
                        item.parameter.slot->value.dtype(), item.average.dtype());
+}
+
+void MovingAverage::update() {
+  check_parameters();
+  for (Item& item : items_) detail::make_sole_owner(item.average);
+  for (Item& item : items_) kernels::average_update(item.average, item.parameter.slot->value, decay_);
+}
+
+void MovingAverage::swap() {
+  check_parameters();
   for (Item& item : items_) {
     Tensor& weight = item.parameter.slot->value;
     const Tensor before = plain(weight);
@@ -44,12 +49,14 @@ void MovingAverage::swap() {
 }
 
 State MovingAverage::state() const {
+  moved_.check("moving_average");
   State state;
   for (const Item& item : items_) state.push_back({item.parameter.name, plain(item.average)});
   return state;
 }
 
 void MovingAverage::load_state(const State& state) {
+  moved_.check("moving_average");
   if (state.size() != items_.size())
     fail<ValueError>("[moving_average] expected {} tensors, got {}", items_.size(), state.size());
   std::vector<Tensor> averages;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include <elk/base/moved.hpp>
 #include <elk/nn/module.hpp>
 
 namespace elk::optim {
@@ -14,14 +15,17 @@ namespace elk::optim {
 ///   ... after each step: average.update();
 ///   average.swap();  // the net predicts with the averages
 ///   average.swap();  // and is trained on
+///
+/// One that was moved from throws ValueError.
 class MovingAverage {
  public:
   /// ValueError unless 0 <= decay < 1. The module's slots are followed wherever it moves.
   MovingAverage(const nn::Module& module, double decay);
 
-  /// Takes the weights of now into the average.
+  /// Takes the weights of now into the average. DTypeError when the module was converted meanwhile; then
+  /// nothing has changed.
   void update();
-  /// Exchanges weights and averages. DTypeError when the module was converted meanwhile.
+  /// Exchanges weights and averages. DTypeError likewise.
   void swap();
 
   /// The averages under the parameters' names.
@@ -34,8 +38,10 @@ class MovingAverage {
     nn::NamedSlot parameter;
     Tensor average;
   };
+  void check_parameters() const;
   double decay_;
   std::vector<Item> items_;
+  detail::Moved moved_;
 };
 
 }  // namespace elk::optim

@@ -34,36 +34,67 @@ void Optimizer::group(const std::function<bool(const nn::NamedSlot&)>& belongs, 
   if (!belongs) fail<ValueError>("[group] there is no function that says who belongs to it");
   check("group", "lr_factor", group.lr_factor, 0, INFINITY);
   if (group.weight_decay) check("group", "weight_decay", *group.weight_decay, 0, INFINITY);
-  bool found = false;
-  for (Item& item : items_) {
-    if (!belongs(item.parameter)) continue;
-    item.group = group;
-    found = true;
+  std::vector<Item*> members;
+  for (Item& item : items_)
+    if (belongs(item.parameter)) members.push_back(&item);
+  for (Item* item : members) item->group = group;
+  if (members.empty()) fail<ValueError>("[group] none of the {} parameters belongs to it", items_.size());
+}
+
+void Optimizer::check_step(const Item& item, const Gradients& gradients) const {
+  const std::string& name = item.parameter.name;
+  const Tensor& weight = item.parameter.slot->value;
+  if (!gradients.has(weight))
+    fail<TapeError>(
+        "[step] no gradient for parameter \"{}\": the loss does not depend on it; freeze it if that is meant",
+        name);
+  const detail::Product* product = gradients.product(weight);
+  const Shape shape = product ? Shape{product->a().size(1), product->b().size(1)} : gradients[weight].shape();
+  const DType dtype = (product ? product->a() : gradients[weight]).dtype();
+  if (shape != weight.shape())
+    fail<ShapeError>("[step] parameter \"{}\" is {}, its gradient {}", name, weight.shape(), shape);
+  if (dtype != weight.dtype())
+    fail<DTypeError>("[step] parameter \"{}\" is {}, its gradient {}: take it after the conversion", name,
+                     weight.dtype(), dtype);
+  if (item.steps == 0) return;
+  for (const Tensor& moment : item.moments) {
+    if (moment.shape() != weight.shape())
+      fail<ShapeError>("[step] parameter \"{}\" is {} now, what the optimizer keeps of it {}", name,
+                       weight.shape(), moment.shape());
+    if (moment.dtype() != weight.dtype())
+      fail<DTypeError>(
+          "[step] parameter \"{}\" is {} now, what the optimizer keeps of it {}: make a new optimizer after "
+          "a "
+          "conversion",
+          name, weight.dtype(), moment.dtype());
   }
-  if (!found) fail<ValueError>("[group] none of the {} parameters belongs to it", items_.size());
 }
 
 void Optimizer::step(const Gradients& gradients) {
   const Stage stage("update");
-  for (const Item& item : items_)
-    if (!item.parameter.slot->frozen && !gradients.has(item.parameter.slot->value))
-      fail<TapeError>(
-          "[step] no gradient for parameter \"{}\": the loss does not depend on it; freeze it if that is "
-          "meant",
-          item.parameter.name);
-  for (Item& item : items_) {
-    Tensor& weight = item.parameter.slot->value;
-    if (item.parameter.slot->frozen) continue;
-    if (item.moments.empty())
-      for (std::size_t i = 0; i < moment_names_.size(); ++i)
-        item.moments.push_back(zeros(weight.shape(), weight.dtype()));
+  std::vector<Item*> trained;
+  for (Item& item : items_)
+    if (!item.parameter.slot->frozen) trained.push_back(&item);
+  for (const Item* item : trained) check_step(*item, gradients);
+  // All that needs memory, which may be refused as well.
+  for (Item* item : trained) {
+    Tensor& weight = item->parameter.slot->value;
+    if (item->steps == 0) item->moments.assign(moment_names_.size(), Tensor());
+    for (Tensor& moment : item->moments) {
+      if (item->steps == 0) moment = zeros(weight.shape(), weight.dtype());
+      detail::make_sole_owner(moment);
+    }
     detail::make_sole_owner(weight);
-    for (Tensor& moment : item.moments) detail::make_sole_owner(moment);
-    const Step step{lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_),
-                    ++item.steps};
-    const detail::Product* product = gradients.product(weight);
-    if (product == nullptr || !update_by_product(weight, *product, step))
-      update(weight, item.moments, gradients[weight], step);
+    if (!takes_products()) (void)gradients[weight];
+  }
+  for (Item* item : trained) {
+    Tensor& weight = item->parameter.slot->value;
+    const Step step{lr_ * item->group.lr_factor, item->group.weight_decay.value_or(weight_decay_),
+                    ++item->steps};
+    if (const detail::Product* product = gradients.product(weight))
+      update_by_product(weight, *product, step);
+    else
+      update(weight, item->moments, gradients[weight], step);
   }
 }
 
@@ -125,11 +156,9 @@ void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gra
                       options_.nesterov, step.weight_decay);
 }
 
-bool SGD::update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) {
-  if (options_.momentum > 0) return false;
+void SGD::update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) {
   const PrecisionScope scope(gradient.precision());
   kernels::sgd_update(weight, gradient.a(), gradient.b(), step.lr, step.weight_decay);
-  return true;
 }
 
 Adam::Adam(const nn::Module& module, const Options& options) : Adam(module, options, false) {}

@@ -17,7 +17,8 @@ class Optimizer {
   virtual ~Optimizer() = default;
 
   /// Updates every parameter that is not frozen. Throws TapeError naming a parameter without a gradient, and
-  /// then changes nothing.
+  /// DTypeError or ShapeError naming one that its gradient or its moments do not fit, as after Module::to.
+  /// When it throws, nothing has changed: no parameter, no moment, no count.
   void step(const Gradients& gradients);
 
   double lr() const { return lr_; }
@@ -54,15 +55,15 @@ class Optimizer {
     double weight_decay;  ///< likewise
     std::int64_t number;  ///< of this parameter's own steps, from 1: one that was frozen starts when thawed
   };
-  /// Updates one parameter in place; `moments` in the order of the constructor's names.
+  /// Updates one parameter in place; `moments` in the order of the constructor's names. All have the weight's
+  /// shape and dtype. Must not throw: other parameters are updated already.
   virtual void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
                       const Step& step) = 0;
-  /// The same by a gradient that is still a product (see Gradients::product). False, and nothing changed,
-  /// where it takes the gradient itself: then update() is called.
-  virtual bool update_by_product(Tensor& /*weight*/, const detail::Product& /*gradient*/,
-                                 const Step& /*step*/) {
-    return false;
-  }
+  /// Whether update_by_product() is called for a gradient that is still a product (see Gradients::product).
+  virtual bool takes_products() const { return false; }
+  /// The same as update(), to the bit.
+  virtual void update_by_product(Tensor& /*weight*/, const detail::Product& /*gradient*/,
+                                 const Step& /*step*/) {}
 
  private:
   struct Item {
@@ -71,6 +72,8 @@ class Optimizer {
     std::int64_t steps = 0;
     std::vector<Tensor> moments = {};  // made at the first step
   };
+  void check_step(const Item& item, const Gradients& gradients) const;
+
   double lr_ = 0, weight_decay_ = 0;
   std::vector<const char*> moment_names_;
   std::vector<Item> items_;
@@ -92,7 +95,8 @@ class SGD : public Optimizer {
  private:
   void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
               const Step& step) override;
-  bool update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) override;
+  bool takes_products() const override { return options_.momentum == 0; }
+  void update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) override;
   Options options_;
 };
 

@@ -22,8 +22,8 @@ struct TensorAccess;
 }  // namespace detail
 
 /// An array of a run-time dtype and shape, row-major. Copying a Tensor copies the handle; operations return
-/// new tensors and never change their arguments. A default-made Tensor is undefined: it holds nothing, and
-/// using it throws.
+/// new tensors and never change their arguments. A default-made Tensor is undefined, and so is one
+/// that was moved from: it holds nothing, and using it throws.
 class Tensor {
  public:
   Tensor() = default;

@@ -2,6 +2,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/train/callback.hpp>
 #include <elk/train/fit.hpp>
 
@@ -54,11 +55,12 @@ void EarlyStopping::load_state(const State& state) {
   for (auto item = state.begin() + 2; item != state.end(); ++item)
     if (!item->name.starts_with(prefix))
       fail<ValueError>("[early_stopping] expected \"best.\" and a weight's name, found \"{}\"", item->name);
+  State best;
+  for (auto item = state.begin() + 2; item != state.end(); ++item)
+    best.push_back({item->name.substr(prefix.size()), item->value});
   waited_ = waited;
   best_loss_ = state[1].value.item();
-  best_.clear();
-  for (auto item = state.begin() + 2; item != state.end(); ++item)
-    best_.push_back({item->name.substr(prefix.size()), item->value});
+  best_ = std::move(best);
 }
 
 Checkpoint::Checkpoint(std::string path, Metadata about) : path_(std::move(path)), about_(std::move(about)) {}
@@ -78,7 +80,9 @@ void Checkpoint::ended(Fit& fit) {
 }
 
 void HistoryFile::write(const Fit& fit) const {
-  write_file_atomically(path_, to_jsonl(fit.result().history));
+  std::string lines;
+  for (const HistoryRow& row : fit.result().history) lines += with_digest(to_jsonl({row}));
+  write_file_atomically(path_, lines);
 }
 
 }  // namespace elk::train

@@ -29,7 +29,7 @@ class Callback {
 
   /// What a checkpoint has to keep of this callback, as named tensors.
   virtual State state() const { return {}; }
-  /// Takes over what state() gave in another process.
+  /// Takes over what state() gave in another process; throws, and changes nothing, where it is not that.
   virtual void load_state(const State&) {}
 
  protected:
@@ -76,7 +76,8 @@ class Checkpoint : public Callback {
   Metadata about_;
 };
 
-/// Keeps the history in a file of JSON Lines. Behind a Checkpoint in the list, it begins with that one's.
+/// Keeps the history in a file of JSON Lines, each with a digest, by which parse_jsonl notices what changed
+/// at rest. Behind a Checkpoint in the list, it begins with that one's.
 class HistoryFile : public Callback {
  public:
   explicit HistoryFile(std::string path) : path_(std::move(path)) {}

@@ -1,4 +1,5 @@
 #include <elk/autograd/scope.hpp>
+#include <elk/autograd/tape.hpp>
 #include <elk/base/format.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/ops/arithmetic.hpp>
@@ -20,6 +21,7 @@ Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& l
                     Index batch_size) {
   check_not_empty("evaluate", dataset);
   const Stage stage("evaluation");
+  const Pause pause;
   double total_loss = 0, correct = 0;
   for (const auto& [x, labels] : Batches(dataset, batch_size, dtype)) {
     const Tensor logits = net(x);
@@ -34,6 +36,7 @@ Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& l
 Tensor predict(const nn::Module& net, const Dataset& dataset, DType dtype, Index batch_size) {
   check_not_empty("predict", dataset);
   const Stage stage("evaluation");
+  const Pause pause;
   std::vector<Tensor> parts;
   for (const auto& [x, labels] : Batches(dataset, batch_size, dtype)) parts.push_back(net(x));
   return concat(parts, 0);

@@ -17,7 +17,7 @@ struct Evaluation {
   double accuracy;  ///< share of examples whose largest output is the label's, 0 to 1
 };
 
-/// Evaluates in batches, without dropout and with nothing recorded (call it with no tape alive). ShapeError
+/// Evaluates in batches, without dropout and with nothing recorded, whatever tapes are alive. ShapeError
 /// for an empty data set.
 Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype = f32,
                     Index batch_size = 1000);

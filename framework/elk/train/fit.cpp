@@ -9,6 +9,7 @@
 #include <elk/base/format.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/debug/non_finite.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/train/fit.hpp>
 
@@ -40,6 +41,21 @@ std::vector<T> numbers(const State& all, const std::string& name, std::size_t co
     return {data.begin(), data.end()};
   }
   fail<ValueError>("\"{}\" is missing", name);
+}
+
+// An order in which all examples come, each once.
+void check_order(const std::vector<Index>& order) {
+  const auto size = static_cast<Index>(order.size());
+  std::vector<bool> seen(order.size());
+  for (const Index row : order) {
+    if (row < 0 || row >= size) fail<ValueError>("its order has example {} of {}", row, size);
+    if (seen[static_cast<std::size_t>(row)]) fail<ValueError>("its order has example {} twice", row);
+    seen[static_cast<std::size_t>(row)] = true;
+  }
+}
+
+void check_flag(const char* name, std::int64_t flag) {
+  if (flag != 0 && flag != 1) fail<ValueError>("\"{}\" holds {}, expected 0 or 1", name, flag);
 }
 
 // Of a file: the run goes on counting, and must not overflow.
@@ -96,6 +112,7 @@ double Fit::position() const {
 Tensor Fit::objective(const Tensor& x, const Tensor& labels) const { return options_.loss(net_(x), labels); }
 
 Evaluation Fit::measure(const Dataset& data) const {
+  const PrecisionScope full(Precision::full);  // a hook may ask within a step
   return evaluate(net_, data, options_.evaluation_loss, *options_.dtype);
 }
 
@@ -135,7 +152,7 @@ bool Fit::train_epoch() {
     }();
     const Rng before = rng_;
     optimizer_.set_lr(options_.schedule(base_lr_, position()));
-    {
+    try {
       const PrecisionScope scope(options_.precision);
       Tape tape(rng_);
       const Tensor y = objective(x, labels);
@@ -145,6 +162,9 @@ bool Fit::train_epoch() {
         if (options_.gradients) gradients = options_.gradients(std::move(gradients));
         optimizer_.step(gradients);
       }
+    } catch (...) {
+      rng_ = before;  // run() takes this step once more
+      throw;
     }
     if (!std::isfinite(loss_)) {
       result_.problem = where(fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1), x, labels, before);
@@ -173,13 +193,14 @@ void Fit::finish_epoch() {
   for (Callback* callback : options_.callbacks) callback->measure(*this, row);
   for (const auto& loss : {row.train_loss, row.val_loss, row.test_loss})
     if (loss && !std::isfinite(*loss)) row.diverged = true;
+  if (row.diverged) {
+    const auto [x, labels] = gather(data_, std::vector<Index>{0}, *options_.dtype);
+    result_.problem = where(fmt::format("the end of epoch {}", epoch_ + 1), x, labels, rng_);
+  }
+  // Nothing throws from here on.
   order_.clear();
   batch_ = 0;
   ++epoch_;
-  if (row.diverged) {
-    const auto [x, labels] = gather(data_, std::vector<Index>{0}, *options_.dtype);
-    result_.problem = where(fmt::format("the end of epoch {}", epoch_), x, labels, rng_);
-  }
   add_row(row);
 }
 
@@ -197,6 +218,18 @@ Result Fit::run() {
   stop_asked_ = false;
   result_.status = Status::finished;
   each(&Callback::begun);
+  train();
+  each(&Callback::ended);
+  return result_;
+}
+
+void Fit::train() {
+  // However it ends, the next run with the optimizer begins at its own rate, not at this schedule's last.
+  const struct Rate {
+    optim::Optimizer& optimizer;
+    double base;
+    ~Rate() { optimizer.set_lr(base); }
+  } rate{optimizer_, base_lr_};
   while (!is_over() && result_.status != Status::stopped) {
     if (train_epoch())
       finish_epoch();
@@ -215,9 +248,6 @@ Result Fit::run() {
     result_.status = Status::diverged;
     if (result_.problem.empty()) result_.problem = fmt::format("epoch {}", result_.history.back().epoch);
   }
-  optimizer_.set_lr(base_lr_);  // the next run with it begins at its own rate, not at this schedule's last
-  each(&Callback::ended);
-  return result_;
 }
 
 void Fit::save(const std::string& path, const Metadata& about) const {
@@ -238,7 +268,7 @@ void Fit::save(const std::string& path, const Metadata& about) const {
   Metadata metadata = about;
   metadata["format"] = checkpoint_format;
   metadata["history"] = to_jsonl(result_.history);
-  save_safetensors(path, all, metadata);
+  save_safetensors(path, all, with_digest(all, metadata));
 }
 
 void Fit::load(const std::string& path) {
@@ -251,9 +281,13 @@ void Fit::load(const std::string& path) {
   if (const std::string format = text("format"); format != checkpoint_format)
     fail<FileError>("[checkpoint] {}: expected format \"{}\", found \"{}\"", path, checkpoint_format, format);
   try {
+    check_digest(file);
     const auto key = numbers<std::int64_t>(file.tensors, "rng.key", 624);
+    if (!std::all_of(key.begin(), key.end(), [](auto word) { return std::in_range<std::uint32_t>(word); }))
+      fail<ValueError>("\"rng.key\" holds more than words of 32 bits");
     const auto at = numbers<std::int64_t>(file.tensors, "rng.position", 2);
     if (!std::in_range<int>(at[0])) fail<ValueError>("\"rng.position\" holds {}", at[0]);
+    check_flag("rng.position", at[1]);
     Rng::State rng{{}, static_cast<int>(at[0]), at[1] != 0, numbers<double>(file.tensors, "rng.gauss", 1)[0]};
     std::transform(key.begin(), key.end(), rng.key.begin(),
                    [](auto word) { return static_cast<std::uint32_t>(word); });
@@ -261,13 +295,13 @@ void Fit::load(const std::string& path) {
     for (const std::int64_t count : {position[0], position[1], position[2]})
       if (count < 0 || count > highest_count)
         fail<ValueError>("\"position\" holds {}, expected counts from 0 to 2^62", count);
+    check_flag("position", position[4]);
     const auto sums = numbers<double>(file.tensors, "sums", 2);
+    if (!(sums[1] >= 0)) fail<ValueError>("\"sums\" holds {} seconds", sums[1]);
     const auto order = numbers<std::int64_t>(file.tensors, "order", 0);
     if ((!order.empty() && static_cast<Index>(order.size()) != data_.size()) || position[1] > batches())
       fail<ValueError>("it belongs to {} training examples, the data have {}", order.size(), data_.size());
-    for (const Index row : order)
-      if (row < 0 || row >= data_.size())
-        fail<ValueError>("its order has example {} of {}", row, data_.size());
+    check_order(order);
     // Other batches would take some examples twice and others never.
     if (!order.empty() && position[5] != options_.batch_size)
       fail<ValueError>("it stopped in the middle of an epoch in batches of {}, which those of {} cannot end",
@@ -280,14 +314,19 @@ void Fit::load(const std::string& path) {
     // What may be refused comes first.
     Rng checked = rng_;
     checked.set_state(rng);
-    const State before = net_.state();
-    net_.load_state(part_of(file.tensors, "model."));
+    const State net_before = net_.state(), optimizer_before = optimizer_.state();
+    std::vector<State> callbacks_before;
+    for (const Callback* callback : options_.callbacks) callbacks_before.push_back(callback->state());
+    std::size_t loaded = 0;  // callbacks
     try {
-      for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
-        options_.callbacks[i]->load_state(part_of(file.tensors, callback_prefix(i)));
+      net_.load_state(part_of(file.tensors, "model."));
       optimizer_.load_state(part_of(file.tensors, "optimizer."));
+      for (; loaded < options_.callbacks.size(); ++loaded)
+        options_.callbacks[loaded]->load_state(part_of(file.tensors, callback_prefix(loaded)));
     } catch (...) {
-      net_.load_state(before);
+      net_.load_state(net_before);
+      optimizer_.load_state(optimizer_before);
+      while (loaded-- > 0) options_.callbacks[loaded]->load_state(callbacks_before[loaded]);
       throw;
     }
     rng_ = checked;

@@ -66,7 +66,8 @@ class Fit {
   Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng, FitOptions options);
 
   /// Trains from where the run is to its end, or until it is stopped. A loss that is not finite ends it as
-  /// diverged.
+  /// diverged. When the network, the loss, a hook or a callback throws, the run is where it was before the
+  /// step or the end of the epoch that was cut off, and run() goes on from there to the same bits.
   Result run();
 
   /// For callbacks: ends the run before the next step, to be continued some time.
@@ -96,11 +97,12 @@ class Fit {
   /// Everything that continuing needs, as one file: the states of network, optimizer, callbacks and Rng, the
   /// position in the epoch, the history; and `about`.
   void save(const std::string& path, const Metadata& about = {}) const;
-  /// FileError when the file is damaged or of another run; then nothing but callbacks may have changed.
+  /// FileError when the file is damaged or of another run; then nothing has changed.
   void load(const std::string& path);
 
  private:
   Tensor objective(const Tensor& x, const Tensor& labels) const;
+  void train();
   bool train_epoch();
   void finish_epoch();
   void add_row(HistoryRow row);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <elk/base/format.hpp>
+#include <elk/io/digest.hpp>
 #include <elk/train/history.hpp>
 
 namespace elk::train {
@@ -30,6 +31,15 @@ void read_count(const nlohmann::json& object, const char* name, T& count) {
   count = value.get<T>();
 }
 
+// What no run writes. Accuracies are shares; where nothing was measured there is none.
+void check(const HistoryRow& row) {
+  for (const auto& [name, accuracy] :
+       {std::pair{"val_accuracy", row.val_accuracy}, {"test_accuracy", row.test_accuracy}})
+    if (accuracy && !std::isnan(*accuracy) && !(*accuracy >= 0 && *accuracy <= 1))
+      fail<ValueError>("expected a share from 0 to 1 as \"{}\", found {}", name, *accuracy);
+  if (!(row.seconds >= 0)) fail<ValueError>("expected 0 or more as \"seconds\", found {}", row.seconds);
+}
+
 }  // namespace
 
 std::string to_jsonl(const std::vector<HistoryRow>& history) {
@@ -47,16 +57,19 @@ std::string to_jsonl(const std::vector<HistoryRow>& history) {
   return text;
 }
 
-std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& file) {
+std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& file,
+                                    std::int64_t first_line) {
   std::vector<HistoryRow> history;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     const auto refuse = [&](const char* why) {
-      fail<FileError>("[history] {}: line {} is malformed: {}", file, history.size() + 1, why);
+      fail<FileError>("[history] {}: line {} is malformed: {}", file,
+                      first_line + static_cast<std::int64_t>(history.size()), why);
     };
     try {
       // Not an ordered_json, which looks for every name among all before it: a long line would take minutes.
-      const auto object = nlohmann::json::parse(line);
+      auto object = nlohmann::json::parse(line);
+      take_digest(object);
       HistoryRow row;
       read_count(object, "epoch", row.epoch);
       read_count(object, "step", row.step);
@@ -66,6 +79,9 @@ std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& 
       read_count(object, "flops", row.flops);
       object.at("seconds").get_to(row.seconds);
       row.diverged = object.contains("status");
+      if (row.diverged && object["status"] != "diverged")
+        fail<ValueError>("the status of an epoch is \"diverged\" or absent");
+      check(row);
       history.push_back(row);
     } catch (const nlohmann::json::exception& error) {
       refuse(error.what());

@@ -22,7 +22,9 @@ struct HistoryRow {
 
 /// JSON Lines: one object a row, keyed by the names of its fields.
 std::string to_jsonl(const std::vector<HistoryRow>& history);
-/// FileError naming the line for anything to_jsonl does not write.
-std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& file);
+/// FileError naming the line for anything to_jsonl does not write, an accuracy that is no share, and a line
+/// that has a digest (see HistoryFile) and was changed since. `first_line` is the number of the first.
+std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& file,
+                                    std::int64_t first_line = 1);
 
 }  // namespace elk::train

@@ -56,6 +56,7 @@ ordered_json machine() {
   getloadavg(&load, 1);
   return {{"processor", lab::processor_name()},
           {"processors", available_processors()},
+          {"instruction_set", instruction_set()},  // whose loops were measured
           {"instruction_sets", instruction_sets()},
           {"l1d_kib", kib(_SC_LEVEL1_DCACHE_SIZE)},
           {"l2_kib", kib(_SC_LEVEL2_CACHE_SIZE)},

@@ -62,7 +62,8 @@ std::string machine_table(const ordered_json& report) {
   line("processor",
        fmt::format("{}, {} to use, measured on {}", m["processor"].get<std::string>(), integer("processors"),
                    report["core"] == -1 ? "any" : "number " + report["core"].dump()));
-  line("instruction sets",
+  line("instruction set", m["instruction_set"].get<std::string>() + ", that of the loops");
+  line("all that the processor has",
        fmt::format("{}", fmt::join(m["instruction_sets"].get<std::vector<std::string>>(), " ")));
   line("caches", fmt::format("L1d {} KiB, L2 {} KiB, L3 {} KiB", integer("l1d_kib"), integer("l2_kib"),
                              integer("l3_kib")));

@@ -12,7 +12,7 @@ namespace {
 constexpr Index tile = 16, steps = 32, panel = 2 * tile;
 // Of a, a block of at most so many elements is laid out at once, and of at most so many steps along k: it
 // stays in the second cache, beside two panels of b and what is fetched ahead.
-constexpr Index k_block = 1024, block_elements = 512 * k_block;
+constexpr Index k_block = bf16_whole_sum, block_elements = 512 * k_block;
 constexpr Index tile_elements = tile * steps;
 
 using Units = __m512i;  // 16 pairs of bf16
@@ -175,7 +175,7 @@ struct Block {
         Vector<float> value = load(sums + row * panel + half);
         if (p->update) {
           const auto old = (Vector<float>)_mm512_maskz_loadu_ps(mask, at);
-          if (first) value += p->update->decay * old;
+          if (p->update->decay != 0) value += p->update->decay * old;
           value = old - p->update->rate * value;
         } else if (first && bias) {
           value += (Vector<float>)_mm512_maskz_loadu_ps(mask, bias + half);

@@ -103,6 +103,8 @@ const Loops<T>& loops();
 /// Any product, with operands rounded to bf16 and sums in f32. Only where instruction_set() is amx. `scratch`
 /// has room for bf16_scratch() elements, aligned to 64 bytes.
 void multiply_bf16(const Product<float>& p, std::uint16_t* scratch);
+/// The longest k of which it makes one sum: only then may the product have an update.
+constexpr Index bf16_whole_sum = 1024;
 Index bf16_scratch();
 
 }  // namespace elk::kernels

@@ -1,0 +1,49 @@
+#!/bin/sh
+# emulated.sh BUILD: the main job and tests of what computes, as other processors (package qemu-user). What is right on
+# this one may not run on most.
+set -eu
+
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export ELK_EMULATED=1 # tests that only take their time are smaller
+export OPENBLAS_NUM_THREADS=1
+unset ELK_ISA OPENBLAS_CORETYPE
+
+as() { # processor, command...
+  processor=$1
+  shift
+  qemu-x86_64 -cpu "$processor" "$@" 2>"$work/messages" || { code=$?; cat "$work/messages" >&2; return $code; }
+}
+
+expect() { # what, wanted pattern, found
+  printf '%s\n' "$3" | grep -q "$2" || { echo "$1: expected $2, found: $3"; exit 1; }
+}
+
+# The accuracy that a short run of the main job prints.
+accuracy_of() { # folder, command of train...
+  folder=$1
+  shift
+  "$@" --quiet --epochs 2 --train-size 1000 --batch-size 20 --out-dir "$work/$folder" | sed -n 's/^test accuracy //p'
+}
+
+check() { # processor, its instruction set
+  echo "as $1, which has $2"
+  expect "--version" "^instruction set $2, BLAS" "$(as "$1" "$build/bin/train" --version)"
+  wanted=$(ELK_ISA=$2 accuracy_of "native-$1" "$build/bin/train")
+  found=$(accuracy_of "$1" as "$1" "$build/bin/train")
+  echo "  train: test accuracy $found, here $wanted"
+  # BLAS is another one on each, and rounds otherwise.
+  awk "BEGIN { exit !($found > 0.5 && $found - $wanted < 0.02 && $wanted - $found < 0.02) }" || exit 1
+  expect "predict" '"class"' \
+    "$(as "$1" "$build/bin/predict" --json --quiet "$work/$1/model.safetensors" 0)"
+  for name in base tensor kernels ops autograd nn optim data io train golden; do
+    # Not threads: the emulator ends by an assertion of its own where the system refuses one.
+    as "$1" "$build/tests/test_$name" --gtest_brief=1 --gtest_filter=-Real*:Threads.RefusedByTheSystem:DigitsLog.AsTrainPrintsIt \
+      >"$work/log" 2>&1 || { cat "$work/log"; echo "as $1: test_$name failed"; exit 1; }
+    echo "  test_$name: $(sed -n 's/^\[  PASSED  \] \([0-9]*\).*/\1/p' "$work/log") passed"
+  done
+}
+
+check Nehalem baseline
+check Haswell avx2

@@ -1,0 +1,111 @@
+#!/bin/sh
+# What is compiled for more than the baseline must lie in the levels' own namespaces, or the linker could keep a copy
+# that other processors cannot run. Only for x86-64.
+#
+#   instructions.sh built FILE...      libraries and programs: no symbol but the levels' holds a later instruction
+#   instructions.sh levels FILE...     the levels' objects: they define no symbol outside their namespace, and none that
+#                                      the linker merges with others' (inline functions, templates, also std's)
+#   instructions.sh bad COMPILER DIR   a deliberately bad build, in DIR: both checks see it
+#   instructions.sh matrix SOURCE DIR COMPILER...   builds static and shared libraries in DIR by each compiler with -O0,
+#                                      -O2 and -O3, and checks them
+set -eu
+
+here=$(dirname -- "$(readlink -f -- "$0")")
+
+built() {
+  for file; do
+    [ -f "$file" ] || { echo "there is no $file"; return 1; }
+    ${OBJDUMP:-objdump} -d -C --no-show-raw-insn "$file" >"$work/code"
+    # Not blind: there is code of a level.
+    grep -q '<.*elk::kernels::avx2::.*>:$' "$work/code" || { echo "$file: no code of a level found"; return 1; }
+    awk -f "$here/beyond_baseline.awk" "$work/code" >"$work/found"
+    if [ -s "$work/found" ]; then
+      echo "$file: instructions beyond the baseline, in"
+      cat "$work/found"
+      return 1
+    fi
+    echo "$file: the baseline's instructions only"
+  done
+}
+
+levels() {
+  for file; do
+    level=${file##*elkgrad_}
+    level=${level%%.dir*}
+    ${NM:-nm} -C --defined-only "$file" >"$work/symbols"
+    [ -s "$work/symbols" ] || { echo "$file: no symbols"; return 1; }
+    # Upper case: seen by other objects; W, V and u: merged with theirs.
+    if awk -v own="^elk::kernels::$level::" '
+        { type = $2; symbol = $0; sub(/^[0-9a-f]+ . /, "", symbol) }
+        type ~ /[WVuvw]/ || (type ~ /[A-Z]/ && symbol !~ own) { print "  " type " " symbol; found = 1 }
+        END { exit !found }' "$work/symbols" >"$work/found"; then
+      echo "$file: symbols that are not the level's own"
+      cat "$work/found"
+      return 1
+    fi
+    echo "$file: its own symbols only"
+  done
+}
+
+bad() { # compiler, folder
+  compiler=$1
+  folder=$2/elkgrad_avx2.dir
+  mkdir -p "$folder"
+  cat >"$folder/bad.cpp" <<'END'
+#include <algorithm>
+#include <vector>
+namespace elk::kernels::avx2 {
+namespace {
+[[gnu::noinline]] float doubled(float x) { return x + x; }
+}
+float table(std::vector<float> values) {
+  std::transform(values.begin(), values.end(), values.begin(), doubled);
+  values.push_back(values.back() * 2);
+  return *std::max_element(values.begin(), values.end());
+}
+}
+END
+  "$compiler" -std=c++20 -O0 -mavx2 -mfma -c "$folder/bad.cpp" -o "$folder/bad.o"
+  for check in built levels; do
+    if $check "$folder/bad.o" >/dev/null; then
+      echo "$check does not see a bad build"
+      return 1
+    fi
+  done
+  echo "both see a bad build"
+}
+
+matrix() { # source, folder, compilers
+  source=$1
+  folder=$2
+  shift 2
+  for compiler; do
+    for level in -O0 -O2 -O3; do
+      for shared in OFF ON; do
+        # Each with its halves: all levels static, and the extremes shared.
+        [ $shared = OFF ] || [ $level != -O2 ] || continue
+        tree=$folder/$(basename "$compiler")$level-$shared
+        cmake -S "$source" -B "$tree" -G Ninja -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_BUILD_TYPE=None \
+          -D CMAKE_CXX_FLAGS=$level -D BUILD_SHARED_LIBS=$shared -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF \
+          >"$work/log" 2>&1 && cmake --build "$tree" --target elkgrad >>"$work/log" 2>&1 || {
+          cat "$work/log"
+          return 1
+        }
+        suffix=a
+        [ $shared = OFF ] || suffix=so
+        built "$tree/framework/libelkgrad.$suffix" || return
+        find "$tree/framework" -path '*elkgrad_*.dir*/loops/*.o' >"$work/objects"
+        while read -r object; do levels "$object" || return; done <"$work/objects"
+      done
+    done
+  done
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+command=$1
+shift
+case $command in
+  built | levels | bad | matrix) "$command" "$@" ;;
+  *) echo "instructions.sh: built, levels, bad or matrix"; exit 2 ;;
+esac
