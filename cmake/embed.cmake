@@ -4,6 +4,7 @@
 #
 # As a script, cmake -P embed.cmake writes SOURCE for FILE and NAME.
 if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_minimum_required(VERSION 3.25)
   string(REGEX MATCH "^(.*)::([^:]+)$" name "${NAME}")
   set(namespace ${CMAKE_MATCH_1})
   set(variable ${CMAKE_MATCH_2})

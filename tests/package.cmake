@@ -7,6 +7,7 @@
 #            debian: makes Debian packages of the build BUILT in FOLDER, and looks into them
 #            symbols: looks at what the shared libraries in PREFIX show
 #   COMPILER the C++ compiler
+cmake_minimum_required(VERSION 3.25)
 function(run)
   execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()

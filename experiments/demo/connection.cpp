@@ -49,7 +49,7 @@ std::optional<std::string> Connection::read_head() {
   deadline_ = Clock::now() + patience;
   for (std::size_t seen = 0;;) {
     const std::size_t end = end_of_head(received_, seen);
-    if (std::max(end, received_.size() * (end == 0)) > most_head) {
+    if ((end > 0 ? end : received_.size()) > most_head) {
       if (received_.find('\n') > most_head)
         throw HttpError(414, fmt::format("the path is longer than {} bytes", most_head));
       throw HttpError(431, fmt::format("the head of the request is longer than {} bytes", most_head));
@@ -81,8 +81,9 @@ bool Connection::write(std::string_view bytes) {
 void Connection::discard_rest() {
   ::shutdown(fd_, SHUT_WR);
   deadline_ = Clock::now() + drain;
+  const auto end = Clock::now() + patience;  // also of what comes without a pause
   do received_.clear();
-  while (fill());
+  while (fill() && Clock::now() < end);
 }
 
 std::optional<Clock::time_point> Connection::waiting() const {

@@ -1,5 +1,6 @@
 # cmake -P complete.cmake: every exercise of COURSE names its chapter in its first line, the chapter links to it beneath
 # its last heading, and hints.md has a section with its title.
+cmake_minimum_required(VERSION 3.25)
 file(READ ${COURSE}/hints.md hints)
 file(GLOB exercises RELATIVE ${COURSE}/exercises ${COURSE}/exercises/*.cpp)
 foreach(exercise ${exercises})

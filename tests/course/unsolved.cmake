@@ -1,5 +1,6 @@
 # cmake -P unsolved.cmake: writes FILE, a program of all exercises of SOURCE and their checks; where they were edited, or
 # nobody can tell, one that says SKIPPED.
+cmake_minimum_required(VERSION 3.25)
 set(course ${SOURCE}/docs/course)
 execute_process(COMMAND git diff --quiet HEAD -- ${course}/exercises WORKING_DIRECTORY ${SOURCE}
                 RESULT_VARIABLE edited OUTPUT_QUIET ERROR_QUIET)

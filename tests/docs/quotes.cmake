@@ -1,5 +1,6 @@
 # cmake -P quotes.cmake: the blocks of ```c++ in the course of SOURCE begin with a comment that names a file, and stand in
 # it as they are; a line of "..." leaves some of the file out.
+cmake_minimum_required(VERSION 3.25)
 include(${CMAKE_CURRENT_LIST_DIR}/blocks.cmake)
 file(GLOB chapters ${SOURCE}/docs/course/*.md)
 set(count 0)

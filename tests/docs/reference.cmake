@@ -1,5 +1,6 @@
 # cmake -P reference.cmake: docs/reference.md of SOURCE has a row for each type, function and alias of every public header,
 # which also names the header; and names no header that is not there. Headers beneath its last heading have no rows.
+cmake_minimum_required(VERSION 3.25)
 file(READ ${SOURCE}/docs/reference.md reference)
 string(FIND "${reference}" "\n## " last REVERSE)
 string(SUBSTRING "${reference}" 0 ${last} rows)

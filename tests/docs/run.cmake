@@ -1,5 +1,6 @@
 # cmake -P run.cmake: runs PROGRAM in the empty folder FOLDER/run, beside the files of DATA, and compares what it prints with
 # FOLDER/output.txt; with ROUGHLY, numbers may differ by a fifth.
+cmake_minimum_required(VERSION 3.25)
 file(REMOVE_RECURSE ${FOLDER}/run)
 file(COPY ${DATA}/ DESTINATION ${FOLDER}/run)
 execute_process(COMMAND ${PROGRAM} WORKING_DIRECTORY ${FOLDER}/run OUTPUT_VARIABLE printed COMMAND_ERROR_IS_FATAL ANY)

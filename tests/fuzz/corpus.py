@@ -209,3 +209,5 @@ write("where/none", "lr=0.001\nactivation=\n=\nhidden")
 write("augment/all", "shift:2,rotate:10,scale:0.1,shear:5,elastic:1.4,elastic_sigma:4,flip,crop:4,cutout:8,noise:0.1,"
                      "mixup:0.4")
 write("augment/flip", "flip:0.25")
+
+write("http/get", "GET /api/gallery?count=5&la%62el=a+b HTTP/1.1\r\nHost: localhost:8080\r\nConnection: x, close\r\n\r\n")

@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <elk/base/precision.hpp>
@@ -185,6 +188,43 @@ TEST_P(EveryInstructionSet, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate
         multiply(folded, &update);
         loops<T>().sgd(s.m * s.n, plain.data(), c.data(), update);
         ASSERT_EQ(bits(folded), bits(plain));
+      }
+    }
+  };
+  FOR_BOTH_TYPES(check)
+}
+
+// An element has the same bits wherever it lies: within a vector, or in what is left over at the end.
+TEST_P(EveryInstructionSet, ElementsDoNotDependOnWhereTheyLie) {
+  const auto check = [&]<class T>() {
+    const Loops<T>& use = loops<T>();
+    const Index n = 83;
+    const std::vector<T> x = draw<T>(n), g = draw<T>(n), w = draw<T>(n), square(x.size(), T(0.3));
+    const AdamStep<T> adam{T(0.1), T(1.1), T(0.9), T(0.99), T(0.1), T(0.01), T(0.01), T(0.999), T(1e-8)};
+    using Piece = std::function<void(Index begin, Index count, T * y)>;
+    for (const auto& [name, piece] : std::vector<std::pair<const char*, Piece>>{
+             {"exp", [&](Index i, Index count, T* y) { use.exp(count, x.data() + i, T(0.1), y); }},
+             {"sigmoid", [&](Index i, Index count, T* y) { use.sigmoid(count, x.data() + i, y); }},
+             {"tanh", [&](Index i, Index count, T* y) { use.tanh(count, x.data() + i, y); }},
+             {"leaky_relu", [&](Index i, Index count, T* y) { use.leaky_relu(count, x.data() + i, T(0.1), y); }},
+             {"gate",
+              [&](Index i, Index count, T* y) { use.gate(count, g.data() + i, x.data() + i, T(0.1), y); }},
+             {"sgd",
+              [&](Index i, Index count, T* y) {
+                std::copy_n(w.begin() + i, count, y);
+                use.sgd(count, y, g.data() + i, {T(0.1), T(0.01)});
+              }},
+             {"adam", [&](Index i, Index count, T* y) {
+                std::vector<T> mean(x.begin() + i, x.begin() + i + count),
+                    v(square.begin() + i, square.begin() + i + count);
+                std::copy_n(w.begin() + i, count, y);
+                use.adam(count, y, mean.data(), v.data(), g.data() + i, adam);
+              }}}) {
+      std::vector<T> whole(x.size()), pieces(x.size());
+      piece(0, n, whole.data());
+      for (const Index length : {1, 3, 8, 17}) {
+        for (Index i = 0; i < n; i += length) piece(i, std::min(length, n - i), pieces.data() + i);
+        ASSERT_EQ(bits(pieces), bits(whole)) << name << " in pieces of " << length;
       }
     }
   };

@@ -42,7 +42,10 @@ set(ELK_GREETING hello CACHE STRING "")
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 add_executable(hello experiments/hello/main.cpp)
 target_compile_definitions(hello PRIVATE GREETING="${ELK_GREETING}")
-add_executable(sleeper experiments/sleeper/main.cpp)
+option(ELK_BUILD_EXPERIMENTS "" ON)
+if(ELK_BUILD_EXPERIMENTS)
+  add_executable(sleeper experiments/sleeper/main.cpp)
+endif()
 add_library(course_grader EXCLUDE_FROM_ALL grader.cpp)
 foreach(number 1 2)
   file(GLOB exercise docs/course/exercises/0${number}*.cpp)
@@ -215,6 +218,13 @@ sed -i 's/retrun argc/return argc/' "$project/experiments/hello/main.cpp"
 run "$elk" hello
 check "the mended source runs" exits 0
 check "after one line" has err '^elk: building\.\.\.$'
+run "$elk" build -DELK_BUILD_EXPERIMENTS=OFF
+run "$elk" sleeper
+check "a program that was left out fails" exits 1
+check "in one sentence, with the reason and the remedy" test "$(grep -v building "$sandbox/err")" = \
+  "elk: sleeper was left out of the build, which was configured with ELK_BUILD_EXPERIMENTS=OFF; to have it: ./elk build -DELK_BUILD_EXPERIMENTS=ON -DELK_SANITIZE="
+run "$elk" build -DELK_BUILD_EXPERIMENTS=ON -DELK_SANITIZE=
+check "which helps" ninja -C "$project/build/release" -n sleeper
 mv "$project" "$sandbox/moved"
 project=$sandbox/moved
 elk=$project/elk
