@@ -4,6 +4,7 @@
 #            subproject: configures PROJECT, of which SOURCE is a part, in FOLDER with static libraries
 #            cmake: builds the project PROJECT with what is installed in PREFIX, in FOLDER, as TYPE, and runs PROGRAM
 #            pkg-config: the same for PROJECT/main.cpp with nothing but the compiler
+#            debian: makes Debian packages of the build BUILT in FOLDER, and looks into them
 #            symbols: looks at what the shared libraries in PREFIX show
 #   COMPILER the C++ compiler
 cmake_minimum_required(VERSION 3.25)
@@ -50,6 +51,30 @@ elseif(STEP STREQUAL pkg-config)
   get_filename_component(libraries ${search} DIRECTORY)
   set(ENV{LD_LIBRARY_PATH} ${libraries})
   execute_process(COMMAND ${FOLDER}/main WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+
+elseif(STEP STREQUAL debian)
+  find_program(SHLIBDEPS dpkg-shlibdeps)
+  if(NOT SHLIBDEPS)
+    message("SKIPPED: there is no dpkg-shlibdeps here. On Debian: apt-get install dpkg-dev")
+    return()
+  endif()
+  file(REMOVE_RECURSE ${FOLDER})
+  run(${CMAKE_CPACK_COMMAND} --config ${BUILT}/CPackConfig.cmake -B ${FOLDER})
+  foreach(package libelkgrad-dev elkgrad)
+    file(GLOB file ${FOLDER}/${package}_*.deb)
+    run(dpkg-deb -x ${file} ${FOLDER}/root)
+    execute_process(COMMAND dpkg-deb -f ${file} Package Depends COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+  foreach(file include/elk/elk.hpp lib/libelkgrad.a lib/cmake/elkgrad/elkgradConfig.cmake lib/pkgconfig/elkgrad.pc)
+    if(NOT EXISTS ${FOLDER}/root/usr/${file})
+      message(SEND_ERROR "the package libelkgrad-dev lacks ${file}")
+    endif()
+  endforeach()
+  run(${FOLDER}/root/usr/bin/elkgrad train --version)
+  execute_process(COMMAND ${FOLDER}/root/usr/bin/elkgrad ../train RESULT_VARIABLE code ERROR_VARIABLE usage)
+  if(NOT code EQUAL 2 OR NOT usage MATCHES "\n  train\n")
+    message(SEND_ERROR "elkgrad ../train should be wrong usage, and was ${code}: ${usage}")
+  endif()
 
 elseif(STEP STREQUAL symbols)
   file(GLOB_RECURSE libraries ${PREFIX}/*.so)
