@@ -173,8 +173,8 @@ void scale_pixels(Index n, const std::uint8_t* __restrict from, T* __restrict to
 template <class T>
 constexpr ElementLoops<T> loops{.exp = exp<T>,
                                 .sigmoid = sigmoid<T>,
-                                .sigmoid_gradient = sigmoid_gradient<T>,
                                 .tanh = tanh<T>,
+                                .sigmoid_gradient = sigmoid_gradient<T>,
                                 .tanh_gradient = tanh_gradient<T>,
                                 .leaky_relu = leaky_relu<T>,
                                 .gate = gate<T>,
