@@ -22,8 +22,8 @@ struct Demo {
     for (int i = 0; i < 10; ++i) classes.push_back(std::to_string(i));
     const models::ModelInfo info{
         .sizes = {784, 4, 10}, .dataset = "mnist", .classes = classes, .input_shape = {28, 28}};
-    slot.set(std::make_shared<demo::Network>(models::Model{info, models::MLP({.sizes = info.sizes}, rng)},
-                                             "fuzz"));
+    const models::MLP net({.sizes = info.sizes, .activation = models::activation("relu", 0.01)}, rng);
+    slot.set(std::make_shared<demo::Network>(models::Model{info, net}, "fuzz"));
   }
 
   void answer(std::string_view text) {
