@@ -197,6 +197,7 @@ bool by_subnormal(const Numbers& x) { return x[0] == 0 && x[1] != 0 && std::abs(
 bool tiny_to_0(const Numbers& x) { return x[0] > 0 && x[0] < 1e-37 && x[1] == 0; }
 bool huge(const Numbers& x) { return std::abs(x[0]) > 3e38 && std::isfinite(x[0]) && x[0] != x[1]; }
 bool two_huge(const Numbers& x) { return x[0] > 3e38 && std::isfinite(x[0]) && x[0] == x[1]; }
+bool sum_overflows(const Numbers& x) { return std::abs(x[0]) > 3e38 && std::abs(x[1]) > 3e38; }
 const std::vector<Difference>& differences() {
   constexpr const char* by_minus_zero = "a quotient by the root -0, as in PyTorch";
   constexpr const char* ieee = "IEEE's pow(-infinity, 0.5) is infinity, and its derivatives follow";
@@ -204,6 +205,8 @@ const std::vector<Difference>& differences() {
   constexpr const char* not_wanted = "a target of 0 takes nothing from a class that is ruled out";
   constexpr const char* variance = "the squares overflow, and what is divided by infinity is 0";
   constexpr const char* rounded = "PyTorch's exp(x - logsumexp) loses log(2) beside the largest number";
+  constexpr const char* order =
+      "the order of a product's sum, in which it overflows, is the instruction set's";
   static const std::vector<Difference> list{
       {"sqrt", "d", minus_zero, {-INFINITY}, by_minus_zero},
       {"sqrt", "dd", minus_zero, {INFINITY}, by_minus_zero},
@@ -216,6 +219,10 @@ const std::vector<Difference>& differences() {
       {"soft_cross_entropy", "y", minus_infinity, {INFINITY, 2.2985873515737421}, not_wanted},
       {"layer_norm", "y", huge, {0, 0.5, 1}, variance},
       {"layer_norm", "d", huge, {0}, variance},
+      {"matmul", "y", sum_overflows, {-INFINITY, INFINITY}, order},
+      {"matmul_nt", "y", sum_overflows, {-INFINITY, INFINITY}, order},
+      {"matmul_tn", "d", sum_overflows, {-INFINITY, INFINITY}, order},
+      {"linear", "y", sum_overflows, {-INFINITY, INFINITY}, order},
       {"logsumexp", "d", two_huge, {0.25}, rounded},
       {"logsumexp", "dd", two_huge, {0.1875, -0.1875}, rounded},
   };
