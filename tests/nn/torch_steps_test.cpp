@@ -108,7 +108,7 @@ class Case {
     }
     const Index out = rng_.integer(1, 9);
     linear(net_, spec, in, out);
-    if (rng_.integer(0, 3) == 0) {
+    if (out > 1 && rng_.integer(0, 3) == 0) {  // of one number all is 0, where ReLU has its kink
       net_.add(nn::LayerNorm(out, 1e-5, f64));
       spec.push_back({"LayerNorm", out});
     }
@@ -201,7 +201,7 @@ double difference(const Json& got, const Json& expected) {
 TEST(TorchSteps, RandomNetworksLossesAndOptimizersTrainAsThere) {
   const std::string python = python_with("torch");
   if (python.empty()) GTEST_SKIP() << "there is no Python with PyTorch";
-  constexpr std::uint32_t count = 150;
+  constexpr std::uint32_t count = 100;
   Json cases = Json::array(), ours = Json::array();
   for (std::uint32_t seed = 0; seed < count; ++seed) {
     Case one(seed);

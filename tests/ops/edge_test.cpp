@@ -72,8 +72,8 @@ TEST_P(Edge, SigmoidAndTanhOfHugeValues) {
   EXPECT_THAT(gradient(sigmoid, x), Pointwise(Near(tolerance()), {0.0, 0.0, 0.25, 0.0, 0.0}));
   EXPECT_THAT(second(sigmoid, x), Pointwise(Near(tolerance()), {0.0, 0.0, 0.0, 0.0, 0.0}));
   EXPECT_THAT(values(tanh(x)), ElementsAre(-1, -1, 0, 1, 1));
-  EXPECT_THAT(gradient(tanh, x), ElementsAre(0, 0, 1, 0, 0));
-  EXPECT_THAT(second(tanh, x), ElementsAre(0, 0, 0, 0, 0));
+  EXPECT_THAT(gradient(tanh, x), Pointwise(Near(tolerance()), {0.0, 0.0, 1.0, 0.0, 0.0}));
+  EXPECT_THAT(second(tanh, x), Pointwise(Near(tolerance()), {0.0, 0.0, 0.0, 0.0, 0.0}));
   const Tensor infinite = make({-INFINITY, INFINITY});
   EXPECT_THAT(values(sigmoid(infinite)), ElementsAre(0, 1));
   EXPECT_THAT(gradient(sigmoid, infinite), ElementsAre(0, 0));

@@ -262,7 +262,7 @@ def binary_cross_entropies(dtype):
     for z, t in pairs:
         u = exactly(z, False)
         if mp.isnan(u):
-            results.append(dict.fromkeys(KEYS, nan) | {"ab": -1.0, "bb": 0.0})
+            results.append(dict.fromkeys(KEYS, nan) | {"bb": 0.0})
             continue
         exact = (bce(u, t), (1 - t) * sigmoid(u) - t * sigmoid(-u), -u, sigmoid(u) * sigmoid(-u), mp.mpf(-1), mp.mpf(0))
         results.append({key: rounded(mp.mpf(v), dtype) for key, v in zip(KEYS, exact)})
