@@ -310,7 +310,9 @@ TEST_P(EveryInstructionSet, TanhRisesAndItsSlopeIsRight) {
   for (float& value : below) value = -value;
   use.tanh(n, below.data(), mirrored.data());
   for (std::size_t i = 0; i < y.size(); ++i) {
-    if (i > 0) ASSERT_LE(y[i - 1], y[i]) << x[i];
+    if (i > 0) {
+      ASSERT_LE(y[i - 1], y[i]) << x[i];
+    }
     ASSERT_EQ(mirrored[i], -y[i]) << x[i];
   }
   const auto check = [&](auto gradient, auto slope, float end) {
