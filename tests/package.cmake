@@ -1,7 +1,10 @@
 # cmake -P package.cmake: the package as others use it. Variables:
-#   STEP     install: installs the build BUILT beneath PREFIX; given SOURCE, builds shared libraries there first
-#            cmake: builds the project PROJECT with what is installed in PREFIX, in FOLDER, and runs PROGRAM
+#   STEP     install: installs the build BUILT beneath PREFIX; given SOURCE, builds shared libraries there first, as a
+#            part of the project PROJECT, whose program subproject is run
+#            subproject: configures PROJECT, of which SOURCE is a part, in FOLDER with static libraries
+#            cmake: builds the project PROJECT with what is installed in PREFIX, in FOLDER, as TYPE, and runs PROGRAM
 #            pkg-config: the same for PROJECT/main.cpp with nothing but the compiler
+#            debian: makes Debian packages of the build BUILT in FOLDER, and looks into them
 #            symbols: looks at what the shared libraries in PREFIX show
 #   COMPILER the C++ compiler
 cmake_minimum_required(VERSION 3.25)
@@ -12,17 +15,21 @@ endfunction()
 if(STEP STREQUAL install)
   if(SOURCE)
     # How fast they are is not what is tested.
-    run(${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILT} -G Ninja -D CMAKE_BUILD_TYPE=MinSizeRel
-        -D CMAKE_CXX_FLAGS_MINSIZEREL=-O1 -D BUILD_SHARED_LIBS=ON -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF
-        -D CMAKE_CXX_COMPILER=${COMPILER} ${OPTIONS})
+    run(${CMAKE_COMMAND} -S ${PROJECT} -B ${BUILT} -G Ninja -D ELKGRAD_SOURCE=${SOURCE} -D CMAKE_CXX_FLAGS=-O1
+        -D BUILD_SHARED_LIBS=ON -D CMAKE_CXX_COMPILER=${COMPILER} ${OPTIONS})
     run(${CMAKE_COMMAND} --build ${BUILT})
+    execute_process(COMMAND ${BUILT}/subproject WORKING_DIRECTORY ${BUILT} COMMAND_ERROR_IS_FATAL ANY)
   endif()
   file(REMOVE_RECURSE ${PREFIX})
   run(${CMAKE_COMMAND} --install ${BUILT} --prefix ${PREFIX})
 
+elseif(STEP STREQUAL subproject)  # what is compiled there is what is compiled elsewhere
+  run(${CMAKE_COMMAND} --fresh -S ${PROJECT} -B ${FOLDER} -G Ninja -D ELKGRAD_SOURCE=${SOURCE}
+      -D CMAKE_CXX_COMPILER=${COMPILER})
+
 elseif(STEP STREQUAL cmake)
   file(REMOVE_RECURSE ${FOLDER})
-  run(${CMAKE_COMMAND} -S ${PROJECT} -B ${FOLDER} -G Ninja -D CMAKE_BUILD_TYPE=Release
+  run(${CMAKE_COMMAND} -S ${PROJECT} -B ${FOLDER} -G Ninja -D CMAKE_BUILD_TYPE=${TYPE}
       -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${PREFIX})
   run(${CMAKE_COMMAND} --build ${FOLDER})
   file(SIZE ${FOLDER}/${PROGRAM} size)
@@ -30,6 +37,11 @@ elseif(STEP STREQUAL cmake)
   execute_process(COMMAND ${FOLDER}/${PROGRAM} WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
 
 elseif(STEP STREQUAL pkg-config)
+  find_program(PKG_CONFIG pkg-config)
+  if(NOT PKG_CONFIG)
+    message("SKIPPED: there is no pkg-config here. On Debian: apt-get install pkg-config")
+    return()
+  endif()
   file(REMOVE_RECURSE ${FOLDER})
   file(MAKE_DIRECTORY ${FOLDER})
   file(GLOB_RECURSE description ${PREFIX}/elkgrad.pc)
@@ -39,6 +51,30 @@ elseif(STEP STREQUAL pkg-config)
   get_filename_component(libraries ${search} DIRECTORY)
   set(ENV{LD_LIBRARY_PATH} ${libraries})
   execute_process(COMMAND ${FOLDER}/main WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+
+elseif(STEP STREQUAL debian)
+  find_program(SHLIBDEPS dpkg-shlibdeps)
+  if(NOT SHLIBDEPS)
+    message("SKIPPED: there is no dpkg-shlibdeps here. On Debian: apt-get install dpkg-dev")
+    return()
+  endif()
+  file(REMOVE_RECURSE ${FOLDER})
+  run(${CMAKE_CPACK_COMMAND} --config ${BUILT}/CPackConfig.cmake -B ${FOLDER})
+  foreach(package libelkgrad-dev elkgrad)
+    file(GLOB file ${FOLDER}/${package}_*.deb)
+    run(dpkg-deb -x ${file} ${FOLDER}/root)
+    execute_process(COMMAND dpkg-deb -f ${file} Package Depends COMMAND_ERROR_IS_FATAL ANY)
+  endforeach()
+  foreach(file include/elk/elk.hpp lib/libelkgrad.a lib/cmake/elkgrad/elkgradConfig.cmake lib/pkgconfig/elkgrad.pc)
+    if(NOT EXISTS ${FOLDER}/root/usr/${file})
+      message(SEND_ERROR "the package libelkgrad-dev lacks ${file}")
+    endif()
+  endforeach()
+  run(${FOLDER}/root/usr/bin/elkgrad train --version)
+  execute_process(COMMAND ${FOLDER}/root/usr/bin/elkgrad ../train RESULT_VARIABLE code ERROR_VARIABLE usage)
+  if(NOT code EQUAL 2 OR NOT usage MATCHES "\n  train\n")
+    message(SEND_ERROR "elkgrad ../train should be wrong usage, and was ${code}: ${usage}")
+  endif()
 
 elseif(STEP STREQUAL symbols)
   file(GLOB_RECURSE libraries ${PREFIX}/*.so)

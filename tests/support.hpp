@@ -1,6 +1,7 @@
 // What the tests of several folders use.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <typeinfo>
 #include <vector>
@@ -9,6 +10,10 @@
 #include <elk/tensor/tensor.hpp>
 
 namespace elk::test {
+
+/// Whether another processor is emulated (tests/emulated.sh, the preset arm64): what only takes its time is
+/// smaller there, some fifty times as slow.
+inline bool emulated() { return std::getenv("ELK_EMULATED") != nullptr; }
 
 /// The elements as doubles, row by row.
 inline std::vector<double> values(const Tensor& x) {

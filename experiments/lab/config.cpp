@@ -195,11 +195,11 @@ std::vector<Index> TrainConfig::layer_sizes(const Dataset& data) const {
   return sizes;
 }
 
-optim::Schedule TrainConfig::make_schedule() const {
+optim::Schedule TrainConfig::make_schedule(Index steps_per_epoch) const {
   const auto total = static_cast<double>(epochs);
   if (schedule == "constant") return optim::constant();
   if (schedule == "cosine") return optim::cosine(total);
-  if (schedule == "one_cycle") return optim::one_cycle(total);
+  if (schedule == "one_cycle") return optim::one_cycle(total, steps_per_epoch);
   // exponential:F, or step:N:F
   const bool step = schedule.starts_with("step:");
   // Without a colon from the front: npos + 1 is 0, where the pointer + npos would be undefined.

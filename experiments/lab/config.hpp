@@ -49,7 +49,7 @@ struct TrainConfig {
   std::vector<Index> hidden_widths() const;
   /// Inputs, hidden widths and classes: models::ModelInfo::sizes.
   std::vector<Index> layer_sizes(const Dataset& data) const;
-  optim::Schedule make_schedule() const;
+  optim::Schedule make_schedule(Index steps_per_epoch = 0) const;
 };
 
 /// The study's arithmetic: what `--protocol paper` implies.

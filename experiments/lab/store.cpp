@@ -393,9 +393,12 @@ void Store::remove_unfinished() {
 
 void Store::move_aside() {
   const auto kept = [&](const Piece& piece) { return known_curve(piece.key) == &piece; };
-  const auto first =
-      std::find_if(pieces_.begin(), pieces_.end(), [&](const Piece& piece) { return !kept(piece); });
-  if (first == pieces_.end()) return;
+  // What is damaged explains more than what it left without a run.
+  const Piece* first = nullptr;
+  for (const Piece& piece : pieces_)
+    if (!kept(piece) && (first == nullptr || (first->problem.empty() && !piece.problem.empty())))
+      first = &piece;
+  if (first == nullptr) return;
   const std::string why = !first->problem.empty()
                               ? first->problem
                               : fmt::format("[store] {}: line {}: no run that is known has these epochs",

@@ -98,7 +98,7 @@ Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>&
   options_ = {.loss = loss,
               .epochs = config.epochs,
               .batch_size = config.batch_size,
-              .schedule = config.make_schedule(),
+              .schedule = config.make_schedule((train_.size() + config.batch_size - 1) / config.batch_size),
               .evaluation_loss = loss};
   if (config.precision == "bf16") options_.precision = Precision::bf16;
   if (validation_.size() > 0) options_.validation = validation_;

@@ -9,6 +9,10 @@
 #include <models/model_file.hpp>
 #include <models/residual_mlp.hpp>
 
+#if defined(EXPECT_ASSERTS) && defined(NDEBUG)
+#error "the asserts of elkgrad's user are gone"
+#endif
+
 namespace {
 
 void expect(bool condition, const char* what) {

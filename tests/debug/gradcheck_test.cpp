@@ -59,6 +59,32 @@ TEST(Gradcheck, FindsAWrongFirstDerivative) {
   EXPECT_NEAR(report.tape / report.difference, 1.5, 1e-6);
 }
 
+// However small or large the numbers are, and beside inputs of another size.
+TEST(Gradcheck, ComparesWithWhatItCompares) {
+  for (const double size : {1e-12, 1e-7, 1.0, 1e7, 1e12}) {
+    SCOPED_TRACE(size);
+    for (const double sign : {1.0, -1.0}) {
+      const auto scaled = [&](const Tensor& x) {
+        return record("scaled", size * square(detach(x)),
+                      wrt(x, [=](const Tensor& dy) { return sign * size * 2 * x * dy; }));
+      };
+      EXPECT_EQ(static_cast<bool>(gradcheck([&](const In& in) { return scaled(in[0]); }, {points})),
+                sign == 1);
+      // A gradient of `size` beside one of 1, in an output of their sum where that is as precise.
+      EXPECT_EQ(static_cast<bool>(gradcheck(
+                    [&](const In& in) {
+                      return concat({scaled(in[0]), square(in[1])}, 0);
+                    },
+                    {points, points}, {.second_order = false})),
+                sign == 1 || size < 1e-7);
+    }
+  }
+  // What cancels is no fault: a softmax does not depend on a shift.
+  EXPECT_TRUE(gradcheck([](const In& in) { return softmax(in[0] + in[1]); }, {points, from({0.5}, f64)}));
+  EXPECT_TRUE(
+      gradcheck([](const In& in) { return log_softmax(1e-9 * in[0] + in[1]); }, {points, from({0.5}, f64)}));
+}
+
 TEST(Gradcheck, NamesTheElementAndBothNumbers) {
   // Wrong in element 4 of the second input alone.
   const Tensor off = from({0, 0, 0, 0, 1, 0}, {2, 3}, f64);

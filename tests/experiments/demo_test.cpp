@@ -792,7 +792,8 @@ TEST_F(Demo, CommandLine) {
     EXPECT_EQ(outcome.out, "");
   }
   EXPECT_THAT(run_demo({"--help"}).out, StartsWith("Usage: ./elk demo [options]\n"));
-  EXPECT_THAT(run_demo({"--version"}).out, testing::MatchesRegex("elkgrad [0-9.]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
+  EXPECT_THAT(run_demo({"--version"}).out,
+              testing::MatchesRegex("elkgrad [0-9.]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
 
   SafetensorsFile file = load_safetensors(model());
   file.metadata.erase("digest");
@@ -892,7 +893,9 @@ TEST_F(Demo, AnswersTheSameInAllSurroundings) {
     for (Index i = 0; i < 3; ++i) all += post("/api/explain", {{"pixels", pixels(i)}, {"target", i}}).body;
     for (const auto& [name, event] :
          events(request("POST", "/api/train", R"({"hidden": "8", "epochs": 2, "lr": 0.0125, "seed": 5})"))) {
-      if (name == "start") EXPECT_EQ(event["lr"], 0.0125);
+      if (name == "start") {
+        EXPECT_EQ(event["lr"], 0.0125);
+      }
       if (name != "epoch") continue;
       EXPECT_GT(event["seconds"].get<double>(), 0);
       EXPECT_LT(event["seconds"].get<double>(), 1000);

@@ -35,6 +35,9 @@ bool in_the_name(const std::string& bytes, std::size_t at) {
   return found != std::string::npos && found <= at;
 }
 
+// Another way to write the same number: 1E-05, or another last digit of a double that has more than it needs.
+bool in_a_number(char c) { return c == 'e' || (c >= '0' && c <= '9'); }
+
 class Flips : public testing::Test {
  protected:
   // Flips `count` bits of the file `name`, one at a time. `read` gives all that is in the file, as text.
@@ -49,7 +52,7 @@ class Flips : public testing::Test {
       write(path, bad);
       try {
         EXPECT_EQ(read(), content) << name << ": byte " << bit / 8 << ", bit " << bit % 8;
-        EXPECT_TRUE(in_the_name(good, bit / 8))
+        EXPECT_TRUE(in_the_name(good, bit / 8) || in_a_number(good[bit / 8]))
             << name << ": harmless, at byte " << bit / 8 << ", bit " << bit % 8;
         ++harmless;
       } catch (const Error& error) {
@@ -83,7 +86,9 @@ TEST_F(Flips, Model) {
   const models::ModelInfo info{
       .sizes = {4, 5, 3}, .dataset = "tiny", .classes = {"a", "b", "ü"}, .input_shape = {2, 2}};
   Rng rng(2);
-  models::save_model(folder_ / "model", models::MLP({.sizes = info.sizes, .activation = relu}, rng), info);
+  models::save_model(folder_ / "model",
+                     models::MLP({.sizes = info.sizes, .activation = models::activation("relu", 0.01)}, rng),
+                     info);
   flip("model", 2500, [&] {
     const models::Model model = models::load_model(folder_ / "model");
     return format_safetensors(model.net.state(),
@@ -100,7 +105,7 @@ TEST_F(Flips, Checkpoint) {
   const auto with_fit = [&](const std::function<void(train::Fit&)>& use) {
     Rng rng(1);
     nn::Linear net(1, 2, rng);
-    optim::Adam adam(net);
+    optim::Adam adam(net, {});
     train::EarlyStopping early_stopping(2);
     OneStep one_step;
     train::Fit fit(net, adam, data(), rng,

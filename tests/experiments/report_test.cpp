@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include <elk/io/atomic_file.hpp>
+#include <elk/io/digest.hpp>
 #include <lab/plot.hpp>
 #include <lab/report.hpp>
 #include <lab/results.hpp>

@@ -122,11 +122,11 @@ TEST_F(InSurroundings, ClosedStreamsOfOtherPrograms) {
   EXPECT_EQ(history("r"), history("usual"));
   EXPECT_EQ(file("r/config.json"), file("usual/config.json"));
   EXPECT_EQ(run("train", {"--resume", "--out-dir", "r"}).code, 0);
-  write_file_atomically(path("x.pgm"), "P2 2 2 255 10 20 30 40");
+  write_file_atomically(path("x.pgm"), pgm(reshape28(digits_train_test(1, 0).test.take(3, 1).images)));
   EXPECT_EQ(run_closed(">&- 2>&-", "predict", {"r/model.safetensors", "x.pgm"}).code, 0);
   EXPECT_EQ(run_closed(">&- 2>&-", "show", {"--count", "4"}).code, 0);
-  EXPECT_EQ(run_closed(">&- 2>&-", "trace", {"softsign", "--out-dir", "t"}).code, 0);
-  EXPECT_THAT(file("t/softsign/trace.html"), EndsWith("</html>\n"));
+  EXPECT_EQ(run_closed(">&- 2>&-", "trace", {"custom", "--out-dir", "t"}).code, 0);
+  EXPECT_THAT(file("t/custom/trace.html"), EndsWith("</html>\n"));
 }
 
 TEST_F(InSurroundings, ResultsNeedOnlyBeRead) {

@@ -6,8 +6,7 @@
 #   instructions.sh levels FILE...     the levels' objects: they define no symbol outside their namespace, and none that
 #                                      the linker merges with others' (inline functions, templates, also std's)
 #   instructions.sh bad COMPILER DIR   a deliberately bad build, in DIR: both checks see it
-#   instructions.sh matrix SOURCE DIR COMPILER...   builds static and shared libraries in DIR by each compiler with -O0,
-#                                      -O2 and -O3, and checks them
+#   instructions.sh build SOURCE DIR COMPILER OPTIONS static|shared   builds the library so, in DIR, and checks it
 set -eu
 
 here=$(dirname -- "$(readlink -f -- "$0")")
@@ -75,30 +74,20 @@ END
   echo "both see a bad build"
 }
 
-matrix() { # source, folder, compilers
-  source=$1
-  folder=$2
-  shift 2
-  for compiler; do
-    for level in -O0 -O2 -O3; do
-      for shared in OFF ON; do
-        # Each with its halves: all levels static, and the extremes shared.
-        [ $shared = OFF ] || [ $level != -O2 ] || continue
-        tree=$folder/$(basename "$compiler")$level-$shared
-        cmake -S "$source" -B "$tree" -G Ninja -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_BUILD_TYPE=None \
-          -D CMAKE_CXX_FLAGS=$level -D BUILD_SHARED_LIBS=$shared -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF \
-          >"$work/log" 2>&1 && cmake --build "$tree" --target elkgrad >>"$work/log" 2>&1 || {
-          cat "$work/log"
-          return 1
-        }
-        suffix=a
-        [ $shared = OFF ] || suffix=so
-        built "$tree/framework/libelkgrad.$suffix" || return
-        find "$tree/framework" -path '*elkgrad_*.dir*/loops/*.o' >"$work/objects"
-        while read -r object; do levels "$object" || return; done <"$work/objects"
-      done
-    done
-  done
+build() { # source, folder, compiler, its options, static or shared
+  shared=OFF
+  suffix=a
+  [ "$5" = static ] || { shared=ON; suffix=so; }
+  rm -rf "$2"
+  cmake -S "$1" -B "$2" -G Ninja -D CMAKE_CXX_COMPILER="$3" -D CMAKE_BUILD_TYPE=None -D CMAKE_CXX_FLAGS="$4" \
+    -D BUILD_SHARED_LIBS=$shared -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF >"$work/log" 2>&1 &&
+    cmake --build "$2" --target elkgrad >>"$work/log" 2>&1 || {
+    cat "$work/log"
+    return 1
+  }
+  built "$2/framework/libelkgrad.$suffix" || return
+  find "$2/framework" -path '*elkgrad_*.dir*/loops/*.o' >"$work/objects"
+  while read -r object; do levels "$object" || return; done <"$work/objects"
 }
 
 work=$(mktemp -d)
@@ -106,6 +95,6 @@ trap 'rm -rf "$work"' EXIT
 command=$1
 shift
 case $command in
-  built | levels | bad | matrix) "$command" "$@" ;;
-  *) echo "instructions.sh: built, levels, bad or matrix"; exit 2 ;;
+  built | levels | bad | build) "$command" "$@" ;;
+  *) echo "instructions.sh: built, levels, bad or build"; exit 2 ;;
 esac

@@ -25,6 +25,9 @@ fake curl :
 fake apt-get "echo \"apt-get \$*\" >>'$sandbox/calls'; [ \"\$1\" != install ] || rm '$sandbox/lacking'"
 fake sudo "echo \"sudo \$*\" >>'$sandbox/calls'; exec \"\$@\""
 fake id 'echo 0'
+mkdir -p "$sandbox/system/etc"
+echo ID=debian >"$sandbox/system/etc/os-release"
+export ELK_SYSTEM_ROOT="$sandbox/system"
 PATH=$fakes:$PATH
 unset ELK_DATA_DIR ELK_NO_INSTALL
 

@@ -583,6 +583,25 @@ TEST(Schedule, OneCycleRisesAndFalls) {
   EXPECT_NEAR(schedule(1, 3), 1, 1e-12);
   EXPECT_NEAR(schedule(1, 6.5), 0.5, 1e-5);
   EXPECT_NEAR(schedule(1, 10), 4e-6, 1e-12);
+  EXPECT_EQ(error_of<ValueError>([] { (void)one_cycle(2, -1); }),
+            "[one_cycle] the steps of an epoch must not be negative, got -1");
+}
+
+// torch.optim.lr_scheduler.OneCycleLR(optimizer, 1, total_steps).get_last_lr(), step by step.
+TEST(Schedule, OneCycleIsPyTorchs) {
+  const auto expect = [](const Schedule& schedule, int per_epoch, std::initializer_list<double> rates) {
+    int step = 0;
+    for (const double rate : rates)
+      EXPECT_NEAR(schedule(1, step++ / static_cast<double>(per_epoch)), rate, 1e-14);
+  };
+  expect(one_cycle(2, 5), 5,
+         {0.040000000000000036, 0.52, 1.0, 0.9504846320134737, 0.8117456539497631, 0.6112620219362893,
+          0.38874197806371075, 0.18825834605023697, 0.049519367986526286, 4e-06});
+  expect(one_cycle(3, 1), 1, {0.9944154354509117, 0.46263710266697505, 4e-06});
+  expect(one_cycle(1, 7), 7,
+         {0.040000000000000036, 0.9805566273349586, 0.9190443762697106, 0.6726838364805451,
+          0.35773877573965707, 0.0992967918932656, 4e-06});
+  expect(one_cycle(1, 1), 1, {4e-06});
 }
 
 TEST(Schedule, WarmUpRisesInFrontOfAnother) {

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <limits>
 #include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include <elk/base/error.hpp>
+#include <elk/ops/arithmetic.hpp>
 #include <elk/tensor/storage.hpp>
 #include <elk/tensor/tensor.hpp>
+#include <support.hpp>
 
 namespace elk {
 namespace {
@@ -67,7 +70,7 @@ TEST(Factories, CountMustMatchShape) {
 }
 
 TEST(Factories, ValuesMustFitTheDType) {
-  EXPECT_EQ(full({1}, 255.9, u8).at(0), 255);
+  EXPECT_EQ(full({1}, 255, u8).at(0), 255);
   EXPECT_THAT(([] { full({1}, 256, u8); }), ThrowsMessage<ValueError>("[tensor] 256 does not fit u8"));
   EXPECT_THAT(([] { from({1, -1}, u8); }), ThrowsMessage<ValueError>("[tensor] -1 does not fit u8"));
   EXPECT_THAT(([] { scalar(NAN, i64); }), ThrowsMessage<ValueError>("[tensor] nan does not fit i64"));
@@ -76,6 +79,66 @@ TEST(Factories, ValuesMustFitTheDType) {
   EXPECT_EQ(scalar(-9223372036854775808.0, i64).data<std::int64_t>()[0],
             std::numeric_limits<std::int64_t>::min());
   EXPECT_TRUE(std::isnan(scalar(NAN).item()));
+}
+
+// Nothing is cut off in silence.
+TEST(Factories, ValuesMustBeExactInAnIntegerDType) {
+  const auto text = [](const char* number, const char* dtype) {
+    return ThrowsMessage<ValueError>(std::string("[tensor] ") + number + " is not exact in " + dtype +
+                                     ": take f32 or f64, or convert with cast");
+  };
+  EXPECT_THAT(([] { from({2.7}, i64); }), text("2.7", "i64"));
+  EXPECT_THAT(([] { from({1, 2.5}, {2, 1}, u8); }), text("2.5", "u8"));
+  EXPECT_THAT(([] { scalar(-0.5, i64); }), text("-0.5", "i64"));
+  EXPECT_THAT(([] { full({2}, 255.9, u8); }), text("255.9", "u8"));
+  EXPECT_THAT(([] { less(arange(3), 0.5); }), text("0.5", "i64"));
+  EXPECT_EQ(less(arange(3), 2).at(1), 1);
+  EXPECT_EQ(scalar(0.1).at(0), 0.1F);  // of fractions every dtype has the nearest
+}
+
+TEST(Factories, UniformNeverReturnsItsEnd) {
+  Rng rng(1);
+  const auto range = [&](double low, double high, DType dtype) {
+    const Tensor x = uniform({2000}, rng, low, high, dtype);
+    for (Index i = 0; i < x.size(); ++i) {
+      ASSERT_GE(x.at(i), low);
+      ASSERT_LT(x.at(i), high);
+    }
+  };
+  range(1, 1 + 1e-7, f32);
+  range(1 - 1e-8, 1 + 1e-7, f32);
+  range(-1 - 3e-7, -1, f32);
+  range(16777215, 16777217, f32);
+  range(0, 1e-45, f32);
+  range(1, 1 + 3e-16, f64);
+  range(0, 5e-324, f64);
+  // A draw of 1 - 2^-53 is 1 in f32; the stream goes on where it would have.
+  Rng::State state = Rng(1).state();
+  state.key.fill(0x12dd9bb3u);  // which bits() tempers to ones
+  state.position = 0;
+  Rng ones(1), same(1);
+  ones.set_state(state);
+  same.set_state(state);
+  EXPECT_EQ(same.uniform(), 1 - 0x1p-53);
+  EXPECT_EQ(uniform({1}, ones).at(0), 1 - 0x1p-24);
+  EXPECT_EQ(ones.bits(), same.bits());
+  // As before where nothing is rounded to the end, and one draw each.
+  Rng a(7), b(7);
+  const Tensor x = uniform({1000}, a, -0.3, 0.7);
+  for (Index i = 0; i < x.size(); ++i) ASSERT_EQ(x.at(i), static_cast<float>(b.uniform(-0.3, 0.7)));
+  EXPECT_EQ(uniform({2}, a, 3, 3).at(1), 3);
+  b.uniform(), b.uniform();
+  EXPECT_EQ(a.bits(), b.bits());
+  const auto refused = [](double low, double high, DType dtype) {
+    Rng r(1);
+    return test::error_of<ValueError>([&] { (void)uniform({2}, r, low, high, dtype); });
+  };
+  EXPECT_EQ(refused(2, 1, f32),
+            "[uniform] expected a range [low, high) with numbers of f32 in it, got [2, 1)");
+  EXPECT_NE(refused(1 + 1e-9, 1 + 2e-9, f32), "no error");
+  EXPECT_NE(refused(-INFINITY, 0, f64), "no error");
+  EXPECT_NE(refused(-1.7e308, 1.7e308, f64), "no error");
+  EXPECT_NE(refused(NAN, 1, f32), "no error");
 }
 
 TEST(Factories, RandomOnesDrawInRowMajorOrder) {

@@ -13,7 +13,7 @@ namespace elk {
 /// How gradcheck() compares.
 struct GradcheckOptions {
   double step = 1e-5;        ///< of the central difference, times max(1, |x|)
-  double tolerance = 1e-6;   ///< of |tape - difference|, relative to max(1, |difference|)
+  double tolerance = 1e-6;   ///< of |tape - difference|, relative to the input's largest derivative
   bool second_order = true;  ///< also check the derivative of the gradient
   Index max_entries = 200;   ///< checked in each input, spread evenly; all when it has no more
   std::uint64_t seed = 1;    ///< of the random direction that results are projected on
@@ -29,7 +29,8 @@ struct GradcheckReport {
   Index element = 0;      ///< row-major
   double tape = 0;        ///< by the tape
   double difference = 0;  ///< by the finite difference
-  double error = 0;       ///< |tape - difference| / max(1, |difference|)
+  double error = 0;  ///< |tape - difference|, relative to the largest derivative with respect to this input
+                     ///< (and at least to what rounding does to the difference)
 
   /// Whether all agree.
   explicit operator bool() const { return ok; }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
@@ -33,6 +34,52 @@ Tensor map_by(Pick pick, const char* operation, const Tensor& x, F general, std:
     Tensor y = empty(x.shape(), x.dtype());
     pick(loops<T>())(x.size(), readable<T>(x), writable<T>(y));
     count_flops(flops_each * x.size());
+    return y;
+  });
+}
+
+// exp(-x²/2): of the square as it is rounded, times what the rounding takes away.
+double half_square_exponential(double x) {
+  const double square = x * x, rest = std::fma(x, x, -square);
+  return std::exp(-0.5 * square) * (std::isfinite(square) ? 1 - 0.5 * rest : 1);
+}
+
+// The share of a standard normal below x, in f64 for both dtypes: the tail is as sensitive to rounding as x²
+// is large. erfc, because 1 + erf loses the digits of the lower tail.
+double normal_below(double x) {
+  constexpr double root_half = std::numbers::sqrt2 / 2, root_half_rest = -4.833646656726457e-17;
+  const double a = -x * root_half, rest = std::fma(-x, root_half, -a) - x * root_half_rest;
+  const double tail = std::erfc(a);
+  // erfc'(a) = -2 / sqrt(pi) exp(-a²)
+  return std::isfinite(rest) ? 0.5 * (tail - rest * 2 * std::numbers::inv_sqrtpi * half_square_exponential(x))
+                             : 0.5 * tail;
+}
+
+// Of weights between 0 and 1 with what may be infinite: 0 times infinity is 0.
+template <class T>
+T share(T weight, T of) {
+  return weight == 0 && of == std::numeric_limits<T>::infinity() ? T(0) : weight * of;
+}
+
+// log(1 + exp(x)), by exponentials that do not overflow.
+template <class T>
+T soft_plus(T x) {
+  return (x <= 0 ? T(0) : x) + std::log1p(std::exp(-std::abs(x)));  // NaN stays
+}
+
+// A kernel of two tensors of the same shape: y = f(a, b) element by element, by the loop that `pick` finds.
+template <class Pick, class F>
+Tensor pair_by(Pick pick, const char* operation, const Tensor& a, const Tensor& b, const F& general,
+               std::int64_t flops_each) {
+  check_same_dtype(operation, a, b);
+  check_same_shape(operation, a, b);
+  if (reference())
+    return zip(operation, a, b,
+               [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(general, u, v); });
+  return for_float(operation, a.dtype(), [&]<class T>() {
+    Tensor y = empty(a.shape(), a.dtype());
+    pick(loops<T>())(a.size(), readable<T>(a), readable<T>(b), writable<T>(y));
+    count_flops(flops_each * a.size());
     return y;
   });
 }
@@ -97,20 +144,27 @@ Tensor erf(const Tensor& x) {
   return map("erf", x, [](const auto& v) { return xt::erf(v); });
 }
 Tensor softplus(const Tensor& x) {
-  // Of the negative absolute value, so that no exponential overflows.
-  const auto softplus = [](auto v) { return (v > 0 ? v : v * 0) + std::log1p(std::exp(v > 0 ? -v : v)); };
+  const auto softplus = [](auto v) { return soft_plus(v); };
   return map(
       "softplus", x, [&](const auto& v) { return xt::make_lambda_xfunction(softplus, v); }, 4);
 }
 Tensor gelu(const Tensor& x) {
   const auto gelu = [](auto v) {
     using T = decltype(v);
-    constexpr T root_half = T(0.70710678118654752440);
-    // erfc, because 1 + erf loses the digits of the lower tail; and -infinity times its 0 is the right 0.
-    return v == -std::numeric_limits<T>::infinity() ? T(0) : T(0.5) * v * std::erfc(-v * root_half);
+    const double u = v;
+    return v == -std::numeric_limits<T>::infinity() ? T(0) : static_cast<T>(u * normal_below(u));
   };
   return map(
       "gelu", x, [&](const auto& v) { return xt::make_lambda_xfunction(gelu, v); }, 4);
+}
+Tensor gelu_slope(const Tensor& x) {
+  const auto slope = [](auto v) {
+    const double u = v,
+                 density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2 * half_square_exponential(u);
+    return static_cast<decltype(v)>(normal_below(u) + (std::isinf(u) ? 0 : u * density));
+  };
+  return map(
+      "gelu", x, [&](const auto& v) { return xt::make_lambda_xfunction(slope, v); }, 8);
 }
 Tensor pow(const Tensor& a, const Tensor& b) {
   const auto power = [](auto u, auto v) { return std::pow(u, v); };
@@ -122,13 +176,48 @@ Tensor sign(const Tensor& x) {
   return map("sign", x, [&](const auto& v) { return xt::make_lambda_xfunction(sign, v); });
 }
 Tensor sigmoid(const Tensor& x) {
-  // For large negative x the exponential overflows to infinity, and the quotient is the right 0.
-  const auto sigmoid = [](auto v) { return decltype(v)(1) / (decltype(v)(1) + std::exp(-v)); };
+  // By exp(-|x|), which never overflows, and keeps what is near 0 exact.
+  const auto sigmoid = [](auto v) {
+    const auto e = std::exp(-std::abs(v));
+    return (v < 0 ? e : decltype(v)(1)) / (decltype(v)(1) + e);
+  };
   return map_by([](const auto& l) { return l.sigmoid; }, "sigmoid", x,
                 [&](const auto& v) { return xt::make_lambda_xfunction(sigmoid, v); }, 4);
 }
 Tensor tanh(const Tensor& x) {
   return map_by([](const auto& l) { return l.tanh; }, "tanh", x, [](const auto& v) { return xt::tanh(v); });
+}
+Tensor sigmoid_gradient(const Tensor& v, const Tensor& x) {
+  const auto gradient = [](auto value, auto u) {
+    const auto e = std::exp(-std::abs(u)), total = decltype(u)(1) + e;
+    return value * (e / (total * total));
+  };
+  return pair_by([](const auto& l) { return l.sigmoid_gradient; }, "sigmoid", v, x, gradient, 3);
+}
+Tensor tanh_gradient(const Tensor& v, const Tensor& x) {
+  const auto gradient = [](auto value, auto u) {
+    using T = decltype(u);
+    const T e = std::exp(-std::abs(u)), root = T(2) * e / (T(1) + e * e);
+    return value * (root * root);
+  };
+  return pair_by([](const auto& l) { return l.tanh_gradient; }, "tanh", v, x, gradient, 3);
+}
+Tensor binary_cross_entropy(const Tensor& z, const Tensor& t) {
+  const auto loss = [](auto u, auto share_of_1) {
+    using T = decltype(u);
+    return share<T>(share_of_1, soft_plus<T>(-u)) + share<T>(T(1) - share_of_1, soft_plus<T>(u));
+  };
+  return zip("binary_cross_entropy_with_logits", z, t,
+             [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(loss, u, v); });
+}
+Tensor huber(const Tensor& e, double delta) {
+  const auto loss = [delta](auto v) {
+    using T = decltype(v);
+    const T size = std::abs(v), most = static_cast<T>(delta);
+    return size <= most ? T(0.5) * size * size : most * (size - most / 2);
+  };
+  return map(
+      "huber", e, [&](const auto& v) { return xt::make_lambda_xfunction(loss, v); }, 4);
 }
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) fail<ValueError>("[clamp] expected low <= high, got {} and {}", low, high);
@@ -139,6 +228,16 @@ Tensor clamp(const Tensor& x, double low, double high) {
     return raised > b ? b : raised;
   };
   return map("clamp", x, [&](const auto& v) { return xt::make_lambda_xfunction(clamp, v); });
+}
+Tensor clamp_gradient(const Tensor& v, const Tensor& x, double low, double high) {
+  check_same_shape("clamp", v, x);
+  const auto pass = [low, high](auto value, auto by) {
+    using T = decltype(value);
+    return by < static_cast<T>(low) || by > static_cast<T>(high) ? T(0) : value;
+  };
+  count_flops(x.size());
+  return zip("clamp", v, x,
+             [&](const auto& a, const auto& b) { return xt::make_lambda_xfunction(pass, a, b); });
 }
 Tensor leaky_relu(const Tensor& x, double slope) {
   const char* operation = slope == 0 ? "relu" : "leaky_relu";
@@ -157,22 +256,18 @@ Tensor leaky_relu(const Tensor& x, double slope) {
 }
 
 Tensor gate(const Tensor& v, const Tensor& x, double slope) {
-  check_same_dtype("gate", v, x);
-  check_same_shape("gate", v, x);
-  if (!reference())
-    return for_float("gate", x.dtype(), [&]<class T>() {
-      Tensor y = empty(x.shape(), x.dtype());
-      loops<T>().gate(x.size(), readable<T>(v), readable<T>(x), static_cast<T>(slope), writable<T>(y));
-      count_flops(x.size());
-      return y;
-    });
   const auto pass = [slope](auto value, auto by) {
     using T = decltype(value);
     const T below = slope == 0 ? T(0) : static_cast<T>(slope) * value;
-    return by > 0 ? value : below;
+    return by <= 0 ? below : value;
   };
-  return zip("gate", v, x,
-             [&](const auto& a, const auto& b) { return xt::make_lambda_xfunction(pass, a, b); });
+  return pair_by(
+      [slope](const auto& l) {
+        return [f = l.gate, slope]<class T>(Index n, const T* a, const T* b, T* y) {
+          f(n, a, b, static_cast<T>(slope), y);
+        };
+      },
+      "gate", v, x, pass, 1);
 }
 
 }  // namespace elk::kernels

@@ -34,13 +34,22 @@ Tensor cos(const Tensor& x);
 Tensor erf(const Tensor& x);
 Tensor softplus(const Tensor& x);
 Tensor gelu(const Tensor& x);
+Tensor gelu_slope(const Tensor& x);  // its derivative
 Tensor pow(const Tensor& a, const Tensor& b);
 Tensor sign(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
+// v times the derivative at x, which is right also where the function rounds to 1; shapes must be equal.
+Tensor sigmoid_gradient(const Tensor& v, const Tensor& x);
+Tensor tanh_gradient(const Tensor& v, const Tensor& x);
+// The losses, element by element: of logits z and targets t, and of errors e.
+Tensor binary_cross_entropy(const Tensor& z, const Tensor& t);
+Tensor huber(const Tensor& e, double delta);
 Tensor clamp(const Tensor& x, double low, double high);
+Tensor clamp_gradient(const Tensor& v, const Tensor& x, double low,
+                      double high);                           // v, or 0 where x is outside
 Tensor leaky_relu(const Tensor& x, double slope);             // x < 0 ? slope * x : x
-Tensor gate(const Tensor& v, const Tensor& x, double slope);  // x > 0 ? v : slope * v; shapes must be equal
+Tensor gate(const Tensor& v, const Tensor& x, double slope);  // x <= 0 ? slope * v : v; shapes must be equal
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 enum class Comparison { equal, not_equal, less, less_equal, greater, greater_equal };

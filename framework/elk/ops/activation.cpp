@@ -12,10 +12,33 @@ namespace elk {
 
 namespace {
 
-// dy where x > 0, slope * dy elsewhere: linear in dy, so it is its own rule.
+// dy where x > 0 or NaN, slope * dy elsewhere: linear in dy, so it is its own rule.
 Tensor gate(const Tensor& dy, const Tensor& x, double slope) {
   return record("gate", kernels::gate(dy, x, slope),
                 wrt(dy, [x, slope](const Tensor& ddy) { return gate(ddy, x, slope); }));
+}
+
+// dy times the derivative at x. The rules keep x: of a result near 1 the derivative cannot be told any more.
+Tensor sigmoid_gradient(const Tensor& dy, const Tensor& x) {
+  return record(
+      "sigmoid_gradient", kernels::sigmoid_gradient(dy, x),
+      wrt(dy, [x](const Tensor& ddy) { return sigmoid_gradient(ddy, x); }),
+      wrt(x, [dy, x](const Tensor& ddy) { return sigmoid_gradient(ddy * dy, x) * -tanh(0.5 * x); }));
+}
+
+Tensor tanh_gradient(const Tensor& dy, const Tensor& x) {
+  return record("tanh_gradient", kernels::tanh_gradient(dy, x),
+                wrt(dy, [x](const Tensor& ddy) { return tanh_gradient(ddy, x); }),
+                wrt(x, [dy, x](const Tensor& ddy) { return tanh_gradient(ddy * dy, x) * (-2 * tanh(x)); }));
+}
+
+// P(x) + x p(x), the derivative of x P(x); its own is p(x) (2 - x²), which is 0 beyond 40.
+Tensor gelu_slope(const Tensor& x) {
+  return record("gelu_slope", kernels::gelu_slope(x), wrt(x, [x](const Tensor& dy) {
+                  constexpr double root_2pi = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
+                  const Tensor squared = square(clamp(x, -40, 40));
+                  return dy * (root_2pi * exp(-0.5 * squared) * (2 - squared));
+                }));
 }
 
 }  // namespace
@@ -31,13 +54,12 @@ Tensor leaky_relu(const Tensor& x, double slope) {
 }
 
 Tensor sigmoid(const Tensor& x) {
-  const Tensor y = kernels::sigmoid(x);
-  return record("sigmoid", y, wrt(x, [y](const Tensor& dy) { return dy * (y * (1 - y)); }));
+  return record("sigmoid", kernels::sigmoid(x),
+                wrt(x, [x](const Tensor& dy) { return sigmoid_gradient(dy, x); }));
 }
 
 Tensor tanh(const Tensor& x) {
-  const Tensor y = kernels::tanh(x);
-  return record("tanh", y, wrt(x, [y](const Tensor& dy) { return dy * (1 - square(y)); }));
+  return record("tanh", kernels::tanh(x), wrt(x, [x](const Tensor& dy) { return tanh_gradient(dy, x); }));
 }
 
 Tensor softplus(const Tensor& x) {
@@ -45,13 +67,7 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor gelu(const Tensor& x) {
-  return record("gelu", kernels::gelu(x), wrt(x, [x](const Tensor& dy) {  // of x P(x): P(x) + x p(x)
-                  constexpr double root_half = 0.5 * std::numbers::sqrt2,
-                                   root_2pi = std::numbers::inv_sqrtpi * root_half;
-                  const Tensor below = 0.5 * (1 + erf(root_half * x)),
-                               density = root_2pi * exp(-0.5 * square(x));
-                  return dy * (below + x * density);
-                }));
+  return record("gelu", kernels::gelu(x), wrt(x, [x](const Tensor& dy) { return dy * gelu_slope(x); }));
 }
 
 Tensor softmax(const Tensor& x, int axis) {

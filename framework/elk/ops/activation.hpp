@@ -5,9 +5,9 @@
 
 namespace elk {
 
-/// max(x, 0); derivative 0 at 0.
+/// max(x, 0); derivative 0 at 0, and 1 at NaN, which so goes on.
 Tensor relu(const Tensor& x);
-/// x above 0, slope * x below; derivative `slope` at 0.
+/// x above 0, slope * x below; derivative `slope` at 0, and 1 at NaN.
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
 /// 1 / (1 + exp(-x)).
 Tensor sigmoid(const Tensor& x);

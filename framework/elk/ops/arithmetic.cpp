@@ -11,12 +11,11 @@ namespace elk {
 
 namespace {
 
-Tensor number(double value, const Tensor& like) {
-  if (!is_float(like.dtype()) && value != std::trunc(value))
-    fail<ValueError>("[number] {} beside a tensor of {} would be rounded: convert the tensor with cast",
-                     value, like.dtype());
-  return scalar(value, like.dtype());
-}
+// A plain number beside a tensor, in its dtype.
+Tensor number(double value, const Tensor& like) { return scalar(value, like.dtype()); }
+
+// 1 where both of two results of comparisons are.
+Tensor both(const Tensor& a, const Tensor& b) { return kernels::where(a, b, zeros({}, u8)); }
 
 // 1 where the comparison holds and 0 elsewhere, as a constant of a's dtype.
 Tensor indicator(kernels::Comparison comparison, const Tensor& a, const Tensor& b) {
@@ -65,7 +64,10 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
   using enum kernels::Comparison;
   const auto rule = [](const Tensor& x, const Tensor& other) {
     return [s = x.shape(), x, other](const Tensor& dy) {
-      const Tensor wins = kernels::add(indicator(greater, x, other), indicator(greater_equal, x, other));
+      // 2 where x is the larger, 1 where they are equal, and 2 where one is NaN, which so goes on.
+      const Tensor two = scalar(2, x.dtype());
+      const Tensor wins =
+          kernels::sub(two, kernels::add(indicator(less, x, other), indicator(less_equal, x, other)));
       return sum_to(dy * (0.5 * wins), s);
     };
   };
@@ -78,27 +80,44 @@ Tensor minimum(const Tensor& a, double b) { return minimum(a, number(b, a)); }
 
 Tensor pow(const Tensor& a, const Tensor& b) {
   const Tensor y = kernels::pow(a, b);
-  return record(
-      "pow", y,
-      wrt(a, [s = a.shape(), a, b](const Tensor& dy) { return sum_to(dy * (b * pow(a, b - 1)), s); }),
-      wrt(b, [s = b.shape(), a, y](const Tensor& dy) {
-        // Where a is 0 the derivative is 0, and not 0 * log(0).
-        const Tensor zero = equal(a, 0);
-        return sum_to(dy * (y * log(where(zero, number(1, a), a))), s);
-      }));
+  return record("pow", y,
+                wrt(a,
+                    [s = a.shape(), a, b](const Tensor& dy) {
+                      // The derivative of the constant 1 is 0 also at 0, and not 0 * pow(0, -1).
+                      const Tensor inverse = kernels::abs(kernels::div(number(1, a), a));
+                      const Tensor base = where(both(equal(b, 0), equal(inverse, INFINITY)), number(1, a), a);
+                      return sum_to(dy * (b * pow(base, b - 1)), s);
+                    }),
+                wrt(b, [s = b.shape(), a, b, y](const Tensor& dy) {
+                  // Where a is 0 and stays it with b, the derivative is 0, and not 0 * log(0); and of
+                  // infinity likewise.
+                  const Tensor zero = both(equal(a, 0), greater_equal(b, 0)),
+                               end = both(equal(a, INFINITY), less(b, 0));
+                  return sum_to(dy * (y * log(where(zero, number(1, a), where(end, number(1, a), a)))), s);
+                }));
 }
 Tensor pow(const Tensor& a, double b) {
   // The derivative of a constant is 0 also at 0, where b * pow(a, b - 1) is 0 times infinity.
-  if (b == 0) return ones(a.shape(), a.dtype());
+  if (b == 0)
+    return record("pow", ones(a.shape(), a.dtype()),
+                  wrt(a, [](const Tensor& dy) { return zeros(dy.shape(), dy.dtype()); }));
   return record("pow", kernels::pow(a, number(b, a)),
                 wrt(a, [a, b](const Tensor& dy) { return dy * (b * pow(a, b - 1)); }));
 }
 
+namespace {
+
+// dy where x is inside or NaN, 0 elsewhere: linear in dy, so it is its own rule.
+Tensor clamp_gradient(const Tensor& dy, const Tensor& x, double low, double high) {
+  return record("clamp_gradient", kernels::clamp_gradient(dy, x, low, high),
+                wrt(dy, [=](const Tensor& ddy) { return clamp_gradient(ddy, x, low, high); }));
+}
+
+}  // namespace
+
 Tensor clamp(const Tensor& x, double low, double high) {
-  const Tensor y = kernels::clamp(x, low, high);
-  return record("clamp", y, wrt(x, [x, y](const Tensor& dy) {  // y differs from x exactly where x was outside
-                  return dy * indicator(kernels::Comparison::equal, x, y);
-                }));
+  return record("clamp", kernels::clamp(x, low, high),
+                wrt(x, [=](const Tensor& dy) { return clamp_gradient(dy, x, low, high); }));
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {

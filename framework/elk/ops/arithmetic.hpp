@@ -27,7 +27,7 @@ Tensor neg(const Tensor& x);
 /// neg(x)
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
-/// The larger of each pair; NaN if either is. Where they are equal each gets half of the gradient.
+/// The larger of each pair; NaN if either is, and then both get the gradient; of equal ones each gets half.
 Tensor maximum(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
 Tensor maximum(const Tensor& a, double b);
@@ -35,11 +35,11 @@ Tensor maximum(const Tensor& a, double b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
 Tensor minimum(const Tensor& a, double b);
-/// a to the power of b. NaN for a negative a and a b that is no whole number.
+/// a to the power of b; NaN for a negative a and a b that is no whole number. Of pow(0, 0) derivatives are 0.
 Tensor pow(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
 Tensor pow(const Tensor& a, double b);
-/// x limited to [low, high]; the gradient passes where low <= x <= high.
+/// x limited to [low, high]; the gradient passes where low <= x <= high, and at NaN.
 Tensor clamp(const Tensor& x, double low, double high);
 /// a where `condition` (u8) is not 0, b elsewhere.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
@@ -15,6 +17,19 @@ namespace {
 void check_pair(const char* operation, const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape())
     fail<ShapeError>("[{}] shapes differ: {} and {}", operation, a.shape(), b.shape());
+}
+
+// weights * values, but 0 where the weight is 0 and the value -infinity: a class that is ruled out and not
+// wanted.
+Tensor weighted(const Tensor& weights, const Tensor& values) {
+  using enum kernels::Comparison;
+  const DType dtype = values.dtype();
+  const Tensor product = kernels::mul(weights, values), zero = scalar(0, dtype);
+  const Tensor unwanted = kernels::where(kernels::compare(equal, values, scalar(-INFINITY, dtype)),
+                                         kernels::compare(equal, weights, zero), zeros({}, u8));
+  return record("mul", kernels::where(unwanted, zero, product),
+                wrt(weights, [values](const Tensor& dy) { return dy * values; }),
+                wrt(values, [weights](const Tensor& dy) { return dy * weights; }));
 }
 
 }  // namespace
@@ -42,7 +57,9 @@ Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets) {
   check_pair("soft_cross_entropy", logits, targets);
   if (logits.rank() != 2)
     fail<ShapeError>("[soft_cross_entropy] expected logits (N, classes), got {}", logits.shape());
-  return -sum(targets * log_softmax(logits)) / static_cast<double>(logits.size(0));
+  if (logits.size() == 0)
+    fail<ShapeError>("[soft_cross_entropy] the mean over logits {} has no value", logits.shape());
+  return -sum(weighted(targets, log_softmax(logits))) / static_cast<double>(logits.size(0));
 }
 
 Tensor nll(const Tensor& log_probabilities, const Tensor& labels) {
@@ -54,14 +71,21 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& labels) {
 
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets) {
   check_pair("binary_cross_entropy_with_logits", logits, targets);
-  return mean(softplus(logits) - logits * targets);
+  const Tensor& z = logits;
+  const Tensor& t = targets;
+  // Not softplus(z) - t z and sigmoid(z) - t, in which everything cancels where the target is met.
+  return mean(
+      record("binary_cross_entropy", kernels::binary_cross_entropy(z, t),
+             wrt(z, [z, t](const Tensor& dy) { return dy * ((1 - t) * sigmoid(z) - t * sigmoid(-z)); }),
+             wrt(t, [z](const Tensor& dy) { return dy * -z; })));
 }
 
 Tensor huber(const Tensor& prediction, const Tensor& target, double delta) {
   check_pair("huber", prediction, target);
   if (!(delta > 0)) fail<ValueError>("[huber] delta must be above 0, got {}", delta);
-  const Tensor error = prediction - target, size = abs(error);
-  return mean(where(less_equal(size, delta), 0.5 * square(error), delta * (size - delta / 2)));
+  const Tensor e = prediction - target;
+  return mean(record("huber", kernels::huber(e, delta),
+                     wrt(e, [e, delta](const Tensor& dy) { return dy * clamp(e, -delta, delta); })));
 }
 
 Tensor mse(const Tensor& prediction, const Tensor& target) {

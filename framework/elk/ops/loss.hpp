@@ -15,7 +15,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 Tensor smooth_cross_entropy(const Tensor& logits, const Tensor& labels, double label_smoothing);
 
 /// Mean over the batch of -sum(targets * log softmax(logits)): soft targets (N, classes) of the logits'
-/// dtype, each row a distribution.
+/// dtype, each row a distribution. A target of 0 ignores a logit of -infinity.
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets);
 
 /// Mean over the batch of -log_probabilities[label]: log_probabilities (N, classes), labels i64 (N).

@@ -30,8 +30,8 @@ Tensor log1p(const Tensor& x) {
 }
 
 Tensor expm1(const Tensor& x) {
-  const Tensor y = kernels::expm1(x);
-  return record("expm1", y, wrt(x, [y](const Tensor& dy) { return dy * (y + 1); }));
+  // Not y + 1, which is 0 where y rounds to -1.
+  return record("expm1", kernels::expm1(x), wrt(x, [x](const Tensor& dy) { return dy * exp(x); }));
 }
 
 Tensor sin(const Tensor& x) {
@@ -43,8 +43,8 @@ Tensor cos(const Tensor& x) {
 }
 
 Tensor erf(const Tensor& x) {
-  return record("erf", kernels::erf(x), wrt(x, [x](const Tensor& dy) {
-                  return dy * (2 * std::numbers::inv_sqrtpi * exp(-square(x)));
+  return record("erf", kernels::erf(x), wrt(x, [x](const Tensor& dy) {  // 0 beyond 40, and so are all further
+                  return dy * (2 * std::numbers::inv_sqrtpi * exp(-square(clamp(x, -40, 40))));
                 }));
 }
 

@@ -51,13 +51,16 @@ Schedule cosine(double epochs) {
   return [epochs](double base, double epoch) { return half_cosine(base, 0, epoch / epochs); };
 }
 
-Schedule one_cycle(double epochs) {
+Schedule one_cycle(double epochs, std::int64_t steps_per_epoch) {
   check_epochs("one_cycle", epochs);
-  return [epochs](double base, double epoch) {
-    constexpr double rise = 0.3;
-    const double part = epoch / epochs;
-    return part < rise ? half_cosine(base / 25, base, part / rise)
-                       : half_cosine(base, base / 250'000, (part - rise) / (1 - rise));
+  if (steps_per_epoch < 0)
+    fail<ValueError>("[one_cycle] the steps of an epoch must not be negative, got {}", steps_per_epoch);
+  // The top and the end are steps, the first of which is step 0.
+  const double one_step = steps_per_epoch == 0 ? 0 : 1 / static_cast<double>(steps_per_epoch);
+  const double top = 0.3 * epochs - one_step, end = epochs - one_step;
+  return [top, end](double base, double epoch) {
+    return epoch < top ? half_cosine(base / 25, base, epoch / top)
+                       : half_cosine(base, base / 250'000, end > top ? (epoch - top) / (end - top) : 1);
   };
 }
 

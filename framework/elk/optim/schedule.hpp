@@ -1,6 +1,7 @@
 // Learning-rate schedules: the rate at a point of the training, from the base rate.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 namespace elk::optim {
@@ -19,8 +20,10 @@ Schedule step(int every, double factor);
 /// restarts.)
 Schedule cosine(double epochs);
 /// Up from base / 25 to base along half a cosine over the first 30% of `epochs`, then down to base / 250,000.
-/// (L. Smith, N. Topin, "Super-convergence", 2018, with PyTorch's defaults.)
-Schedule one_cycle(double epochs);
+/// Asked once a step, and told how many steps an epoch has, it is the rate of PyTorch's OneCycleLR, which
+/// reaches the top and the end with steps; without, both are points in time. The momentum stays as it is, as
+/// with cycle_momentum=False. (L. Smith, N. Topin, "Super-convergence", 2018.) ValueError for negative steps.
+Schedule one_cycle(double epochs, std::int64_t steps_per_epoch = 0);
 /// `then`, with the rate rising linearly from 0 over the first `epochs`.
 Schedule warm_up(double epochs, Schedule then);
 

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include <elk/base/format.hpp>
@@ -163,7 +165,8 @@ void visit(Tensor& x, F f) {
   }
 }
 
-// Converts a number to an element; one that the dtype cannot hold is an error rather than undefined.
+// Converts a number to an element. One that an integer dtype cannot hold exactly is an error: nothing is cut
+// off in silence.
 template <class T>
 T element(double value, DType dtype) {
   if constexpr (std::is_integral_v<T>) {
@@ -171,6 +174,8 @@ T element(double value, DType dtype) {
     const double limit = sizeof(T) == 8 ? 9223372036854775808.0 : 256.0;
     const double low = sizeof(T) == 8 ? -9223372036854775808.0 : 0.0;
     if (!(value >= low && value < limit)) fail<ValueError>("[tensor] {} does not fit {}", value, dtype);
+    if (value != std::trunc(value))
+      fail<ValueError>("[tensor] {} is not exact in {}: take f32 or f64, or convert with cast", value, dtype);
   }
   return static_cast<T>(value);
 }
@@ -283,6 +288,16 @@ Tensor drawn(const char* operation, const Shape& shape, DType dtype, Draw draw) 
   return x;
 }
 
+// The smallest and the largest number of T in [low, high).
+template <class T>
+std::pair<double, double> inside(double low, double high) {
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  T first = static_cast<T>(low), last = static_cast<T>(high);
+  if (static_cast<double>(first) < low) first = std::nextafter(first, infinity);
+  if (static_cast<double>(last) >= high) last = std::nextafter(last, -infinity);
+  return {first, last};
+}
+
 }  // namespace
 
 Tensor randn(const Shape& shape, Rng& rng, DType dtype) {
@@ -290,7 +305,15 @@ Tensor randn(const Shape& shape, Rng& rng, DType dtype) {
 }
 
 Tensor uniform(const Shape& shape, Rng& rng, double low, double high, DType dtype) {
-  return drawn("uniform", shape, dtype, [&] { return rng.uniform(low, high); });
+  if (low == high && std::isfinite(low))
+    return drawn("uniform", shape, dtype, [&] { return rng.uniform(low, high); });
+  // Rounding may take a draw to `high`, or out of the interval, and then it is the nearest number inside.
+  const auto [first, last] = dtype == f32 ? inside<float>(low, high) : inside<double>(low, high);
+  if (!(first <= last && std::isfinite(high - low)))
+    fail<ValueError>("[uniform] expected a range [low, high) with numbers of {} in it, got [{}, {})", dtype,
+                     low, high);
+  return drawn("uniform", shape, dtype,
+               [&, first = first, last = last] { return std::clamp(rng.uniform(low, high), first, last); });
 }
 
 }  // namespace elk

@@ -72,7 +72,7 @@ Tensor empty(const Shape& shape, DType dtype = f32);
 Tensor zeros(const Shape& shape, DType dtype = f32);
 /// Every element 1.
 Tensor ones(const Shape& shape, DType dtype = f32);
-/// Every element `value`.
+/// Every element `value`. ValueError, here and below, for one that an integer dtype cannot hold exactly.
 Tensor full(const Shape& shape, double value, DType dtype = f32);
 /// Shape ().
 Tensor scalar(double value, DType dtype = f32);
@@ -92,7 +92,7 @@ Tensor from(const std::vector<T>& values) {
 Tensor arange(Index n);
 /// Standard normal draws in row-major order.
 Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32);
-/// Uniform draws from [low, high) in row-major order.
+/// Uniform draws from [low, high), never `high`, in row-major order. ValueError for a range without numbers.
 Tensor uniform(const Shape& shape, Rng& rng, double low = 0, double high = 1, DType dtype = f32);
 
 /// "f32 (2, 2) [[1, 2], [3, 4]]", one row a line; long axes are shortened to their ends.

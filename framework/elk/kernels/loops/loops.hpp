@@ -74,9 +74,12 @@ struct ElementLoops {
   void (*exp)(Index n, const T* x, T shift, T* y);
   void (*sigmoid)(Index n, const T* x, T* y);
   void (*tanh)(Index n, const T* x, T* y);
+  /// y = v sigmoid'(x) and v tanh'(x), from x: of y near 1 the slope is lost.
+  void (*sigmoid_gradient)(Index n, const T* v, const T* x, T* y);
+  void (*tanh_gradient)(Index n, const T* v, const T* x, T* y);
   /// y = x where x > 0 or NaN, slope x elsewhere (0 for a slope of 0).
   void (*leaky_relu)(Index n, const T* x, T slope, T* y);
-  /// y = v where x > 0, slope v elsewhere (0 for a slope of 0).
+  /// y = v where x > 0 or NaN, slope v elsewhere (0 for a slope of 0).
   void (*gate)(Index n, const T* v, const T* x, T slope, T* y);
   /// sums[i] += x[i]
   void (*add_to)(Index n, const T* x, double* sums);

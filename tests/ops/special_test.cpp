@@ -1,0 +1,437 @@
+// Every operation at special values, with its first and second derivatives, against special.json, which
+// special.py computes independently of elk. A new operation needs a row here and its formula there. Where elk
+// differs on purpose, `differences` says why.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/kernels/kernels.hpp>
+#include <elk/ops/activation.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/linalg.hpp>
+#include <elk/ops/loss.hpp>
+#include <elk/ops/math.hpp>
+#include <elk/ops/normalize.hpp>
+#include <elk/ops/reduce.hpp>
+#include <elk/ops/shape.hpp>
+#include <nlohmann/json.hpp>
+#include <support.hpp>
+
+namespace elk {
+namespace {
+
+using In = std::vector<Tensor>;
+using Json = nlohmann::json;
+using Numbers = std::vector<double>;
+using test::values;
+
+// Losses are means; of one element they are the function itself.
+template <class F>
+Tensor each(const Tensor& a, const Tensor& b, F f) {
+  std::vector<Tensor> parts;
+  for (Index i = 0; i < a.size(); ++i)
+    parts.push_back(reshape(f(slice(a, 0, i, i + 1), slice(b, 0, i, i + 1)), {1}));
+  return concat(parts, 0);
+}
+template <class F>
+Tensor each_of(const Tensor& x, F f) {
+  return each(x, zeros(x.shape(), x.dtype()), f);
+}
+
+const std::map<std::string, Tensor (*)(const Tensor&)>& of_one() {
+  static const std::map<std::string, Tensor (*)(const Tensor&)> rows{
+      {"neg", neg},
+      {"square", square},
+      {"sqrt", sqrt},
+      {"exp", exp},
+      {"log", log},
+      {"log1p", log1p},
+      {"expm1", expm1},
+      {"sin", sin},
+      {"cos", cos},
+      {"erf", erf},
+      {"abs", abs},
+      {"sign", sign},
+      {"relu", relu},
+      {"sigmoid", sigmoid},
+      {"tanh", tanh},
+      {"softplus", softplus},
+      {"gelu", gelu},
+      {"leaky_relu", [](const Tensor& x) { return leaky_relu(x); }},
+      {"leaky_relu_slope", [](const Tensor& x) { return leaky_relu(x, 0.25); }},
+      {"clamp", [](const Tensor& x) { return clamp(x, -0.5, 2.5); }},
+      {"clamp_below", [](const Tensor& x) { return clamp(x, -1, INFINITY); }},
+      {"maximum_number", [](const Tensor& x) { return maximum(x, 0.5); }},
+      {"minimum_number", [](const Tensor& x) { return minimum(x, 0.5); }},
+      {"pow_number_0", [](const Tensor& x) { return pow(x, 0); }},
+      {"pow_number_1", [](const Tensor& x) { return pow(x, 1); }},
+      {"pow_number_2", [](const Tensor& x) { return pow(x, 2); }},
+      {"pow_number_3", [](const Tensor& x) { return pow(x, 3); }},
+      {"pow_number_half", [](const Tensor& x) { return pow(x, 0.5); }},
+      {"pow_number_minus_1", [](const Tensor& x) { return pow(x, -1); }},
+      {"add_number", [](const Tensor& x) { return x + 1.5; }},
+      {"number_sub", [](const Tensor& x) { return 1.5 - x; }},
+      {"mul_number", [](const Tensor& x) { return x * 1.5; }},
+      {"div_number", [](const Tensor& x) { return x / 1.5; }},
+      {"number_div", [](const Tensor& x) { return 1.5 / x; }},
+      {"huber", [](const Tensor& x) { return each_of(x, [](auto a, auto b) { return huber(a, b); }); }},
+      {"huber_half",
+       [](const Tensor& x) { return each_of(x, [](auto a, auto b) { return huber(a, b, 0.5); }); }},
+      {"huber_infinite",
+       [](const Tensor& x) { return each_of(x, [](auto a, auto b) { return huber(a, b, INFINITY); }); }},
+      {"mse", [](const Tensor& x) { return each_of(x, mse); }},
+  };
+  return rows;
+}
+
+const std::map<std::string, Tensor (*)(const Tensor&, const Tensor&)>& of_two() {
+  static const std::map<std::string, Tensor (*)(const Tensor&, const Tensor&)> rows{
+      {"add", [](const Tensor& a, const Tensor& b) { return a + b; }},
+      {"sub", [](const Tensor& a, const Tensor& b) { return a - b; }},
+      {"mul", [](const Tensor& a, const Tensor& b) { return a * b; }},
+      {"div", [](const Tensor& a, const Tensor& b) { return a / b; }},
+      {"maximum", maximum},
+      {"minimum", minimum},
+      {"pow", pow},
+      {"equal", equal},
+      {"not_equal", not_equal},
+      {"less", less},
+      {"less_equal", less_equal},
+      {"greater", greater},
+      {"greater_equal", greater_equal},
+      {"binary_cross_entropy",
+       [](const Tensor& a, const Tensor& b) { return each(a, b, binary_cross_entropy_with_logits); }},
+  };
+  return rows;
+}
+
+const std::map<std::string, Tensor (*)(const In&)>& of_tensors() {
+  static const std::map<std::string, Tensor (*)(const In&)> rows{
+      {"sum", [](const In& x) { return sum(x[0]); }},
+      {"sum_last", [](const In& x) { return sum(x[0], -1); }},
+      {"mean", [](const In& x) { return mean(x[0]); }},
+      {"max", [](const In& x) { return max(x[0], -1); }},
+      {"min", [](const In& x) { return min(x[0], -1); }},
+      {"var", [](const In& x) { return var(x[0], -1); }},
+      {"logsumexp", [](const In& x) { return logsumexp(x[0], -1); }},
+      {"softmax", [](const In& x) { return softmax(x[0]); }},
+      {"log_softmax", [](const In& x) { return log_softmax(x[0]); }},
+      {"cross_entropy_0", [](const In& x) { return cross_entropy(x[0], from({0}, i64)); }},
+      {"cross_entropy_1", [](const In& x) { return cross_entropy(x[0], from({1}, i64)); }},
+      {"smooth_cross_entropy", [](const In& x) { return smooth_cross_entropy(x[0], from({1}, i64), 0.25); }},
+      {"nll", [](const In& x) { return nll(x[0], from({1}, i64)); }},
+      {"soft_cross_entropy", [](const In& x) { return soft_cross_entropy(x[0], x[1]); }},
+      {"layer_norm", [](const In& x) { return layer_norm(x[0], x[1], x[2]); }},
+      {"matmul", [](const In& x) { return matmul(x[0], x[1]); }},
+      {"matmul_nt", [](const In& x) { return matmul_nt(x[0], x[1]); }},
+      {"matmul_tn", [](const In& x) { return matmul_tn(x[0], x[1]); }},
+      {"linear", [](const In& x) { return linear(x[0], x[1], x[2]); }},
+      {"transpose", [](const In& x) { return transpose(x[0]); }},
+      {"reshape", [](const In& x) { return reshape(x[0], {3}); }},
+      {"permute",
+       [](const In& x) {
+         return permute(x[0], {1, 0});
+       }},
+      {"squeeze", [](const In& x) { return squeeze(x[0], 0); }},
+      {"expand", [](const In& x) { return expand(x[0], 1); }},
+      {"slice", [](const In& x) { return slice(x[0], 1, 1, 3); }},
+      {"concat",
+       [](const In& x) {
+         return concat({x[0], slice(x[0], 1, 0, 1)}, 1);
+       }},
+      {"stack",
+       [](const In& x) {
+         return stack({x[0], x[0]});
+       }},
+      {"gather",
+       [](const In& x) {
+         return gather(x[0], 1, from({1, 0, 0}, {1, 3}, i64));
+       }},
+      {"scatter_add",
+       [](const In& x) {
+         return scatter_add(x[0], 1, from({1, 0, 0}, {1, 3}, i64), 2);
+       }},
+      {"take_rows",
+       [](const In& x) {
+         return take_rows(x[0], from({0, 0}, i64));
+       }},
+      {"scatter_add_rows", [](const In& x) { return scatter_add_rows(x[0], from({1}, i64), 2); }},
+      {"broadcast_to",
+       [](const In& x) {
+         return broadcast_to(x[0], {2, 3});
+       }},
+      {"sum_to",
+       [](const In& x) {
+         return sum_to(x[0], {1, 1});
+       }},
+      {"where",
+       [](const In& x) {
+         return where(from({1, 0, 1}, {1, 3}, u8), x[0], scalar(0, x[0].dtype()));
+       }},
+      {"cast_f32", [](const In& x) { return cast(x[0], f32); }},
+      {"detach_mul", [](const In& x) { return x[0] * detach(x[0]); }},
+  };
+  return rows;
+}
+
+// Where elk differs on purpose: the row, what of it, the argument (or arguments), what elk gives, and why.
+struct Difference {
+  const char* row;
+  const char* what;
+  std::function<bool(const Numbers& x)> where;
+  double elk;
+  const char* why;
+};
+bool any_nan(const Numbers& x) {
+  for (const double v : x)
+    if (std::isnan(v)) return true;
+  return false;
+}
+const std::vector<Difference>& differences() {
+  static const std::vector<Difference> list{};
+  return list;
+}
+
+const Json& table() {
+  static const Json json = Json::parse(std::ifstream(ELK_TESTS_DIR "/ops/special.json"));
+  return json;
+}
+
+Numbers numbers(const Json& list) {
+  Numbers all;
+  for (const Json& one : list)
+    all.push_back(one.is_number() ? one.get<double>()
+                  : one == "nan"  ? NAN
+                  : one == "inf"  ? INFINITY
+                                  : -INFINITY);
+  return all;
+}
+
+Tensor tensor(const Numbers& list, const Shape& shape, DType dtype) { return cast(from(list, shape), dtype); }
+
+// d sum(weights y) / d x, and the derivative of sum(signs d) where d are those: in the given order. What a
+// result does not depend on has a derivative of 0.
+struct Derivatives {
+  Tensor y;
+  std::vector<Tensor> first, second;
+};
+using Weights = std::function<Tensor(const Tensor&)>;
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+
+std::vector<Tensor> gradients(Tape& tape, const Tensor& y, const In& inputs) {
+  const Gradients all = tape.backward(y);
+  std::vector<Tensor> list;
+  for (const Tensor& x : inputs) list.push_back(all.has(x) ? all[x] : zeros(x.shape(), x.dtype()));
+  return list;
+}
+
+Derivatives derivatives(const std::function<Tensor(const In&)>& f, const In& inputs, const Weights& weights,
+                        const Weights& signs, std::size_t begin, std::size_t end) {
+  Derivatives result;
+  Tape outer;
+  for (const Tensor& x : inputs) outer.watch(x);
+  Tape inner;
+  for (const Tensor& x : inputs) inner.watch(x);
+  result.y = f(inputs);
+  const Tensor nothing = 0 * sum(inputs[0]);  // keeps constants on the tape
+  result.first =
+      gradients(inner, sum(weights(result.y) * result.y) + cast(nothing, result.y.dtype()), inputs);
+  Tensor total = nothing;
+  for (std::size_t i = begin; i < end; ++i) total = total + sum(signs(result.first[i]) * result.first[i]);
+  result.second = gradients(outer, total, inputs);
+  return result;
+}
+
+class Special : public testing::Test {
+ protected:
+  DType dtype_ = f32;
+  std::string row_;
+
+  // `got` beside `expected` of the arguments `at`: NaN, infinities and signs exactly, numbers to `relative`
+  // or to a few of the smallest numbers.
+  void check(const char* what, const Numbers& at, double got, double expected, double relative,
+             double absolute = 0) {
+    for (const Difference& difference : differences())
+      if (row_ == difference.row && std::string(what) == difference.what && difference.where(at)) {
+        EXPECT_TRUE(got == difference.elk || (std::isnan(got) && std::isnan(difference.elk)))
+            << message(what, at) << ": " << got << ", listed " << difference.elk;
+        met_.insert(&difference);
+        return;
+      }
+    const double smallest =
+        dtype_ == f64 ? std::numeric_limits<double>::denorm_min() : std::numeric_limits<float>::denorm_min();
+    const bool same =
+        std::isnan(expected) ? std::isnan(got)
+        : std::isinf(expected)
+            ? got == expected
+            : std::abs(got - expected) <= std::max({relative * std::abs(expected), absolute, 4 * smallest});
+    EXPECT_TRUE(same) << message(what, at) << ": " << got << ", expected " << expected;
+  }
+
+  std::string message(const char* what, const Numbers& at) const {
+    std::string text = row_ + " " + name(dtype_) + " " + what + " at";
+    for (const double x : at) text += " " + std::to_string(x) + " (" + Json(x).dump() + ")";
+    return text;
+  }
+  static inline std::set<const Difference*> met_;
+};
+
+void split(const std::string& key, std::string& row, DType& dtype) {
+  row = key.substr(0, key.find('/'));
+  dtype = key.substr(key.find('/') + 1) == "f64" ? f64 : f32;
+}
+
+// Both forms of the kernels.
+template <class F>
+void for_both_forms(F f) {
+  for (const bool general : {false, true}) {
+    SCOPED_TRACE(general ? "the general kernels" : "");
+    kernels::set_reference(general);
+    f();
+  }
+  kernels::set_reference(false);
+}
+
+TEST_F(Special, FunctionsOfOneNumber) {
+  for (const auto& [key, json] : table()["one"].items()) {
+    split(key, row_, dtype_);
+    const auto row = of_one().find(row_);
+    if (row == of_one().end()) {
+      ADD_FAILURE() << row_ << " has no row";
+      continue;
+    }
+    const Numbers x = numbers(json["x"]), y = numbers(json["y"]), d = numbers(json["d"]),
+                  dd = numbers(json["dd"]);
+    for_both_forms([&] {
+      const Index n = static_cast<Index>(x.size());
+      const Derivatives got = derivatives([&](const In& in) { return row->second(in[0]); },
+                                          {tensor(x, {n}, dtype_)}, ones_like, ones_like, 0, 1);
+      const double tolerance = dtype_ == f64 ? 1e-14 : 1e-6;
+      for (Index i = 0; i < n; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        check("y", {x[at]}, got.y.at(i), y[at], tolerance);
+        check("d", {x[at]}, got.first[0].at(i), d[at], 10 * tolerance);
+        check("dd", {x[at]}, got.second[0].at(i), dd[at], 10 * tolerance);
+      }
+    });
+  }
+}
+
+TEST_F(Special, FunctionsOfTwoNumbers) {
+  for (const auto& [key, json] : table()["two"].items()) {
+    split(key, row_, dtype_);
+    const auto row = of_two().find(row_);
+    if (row == of_two().end()) {
+      ADD_FAILURE() << row_ << " has no row";
+      continue;
+    }
+    const Numbers a = numbers(json["a"]), b = numbers(json["b"]);
+    const Index n = static_cast<Index>(a.size());
+    const In inputs{tensor(a, {n}, dtype_), tensor(b, {n}, dtype_)};
+    const auto compare = [&](const char* what, const Tensor& got, double tolerance) {
+      const Numbers expected = numbers(json[std::string("of_") + what]);
+      for (Index i = 0; i < n; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        if (json[std::string("of_") + what][at] == "none") continue;  // it has no limit
+        check(what, {a[at], b[at]}, got.at(i), expected[at], tolerance);
+      }
+    };
+    const double tolerance = dtype_ == f64 ? 1e-14 : 1e-6;
+    for_both_forms([&] {
+      if (!json.contains("of_a")) return compare("y", row->second(inputs[0], inputs[1]), 0);
+      const auto f = [&](const In& in) { return row->second(in[0], in[1]); };
+      const Derivatives of_a = derivatives(f, inputs, ones_like, ones_like, 0, 1),
+                        of_b = derivatives(f, inputs, ones_like, ones_like, 1, 2);
+      compare("y", of_a.y, tolerance);
+      compare("a", of_a.first[0], 10 * tolerance);
+      compare("b", of_a.first[1], 10 * tolerance);
+      compare("aa", of_a.second[0], 10 * tolerance);
+      compare("ab", of_a.second[1], 10 * tolerance);
+      compare("bb", of_b.second[1], 10 * tolerance);
+    });
+  }
+}
+
+// As special.py's.
+Tensor counted(const Tensor& x, bool signs) {
+  std::vector<double> list;
+  for (Index i = 0; i < x.size(); ++i)
+    list.push_back((signs && i % 2 == 1 ? -0.5 : 0.5) * static_cast<double>(i + 1));
+  return tensor(list, x.shape(), x.dtype());
+}
+
+TEST_F(Special, FunctionsOfTensors) {
+  for (const auto& [key, json] : table()["whole"].items()) {
+    split(key, row_, dtype_);
+    const auto row = of_tensors().find(row_);
+    if (row == of_tensors().end()) {
+      ADD_FAILURE() << row_ << " has no row";
+      continue;
+    }
+    for (const Json& one : json) {
+      In inputs;
+      for (const Json& x : one["inputs"]) {
+        Shape shape;
+        for (const Index size : x["shape"]) shape.push_back(size);
+        inputs.push_back(tensor(numbers(x["values"]), shape, dtype_));
+      }
+      const Numbers at = values(inputs[0]);
+      const double tolerance = dtype_ == f64 ? 1e-12 : 1e-5;
+      const auto compare = [&](const char* what, const Tensor& got, const Json& list) {
+        const Numbers expected = numbers(list);
+        for (std::size_t i = 0; i < expected.size(); ++i)
+          check(what, at, got.at(static_cast<Index>(i)), expected[i], tolerance, tolerance);
+      };
+      for_both_forms([&] {
+        const Derivatives got = derivatives(
+            row->second, inputs, [](const Tensor& y) { return counted(y, false); },
+            [](const Tensor& y) { return counted(y, true); }, 0, inputs.size());
+        compare("y", got.y, one["y"]);
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+          compare("d", got.first[i], one["d"][i]);
+          compare("dd", got.second[i], one["dd"][i]);
+        }
+      });
+    }
+  }
+}
+
+TEST(SpecialTable, EveryRowHasItsValues) {
+  const auto all = [](const char* kind, const auto& rows) {
+    for (const auto& row : rows)
+      for (const char* dtype : {"/f32", "/f64"})
+        EXPECT_TRUE(table()[kind].contains(row.first + dtype))
+            << row.first << " has no formula in special.py";
+  };
+  all("one", of_one());
+  all("two", of_two());
+  all("whole", of_tensors());
+}
+
+// Of the rows of operations_test.cpp, whose names begin with the operation's.
+TEST(SpecialTable, EveryOperationIsInIt) {
+  const std::set<std::string> of_integers{"argmax", "one_hot"};  // NaN and ties of argmax: edge_test.cpp
+  std::set<std::string> names = of_integers;
+  for (const auto& [kind, rows] : table().items())
+    for (const auto& [key, values] : rows.items()) names.insert(key.substr(0, key.find('/')));
+  for (const char* name : {"cast", "detach", "cross_entropy", "number"})
+    names.insert(name);  // theirs have endings
+  const Json operations = Json::parse(std::ifstream(ELK_TESTS_DIR "/ops/fixtures.json"));
+  for (const auto& [key, values] : operations.items()) {
+    const std::string row = key.substr(0, key.find('/'));
+    bool found = false;
+    for (const std::string& name : names) found |= row == name || row.starts_with(name + "_");
+    EXPECT_TRUE(found) << row << " is missing in special.py";
+  }
+}
+
+}  // namespace
+}  // namespace elk
