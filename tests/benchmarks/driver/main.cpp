@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <regex>
 
 #include <fmt/format.h>
@@ -149,8 +150,8 @@ class Bench {
       if (fs::exists(folder_ + "/bench.json"))
         throw UsageError(
             fmt::format("--out-dir: {} holds a bench.json already; choose another folder", folder_));
-      claim_run_folder(folder_);
     }
+    held_.emplace(RunFolder::for_new(folder_));
   }
 
   int run() {
@@ -281,6 +282,7 @@ class Bench {
   const Options& options_;
   Plan plan_;
   std::string programs_, folder_;
+  std::optional<RunFolder> held_;  // so that no other process writes there
   ordered_json report_;
   std::size_t done_ = 0;
   bool failed_ = false;
