@@ -302,7 +302,8 @@ TEST_F(Predict, Help) {
     for (const char* option : {"--data-dir DIR", "--quiet", "--json", "--help", "--version"})
       EXPECT_THAT(outcome.out, HasSubstr(option));
   }
-  EXPECT_THAT(predict({"--version"}).out, testing::MatchesRegex("elkgrad [0-9.]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
+  EXPECT_THAT(predict({"--version"}).out,
+              testing::MatchesRegex("elkgrad [0-9.]+\ninstruction set [a-z0-9]+, BLAS .+\n"));
 }
 
 // Fashion and photographs, on the real sets: a file of a test image is predicted as the image is.

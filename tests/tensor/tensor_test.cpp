@@ -229,8 +229,8 @@ TEST(Tensor, UndefinedOnesSaySo) {
   const Tensor x;
   EXPECT_FALSE(x.defined());
   EXPECT_TRUE(zeros({0}).defined());
-  const auto error =
-      ThrowsMessage<ValueError>("[tensor] this tensor is undefined: it was default-made and never assigned, or moved from");
+  const auto error = ThrowsMessage<ValueError>(
+      "[tensor] this tensor is undefined: it was default-made and never assigned, or moved from");
   EXPECT_THAT([&] { (void)x.shape(); }, error);
   EXPECT_THAT([&] { (void)x.dtype(); }, error);
   EXPECT_THAT([&] { (void)x.rank(); }, error);

@@ -183,7 +183,9 @@ T element(double value, DType dtype) {
 }  // namespace
 
 const detail::TensorImpl& Tensor::impl() const {
-  if (!impl_) fail<ValueError>("[tensor] this tensor is undefined: it was default-made and never assigned, or moved from");
+  if (!impl_)
+    fail<ValueError>(
+        "[tensor] this tensor is undefined: it was default-made and never assigned, or moved from");
   return *impl_;
 }
 
