@@ -146,7 +146,6 @@ class Board {
     diverged_ += summary.status == "diverged";
     if (summary.status != "failed") return;
     ++failed_;
-    if (options_.quiet) return;
     clear();
     say(fmt::format("{}: a run failed: {}\n  {}\n", options_.program, summary.error, summary.config));
   }

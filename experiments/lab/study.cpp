@@ -13,6 +13,7 @@
 #include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
+#include <elk/io/digest.hpp>
 #include <lab/command_line.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
@@ -634,7 +635,7 @@ int Study::finish() {
     results_.configuration.emplace_back("seeds", fmt::format("{}", fmt::join(inside_->seeds, ", ")));
   write_report(options_.out_dir, results_);
   if (options_.json) {
-    fmt::print("{}", to_json(results_));
+    fmt::print("{}", with_digest(to_json(results_)));  // as results.json
   } else {
     for (const Table& table : results_.tables) fmt::print("{}\n", to_text(table));
     for (const std::string& sentence : results_.verdicts) fmt::print("{}\n", sentence);

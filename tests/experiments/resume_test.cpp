@@ -5,6 +5,8 @@
 #include <tuple>
 #include <vector>
 
+#include <elk/base/machine.hpp>
+
 #include "experiments/fixture.hpp"
 
 namespace elk::lab::test {
@@ -13,6 +15,7 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 using testing::StartsWith;
 
 class TrainResume : public TrainProgram {
@@ -46,6 +49,19 @@ class TrainResume : public TrainProgram {
     return child.wait();
   }
 };
+
+TEST_F(TrainResume, OnAnotherInstructionSetItSaysSo) {
+  if (instruction_set() == "baseline") GTEST_SKIP() << "this machine has the baseline only";
+  Surroundings old = around();
+  old.environment["ELK_ISA"] = "baseline";
+  ASSERT_EQ(Child(small({"--epochs", "1", "--out-dir", "r"}), old).wait().code, 0);
+  const Arguments go_on = {"--resume", "--epochs", "2", "--out-dir", "r"};
+  EXPECT_THAT(run(go_on).err,
+              HasSubstr("train: the run began on baseline, " + blas_name() + " and goes on with " +
+                        instruction_set() + ", " + blas_name() + ": it ends with other bits"));
+  ASSERT_EQ(run(small({"--epochs", "1", "--out-dir", "s"})).code, 0);
+  EXPECT_THAT(run({"--resume", "--epochs", "2", "--out-dir", "s"}).err, Not(HasSubstr("other bits")));
+}
 
 TEST_F(TrainResume, AfterSignals) {
   ASSERT_EQ(run(options({"--out-dir", "whole"})).code, 0);

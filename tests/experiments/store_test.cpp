@@ -89,7 +89,7 @@ class StoreTest : public testing::Test {
 TEST_F(StoreTest, KeysStayAsTheyAre) {
   // Of a store on a user's disk: when this fails, all that was ever run would be run again.
   EXPECT_EQ(run_key(config_of(100), "data"),
-            "54db996664e8949cd671ae54316c61a4366ad936983c9ede1ed1e4615adff353");
+            "337f9cc6067f29c6235e7c55c0cd0e2ba01f70d52ca9db70734eb6da716ba8c7");
   std::set<std::string> keys{run_key(config_of(100), "data"), run_key(config_of(100), "other data"),
                              run_key(config_of(101), "data"), run_key(config_of(100, "9"), "data")};
   EXPECT_EQ(keys.size(), 4u);

@@ -159,6 +159,16 @@ const Explanation* explanation(std::string_view operation) {
         "The probabilities, less 1 at the right class, over the size N of the batch: each logit is told by "
         "how "
         "much its class was too probable."}},
+      {"binary_cross_entropy",
+       {"y = −t log σ(z) − (1 − t) log(1 − σ(z))",
+        "How surprised the network is by each yes or no, whose logit is z and whose truth is t.",
+        {"dz = dy · (σ(z) − t)", "dt = dy · (−z)"},
+        "The probability of yes, less the truth: a logit is told by how much it was off."}},
+      {"huber",
+       {"y = e²/2 where |e| ≤ δ, else δ (|e| − δ/2)",
+        "The squared error, but a straight line for errors beyond δ, so that outliers count less.",
+        {"dx = dy · clamp(e, −δ, δ)"},
+        "The error itself, but never more than δ."}},
       // reductions
       {"sum",
        {"y = Σ x",
