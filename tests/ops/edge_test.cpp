@@ -313,10 +313,24 @@ TEST(Dropout, DrawsOnlyOnATrainingTape) {
   {
     Tape training(rng);
     EXPECT_EQ(dropout(x, 0).id(), x.id());
+    const Pause pause;
+    EXPECT_EQ(dropout(x, 0.5).id(), x.id());
     Tape evaluation;
-    EXPECT_EQ(dropout(x, 0.5).id(), x.id());  // the innermost tape decides
+    EXPECT_EQ(dropout(x, 0.5).id(), x.id());
   }
   EXPECT_EQ(rng.bits(), next);
+  std::vector<double> outside, inside;
+  {
+    Rng seeded(5);
+    Tape training(seeded);
+    outside = values(dropout(x, 0.5));
+  }
+  {
+    Rng seeded(5);
+    Tape training(seeded), inherits;
+    inside = values(dropout(x, 0.5));
+  }
+  EXPECT_EQ(inside, outside);
   std::vector<std::vector<double>> twice;
   for (int i = 0; i < 2; ++i) {
     Rng seeded(5);
