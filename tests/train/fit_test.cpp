@@ -605,7 +605,7 @@ TEST(HistoryFileCallback, HoldsTheHistoryAfterEveryEpoch) {
   });
   const Result result = given.run({&file, &watch});
   EXPECT_THAT(lines, ElementsAre(0, 1, 2, 3));
-  EXPECT_EQ(read_file(path), to_jsonl(result.history));
+  EXPECT_EQ(to_jsonl(parse_jsonl(read_file(path), path)), to_jsonl(result.history));
 }
 
 TEST(ProgressCallback, SaysNothingWhenQuiet) {
