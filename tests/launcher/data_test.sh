@@ -350,7 +350,7 @@ check "an archive without the files is made up for" holds data/cifar-10/b.bin "$
 fresh
 table "$server/good/right"
 mkdir "$sandbox/bin"
-for tool in sh readlink dirname basename sed grep gzip sha256sum tar mkdir mktemp rm mv cat wc sleep flock env; do
+for tool in sh readlink dirname basename sed grep gzip sha256sum tar mkdir mktemp rm mv cat wc sleep flock env tr uname awk; do
   ln -s "$(command -v $tool)" "$sandbox/bin"
 done
 run env PATH="$sandbox/bin" "$elk" data mnist
