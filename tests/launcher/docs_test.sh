@@ -67,7 +67,7 @@ spoil() { # what it is, file, sed's command, the message
 spoil "a class without a docstring" framework/elk/nn/layers.hpp '/^\/\/\/ See elk::gelu/d' \
   '^framework/elk/nn/layers.hpp:[0-9]*: .*elk::nn::GELU is not documented'
 spoil "a function without one" framework/elk/optim/clip.hpp '/^\/\/\/ Each element/d' 'clip_value.* is not documented'
-spoil "a member function without one" framework/elk/autograd/tape.hpp '/^  \/\/\/ Asks for/d' 'watch.* is not documented'
+spoil "a member function without one" framework/elk/autograd/tape.hpp '/^  \/\/\/ Asks for/,+1d' 'watch.* is not documented'
 spoil "a link that leads nowhere" docs/guide.md 's/(#files)/(#piles)/' '^docs/guide.md:.*page-guide-piles'
 
 [ $failures -eq 0 ] || {
