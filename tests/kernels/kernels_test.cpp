@@ -208,7 +208,7 @@ TEST_P(Fast, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate) {
       SCOPED_TRACE(testing::Message() << m << " " << k << " " << n << " decay " << decay);
       const Tensor dy = draw({k, m}), x = draw({k, n});
       const Tensor weight = draw({m, n});
-      const auto fresh = [&] {
+      const auto fresh = [&, n = n] {  // which Clang 14 does not capture otherwise
         Tensor copy = weight;
         const Tensor kept = copy;
         detail::make_sole_owner(copy);
