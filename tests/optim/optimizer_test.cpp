@@ -195,7 +195,9 @@ std::vector<std::pair<std::string, std::unique_ptr<Optimizer>>> all_of(const Pai
 TEST(Step, RefusesGradientsOfBeforeAConversionAndChangesNothing) {
   for (std::size_t i = 0; i < 5; ++i) {
     Pair pair(f32), untouched(f64);
-    auto [name, optimizer] = std::move(all_of(pair)[i]);
+    auto chosen = std::move(all_of(pair)[i]);
+    const auto& name = chosen.first;  // plain names, which Clang 14 captures
+    const auto& optimizer = chosen.second;
     SCOPED_TRACE(name);
     const Gradients old = gradients(pair, {1, 1}, 1);
     pair.to(f64);
@@ -216,7 +218,9 @@ TEST(Step, RefusesGradientsOfBeforeAConversionAndChangesNothing) {
 TEST(Step, RefusesTheSecondParameterBeforeTheFirstIsUpdated) {
   for (std::size_t i = 0; i < 5; ++i) {
     Pair pair;
-    auto [name, optimizer] = std::move(all_of(pair)[i]);
+    auto chosen = std::move(all_of(pair)[i]);
+    const auto& name = chosen.first;  // plain names, which Clang 14 captures
+    const auto& optimizer = chosen.second;
     SCOPED_TRACE(name);
     optimizer->step(gradients(pair, {1, 1}, 1));
     const State before = optimizer->state(), weights = pair.state();
