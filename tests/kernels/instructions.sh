@@ -6,7 +6,8 @@
 #   instructions.sh levels FILE...     the levels' objects: they define no symbol outside their namespace, and none that
 #                                      the linker merges with others' (inline functions, templates, also std's)
 #   instructions.sh bad COMPILER DIR   a deliberately bad build, in DIR: both checks see it
-#   instructions.sh build SOURCE DIR COMPILER OPTIONS static|shared   builds the library so, in DIR, and checks it
+#   instructions.sh build SOURCE DIR COMPILER OPTIONS static|shared|objects   builds the library so, in DIR, or only the
+#                                      levels' objects, and checks it
 set -eu
 
 here=$(dirname -- "$(readlink -f -- "$0")")
@@ -74,18 +75,23 @@ END
   echo "both see a bad build"
 }
 
-build() { # source, folder, compiler, its options, static or shared
+build() { # source, folder, compiler, its options, static, shared or objects
   shared=OFF
   suffix=a
-  [ "$5" = static ] || { shared=ON; suffix=so; }
+  targets=elkgrad
+  case $5 in
+    shared) shared=ON suffix=so ;;
+    objects) targets='elkgrad_baseline elkgrad_avx2 elkgrad_avx512 elkgrad_amx' ;;
+  esac
   rm -rf "$2"
+  # shellcheck disable=SC2086  # a list of words
   cmake -S "$1" -B "$2" -G Ninja -D CMAKE_CXX_COMPILER="$3" -D CMAKE_BUILD_TYPE=None -D CMAKE_CXX_FLAGS="$4" \
     -D BUILD_SHARED_LIBS=$shared -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF >"$work/log" 2>&1 &&
-    cmake --build "$2" --target elkgrad >>"$work/log" 2>&1 || {
+    cmake --build "$2" --target $targets >>"$work/log" 2>&1 || {
     cat "$work/log"
     return 1
   }
-  built "$2/framework/libelkgrad.$suffix" || return
+  [ "$5" = objects ] || built "$2/framework/libelkgrad.$suffix" || return
   find "$2/framework" -path '*elkgrad_*.dir*/loops/*.o' >"$work/objects"
   while read -r object; do levels "$object" || return; done <"$work/objects"
 }
