@@ -226,11 +226,7 @@ TEST_F(Study, CtrlCEndsItAndItGoesOn) {
 
 // kill -9 at random moments, again and again until it has got through.
 TEST_F(Study, KilledAtRandomMoments) {
-#ifdef ELK_SANITIZE
-  constexpr int kills = 5;
-#else
-  constexpr int kills = 50;
-#endif
+  const int kills = std::getenv("ELK_LONG_TESTS") != nullptr ? 200 : 20;
   const auto arguments = [](const std::string& out) {
     return Arguments{"--smoke", "--widths", "8,9,10,11,12,13,14,15", "--jobs", "2", "--out-dir", out};
   };
