@@ -87,12 +87,13 @@ Tensor group_norm(const Tensor& x, Index groups, const Tensor& weight, const Ten
   if (groups < 1 || x.size(1) % groups != 0)
     fail<ShapeError>("[group_norm] expected groups that divide the {} channels, got {}", x.size(1), groups);
   if (!(epsilon > 0)) fail<ValueError>("[group_norm] epsilon must be above 0, got {}", epsilon);
-  if (x.size() == 0) return x * 1;
-  const Tensor grouped = reshape(x, {x.size(0) * groups, x.size() / x.size(0) / groups}),
-               centred = grouped - mean(grouped, 1, true),
-               normal = centred / sqrt(mean(square(centred), 1, true) + epsilon);
-  return channels.result(reshape(normal, channels.x().shape()) * channels.spread(weight) +
-                         channels.spread(bias));
+  Tensor normal = channels.x();
+  if (x.size() > 0) {  // or there is no mean
+    const Tensor grouped = reshape(x, {x.size(0) * groups, x.size() / x.size(0) / groups}),
+                 centred = grouped - mean(grouped, 1, true);
+    normal = reshape(centred / sqrt(mean(square(centred), 1, true) + epsilon), normal.shape());
+  }
+  return channels.result(normal * channels.spread(weight) + channels.spread(bias));
 }
 
 }  // namespace elk
