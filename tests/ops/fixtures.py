@@ -510,6 +510,134 @@ case("inverse/stacks", stacked(lambda a: solved(a, np.eye(2, dtype=np.longdouble
 case("inverse/empty", lambda a: a, draw(0, 2, 2))
 case("cholesky/matrix", lambda x: rooted(gram(x)), draw(3, 3))
 case("cholesky/stacks", stacked(lambda x: rooted(gram(x))), draw(2, 2, 2))
+# Convolution and pooling, normalization and attention. Draws of their own, so that cases above do not move these.
+rng.seed(16)
+
+
+def conv(x, w, b=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    reach = [(w.shape[2 + i] - 1) * dilation[i] + 1 for i in (0, 1)]
+    out = [(x.shape[2 + i] - reach[i]) // stride[i] + 1 for i in (0, 1)]
+    y = np.zeros((x.shape[0], w.shape[0], *out), x.dtype)
+    inner, outer = w.shape[1], w.shape[0] // groups
+    for o in range(w.shape[0]):
+        part = x[:, o // outer * inner:(o // outer + 1) * inner]
+        for i in range(out[0]):
+            for j in range(out[1]):
+                top, left = i * stride[0], j * stride[1]
+                window = part[:, :, top:top + reach[0]:dilation[0], left:left + reach[1]:dilation[1]]
+                y[:, o, i, j] = (window * w[o]).sum((1, 2, 3))
+    return y if b is None else y + b[:, None, None]
+
+
+def conv_transpose(x, w, b, stride, padding, output_padding, dilation, groups):
+    reach = [(w.shape[2 + i] - 1) * dilation[i] + 1 for i in (0, 1)]
+    full = [(x.shape[2 + i] - 1) * stride[i] + reach[i] + output_padding[i] for i in (0, 1)]
+    outer, inner = w.shape[1], w.shape[0] // groups
+    y = np.zeros((x.shape[0], outer * groups, *full), x.dtype)
+    for c in range(w.shape[0]):
+        for o in range(outer):
+            for i in range(x.shape[2]):
+                for j in range(x.shape[3]):
+                    top, left = i * stride[0], j * stride[1]
+                    y[:, c // inner * outer + o, top:top + reach[0]:dilation[0], left:left + reach[1]:dilation[1]] += (
+                        x[:, c, i, j][:, None, None] * w[c, o])
+    y = y[:, :, padding[0]:full[0] - padding[0], padding[1]:full[1] - padding[1]]
+    return y + b[:, None, None]
+
+
+every = dict(stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)
+for how, x, w in (("plain", (2, 3, 5, 4), (2, 3, 3, 2)), ("whole_image", (2, 2, 3, 3), (2, 2, 3, 3)), ("pixels", (2, 3, 2, 4), (2, 3, 1, 1)),
+                  ("empty", (0, 3, 5, 4), (2, 3, 3, 2))):
+    case(f"conv2d/{how}", conv, draw(*x), draw(*w), draw(w[0]))
+    case(f"conv2d_without_bias/{how}", conv, draw(*x), draw(*w))
+case("conv2d_all/plain", lambda x, w, b: conv(x, w, b, **every), draw(2, 4, 5, 4), draw(6, 2, 3, 2), draw(6))
+case("conv2d_all/empty", lambda x, w, b: conv(x, w, b, **every), draw(0, 4, 5, 4), draw(6, 2, 3, 2), draw(6))
+case("conv1d_all/plain", lambda x, w, b: conv(x[:, :, None], w[:, :, None], b, (1, 2), (0, 1), (1, 2), 2)[:, :, 0], draw(2, 4, 8),
+     draw(2, 2, 3), draw(2))
+case("conv_transpose2d_all/plain", lambda x, w, b: conv_transpose(x, w, b, (2, 3), (1, 0), (1, 2), (2, 1), 2), draw(2, 4, 3, 2),
+     draw(4, 3, 3, 2), draw(6))
+case("conv_transpose2d_all/empty", lambda x, w, b: conv_transpose(x, w, b, (2, 3), (1, 0), (1, 2), (2, 1), 2), draw(0, 4, 3, 2),
+     draw(4, 3, 3, 2), draw(6))
+
+
+def windows(x, f, kernel, stride, padding, fill, dilation=(1, 1)):
+    x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2), constant_values=fill)
+    reach = [(kernel[i] - 1) * dilation[i] + 1 for i in (0, 1)]
+    out = [(x.shape[2 + i] - reach[i]) // stride[i] + 1 for i in (0, 1)]
+    y = np.zeros((*x.shape[:2], *out), x.dtype)
+    for i in range(out[0]):
+        for j in range(out[1]):
+            top, left = i * stride[0], j * stride[1]
+            y[:, :, i, j] = f(x[:, :, top:top + reach[0]:dilation[0], left:left + reach[1]:dilation[1]], (2, 3))
+    return y
+
+
+for how, batch in (("plain", 2), ("empty", 0)):
+    case(f"max_pool2d/{how}", lambda x: windows(x, np.max, (3, 2), (2, 1), (1, 1), -np.inf, (1, 2)), distinct(batch, 2, 5, 4))
+    case(f"max_pool1d/{how}", lambda x: windows(x[:, :, None], np.max, (1, 3), (1, 3), (0, 0), 0)[:, :, 0], distinct(batch, 2, 7))
+    case(f"avg_pool2d/{how}", lambda x: windows(x, np.mean, (3, 2), (2, 1), (1, 1), 0), draw(batch, 2, 5, 4))
+    case(f"avg_pool2d_unpadded/{how}", lambda x: windows(x, np.nanmean, (3, 2), (2, 1), (1, 1), np.nan), draw(batch, 2, 5, 4))
+    case(f"avg_pool1d/{how}", lambda x: windows(x[:, :, None], np.mean, (1, 3), (1, 3), (0, 0), 0)[:, :, 0], draw(batch, 2, 7))
+
+
+def adaptive(x, rows, columns):
+    bounds = lambda i, size, out: slice(i * size // out, -(-(i + 1) * size // out))
+    return np.stack([np.stack([x[:, :, bounds(i, x.shape[2], rows), bounds(j, x.shape[3], columns)].mean((2, 3)) for j in range(columns)], -1)
+                     for i in range(rows)], -2)
+
+
+case("adaptive_avg_pool2d/smaller", lambda x: adaptive(x, 3, 2), draw(2, 2, 7, 5))
+case("adaptive_avg_pool2d/larger", lambda x: adaptive(x, 3, 2), draw(2, 2, 2, 1))
+case("adaptive_avg_pool1d/smaller", lambda x: adaptive(x[:, :, None], 1, 3)[:, :, 0], draw(2, 2, 8))
+
+
+def between(size, out, corners):
+    """The matrix that interpolates along an axis."""
+    matrix = np.zeros((out, size), np.longdouble)
+    for i in range(out):
+        place = np.longdouble(i) * (size - 1) / (out - 1) if corners else max((np.longdouble(i) + 0.5) * size / out - 0.5, 0)
+        low = min(int(place), size - 1)
+        matrix[i, low] += 1 - (place - low)
+        matrix[i, min(low + 1, size - 1)] += place - low
+    return matrix
+
+
+case("interpolate_nearest/plain", lambda x: x[:, :, [0, 0, 1, 1, 2]][..., [0, 0, 1]], draw(2, 2, 3, 2))
+for corners in False, True:
+    case(f"interpolate_{'corners' if corners else 'bilinear'}/plain", lambda x: np.einsum(
+        "ih,jw,nchw->ncij", between(3, 5, corners), between(2, 3, corners), x), draw(2, 2, 3, 2))
+
+per_channel = lambda v, x: v.reshape((-1,) + (1,) * (x.ndim - 2))
+over = lambda x: (0, *range(2, x.ndim))
+for how, shape in (("matrix", (3, 4)), ("sequences", (2, 4, 3)), ("images", (2, 4, 2, 3))):
+    case(f"channel_mean/{how}", lambda x: x.mean(over(x)), draw(*shape))
+    case(f"channel_variance/{how}", lambda x: x.var(over(x)), draw(*shape))
+    case(f"batch_norm/{how}", lambda x, m, v, w, b: (x - per_channel(m, x)) / np.sqrt(per_channel(v, x) + np.longdouble("1e-5"))
+         * per_channel(w, x) + per_channel(b, x), draw(*shape), draw(4), draw(4, low=0.2), draw(4), draw(4))
+
+    def group_norm(x, w, b):
+        grouped = x.reshape(x.shape[0], 2, -1)
+        grouped = (grouped - grouped.mean(2, keepdims=True)) / np.sqrt(grouped.var(2, keepdims=True) + np.longdouble("1e-5"))
+        return grouped.reshape(x.shape) * per_channel(w, x) + per_channel(b, x)
+
+    case(f"group_norm/{how}", group_norm, draw(*shape), draw(4), draw(4))
+case("batch_norm/empty", lambda x, *rest: x, draw(0, 4, 3), draw(4), draw(4, low=0.2), draw(4), draw(4))
+case("group_norm/empty", lambda x, *rest: x, draw(0, 4, 3), draw(4), draw(4))
+case("rms_norm/rank3", lambda x, w: x / np.sqrt((x**2).mean(-1, keepdims=True) + np.longdouble("1e-6")) * w, draw(2, 3, 4), draw(4))
+case("rms_norm/empty", lambda x, w: x, draw(0, 4), draw(4))
+
+
+def attention(q, k, v, mask):
+    scores = np.einsum("...te,...se->...ts", q, k) / np.sqrt(np.longdouble(q.shape[-1]))
+    scores = np.where(mask, scores, -np.inf) if mask.dtype == np.uint8 else scores + mask
+    p = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.einsum("...ts,...sv->...tv", p / p.sum(-1, keepdims=True), v)
+
+
+case("attention/marks", attention, draw(2, 3, 4), draw(2, 2, 4), draw(2, 2, 5), np.array([[1, 0], [1, 1], [0, 1]], np.uint8))
+case("attention/sums", attention, draw(2, 2, 3, 4), draw(2, 1, 2, 4), draw(2, 1, 2, 3), draw(2, 1, 3, 2))
+case("attention_causal/plain", lambda q, k, v: attention(q, k, v, np.tri(3, 4, dtype=np.uint8)), draw(2, 3, 4), draw(2, 4, 4), draw(2, 4, 5))
 
 if __name__ == "__main__":
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures.json"), "w") as file:

@@ -17,11 +17,14 @@
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/einsum.hpp>
+#include <elk/ops/attention.hpp>
+#include <elk/ops/convolution.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/norm.hpp>
 #include <elk/ops/normalize.hpp>
+#include <elk/ops/pooling.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/ops/solve.hpp>
@@ -511,6 +514,91 @@ const std::vector<Row>& table() {
         {[] { return In{z({2, 2})}; }, "[inverse] matrix (2, 2) is singular: pivot 1 is 0"}}},
       {"cholesky", [](const In& x) { return cholesky(matmul_nt(x[0], x[0]) + identity(x[0])); }, differentiable,
        {{[] { return In{NAN * from({1, 0, 0, 1}, {2, 2})}; }, "[cholesky] matrix (2, 2) is not positive definite: its first 1 rows and columns are not"}}},
+      // Convolution, pooling, normalization, attention
+      {"conv2d", [](const In& x) { return conv2d(x[0], x[1], x[2]); }, differentiable,
+       {{[] { return In{z({3, 4, 4}), z({2, 3, 3, 3}), z({2})}; },
+         "[conv2d] expected x (N, C, H, W) and a weight (out, C / groups, h, w), got (3, 4, 4) and (2, 3, 3, 3)"},
+        {[] { return In{z({1, 3, 4, 4}), z({2, 2, 3, 3}), z({2})}; },
+         "[conv2d] expected a weight (out, 3, h, w) for x (1, 3, 4, 4) in 1 group, got (2, 2, 3, 3)"},
+        {[] { return In{z({1, 3, 4, 4}), z({2, 3, 3, 5}), z({2})}; },
+         "[conv2d] the kernel (3, 5) reaches over more than the image (4, 4) with padding (0, 0)"},
+        {[] { return In{z({1, 3, 4, 4}), z({2, 3, 0, 1}), z({2})}; },
+         "[conv2d] the kernel (0, 1) reaches over more than the image (4, 4) with padding (0, 0)"},
+        {[] { return In{z({1, 3, 4, 4}), z({2, 3, 3, 3}), z({3})}; }, "[conv2d] expected a bias (2), got (3)"},
+        {[] { return In{z({1, 3, 4, 4}), z({2, 3, 3, 3}, f64), z({2})}; }, "[conv2d] dtypes differ: f32 and f64"},
+        {[] { return In{z({1, 3, 4, 4}, u8), z({2, 3, 3, 3}, u8), z({2}, u8)}; },
+         "[conv2d] expected f32 or f64, got u8: convert with cast"}}},
+      {"conv2d_without_bias", [](const In& x) { return conv2d(x[0], x[1]); }},
+      {"conv2d_all", [](const In& x) {
+         return conv2d(x[0], x[1], x[2], {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2});
+       }, differentiable,
+       {{[] { return In{z({1, 3, 4, 4}), z({2, 1, 3, 3}), z({2})}; },
+         "[conv2d] expected groups that divide the channels of x and the outputs, got 2 for (1, 3, 4, 4) and (2, 1, 3, 3)"},
+        {[] { return In{z({1, 4, 4, 4}), z({3, 2, 3, 3}), z({3})}; },
+         "[conv2d] expected groups that divide the channels of x and the outputs, got 2 for (1, 4, 4, 4) and (3, 2, 3, 3)"}}},
+      {"conv1d_all", [](const In& x) {
+         return conv1d(x[0], x[1], x[2], {.stride = 2, .padding = 1, .dilation = 2, .groups = 2});
+       }, differentiable,
+       {{[] { return In{z({3, 4}), z({2, 3, 3}), z({2})}; },
+         "[conv1d] expected x (N, C, L) and a weight (out, C / groups, k), got (3, 4) and (2, 3, 3)"}}},
+      {"conv_transpose2d_all", [](const In& x) {
+         return conv_transpose2d(x[0], x[1], x[2], {.stride = {2, 3}, .padding = {1, 0}, .output_padding = {1, 2},
+                                                    .dilation = {2, 1}, .groups = 2});
+       }, differentiable,
+       {{[] { return In{z({1, 3, 4, 4}), z({2, 3, 3, 3}), z({2})}; },
+         "[conv_transpose2d] expected x (N, C, H, W) and a weight (C, out / groups, h, w), got (1, 3, 4, 4) and (2, 3, 3, 3)"},
+        {[] { return In{z({1, 2, 4, 4}), z({2, 3, 3, 3}), z({2})}; }, "[conv_transpose2d] expected a bias (6), got (2)"}}},
+      {"max_pool2d", [](const In& x) {
+         return max_pool2d(x[0], {3, 2}, {.stride = {2, 1}, .padding = {1, 1}, .dilation = {1, 2}});
+       }, differentiable,
+       {{[] { return In{z({3, 4, 4})}; }, "[max_pool2d] expected x (N, C, H, W), got (3, 4, 4)"},
+        {[] { return In{z({2, 3, 0, 4})}; },
+         "[max_pool2d] the kernel (3, 2) reaches over more than the image (0, 4) with padding (1, 1)"},
+        {[] { return In{z({2, 3, 4, 4}, i64)}; }, "[max_pool2d] expected f32 or f64, got i64: convert with cast"}}},
+      {"max_pool1d", [](const In& x) { return max_pool1d(x[0], 3); }, differentiable,
+       {{[] { return In{z({3, 4, 4, 4})}; }, "[max_pool1d] expected x (N, C, L), got (3, 4, 4, 4)"}}},
+      {"avg_pool2d", [](const In& x) { return avg_pool2d(x[0], {3, 2}, {.stride = {2, 1}, .padding = 1}); }, differentiable,
+       {{[] { return In{z({3, 4, 4})}; }, "[avg_pool2d] expected x (N, C, H, W), got (3, 4, 4)"},
+        {[] { return In{z({2, 3, 0, 4})}; },
+         "[avg_pool2d] the kernel (3, 2) reaches over more than the image (0, 4) with padding (1, 1)"},
+        {[] { return In{z({2, 3, 4, 4}, i64)}; }, "[avg_pool2d] expected f32 or f64, got i64: convert with cast"}}},
+      {"avg_pool2d_unpadded", [](const In& x) {
+         return avg_pool2d(x[0], {3, 2}, {.stride = {2, 1}, .padding = 1, .count_include_pad = false});
+       }},
+      {"avg_pool1d", [](const In& x) { return avg_pool1d(x[0], 3); }, differentiable,
+       {{[] { return In{z({3, 4, 2})}; },
+         "[avg_pool1d] the kernel (1, 3) reaches over more than the image (1, 2) with padding (0, 0)"}}},
+      {"adaptive_avg_pool2d", [](const In& x) { return adaptive_avg_pool2d(x[0], {3, 2}); }, differentiable,
+       {{[] { return In{z({3, 4, 4})}; }, "[adaptive_avg_pool2d] expected x (N, C, H, W), got (3, 4, 4)"},
+        {[] { return In{z({3, 4, 0, 4})}; }, "[adaptive_avg_pool2d] expected sizes from 1 to 2^31, got 3 of 0"}}},
+      {"adaptive_avg_pool1d", [](const In& x) { return adaptive_avg_pool1d(x[0], 3); }, differentiable,
+       {{[] { return In{z({3, 4, 4, 1})}; }, "[adaptive_avg_pool1d] expected x (N, C, L), got (3, 4, 4, 1)"}}},
+      {"interpolate_nearest", [](const In& x) { return interpolate(x[0], {5, 3}); }, differentiable,
+       {{[] { return In{z({3, 4, 4})}; }, "[interpolate] expected x (N, C, H, W), got (3, 4, 4)"},
+        {[] { return In{z({3, 4, 0, 4})}; }, "[interpolate] expected sizes from 1 to 2^31, got 5 of 0"}}},
+      {"interpolate_bilinear", [](const In& x) { return interpolate(x[0], {5, 3}, Interpolation::bilinear); }},
+      {"interpolate_corners", [](const In& x) { return interpolate(x[0], {5, 3}, Interpolation::align_corners); }},
+      {"channel_mean", [](const In& x) { return channel_moments(x[0]).mean; }, differentiable,
+       {{[] { return In{z({3})}; }, "[channel_moments] expected x (N, C, ...), got (3)"},
+        {[] { return In{z({1, 3, 1})}; }, "[channel_moments] expected at least two numbers a channel, got (1, 3, 1)"},
+        {[] { return In{z({0, 3})}; }, "[channel_moments] expected at least two numbers a channel, got (0, 3)"}}},
+      {"channel_variance", [](const In& x) { return channel_moments(x[0]).variance; }},
+      {"batch_norm", [](const In& x) { return batch_norm(x[0], x[1], x[2], x[3], x[4]); }, differentiable,
+       {{[] { return In{z({2, 3}), z({2}), z({3}), z({3}), z({3})}; },
+         "[batch_norm] x (2, 3) needs 3 numbers, one a channel, got (2)"},
+        {[] { return In{z({2}), z({2}), z({3}), z({3}), z({3})}; }, "[batch_norm] expected x (N, C, ...), got (2)"}}},
+      {"group_norm", [](const In& x) { return group_norm(x[0], 2, x[1], x[2]); }, differentiable,
+       {{[] { return In{z({2, 4}), z({2}), z({4})}; }, "[group_norm] x (2, 4) needs 4 numbers, one a channel, got (2)"},
+        {[] { return In{z({2, 3}), z({3}), z({3})}; }, "[group_norm] expected groups that divide the 3 channels, got 2"}}},
+      {"rms_norm", [](const In& x) { return rms_norm(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 4}), z({2})}; }, "[rms_norm] x (2, 4) needs a weight of its last axis, got (2)"}}},
+      {"attention", [](const In& x) { return scaled_dot_product_attention(x[0], x[1], x[2], x[3]); }, differentiable,
+       {{[] { return In{z({3, 4}), z({2, 3}), z({2, 3}), z({3, 2})}; },
+         "[scaled_dot_product_attention] expected query (..., T, E), key (..., S, E) and value (..., S, V), got (3, 4), "
+         "(2, 3) and (2, 3)"},
+        {[] { return In{z({3, 4}), z({2, 4}), z({2, 3}), z({2, 3, 2})}; },
+         "[scaled_dot_product_attention] the mask (2, 3, 2) does not stretch to (3, 2)"}}},
+      {"attention_causal", [](const In& x) { return scaled_dot_product_attention(x[0], x[1], x[2], {}, true); }},
   };
   // clang-format on
   return rows;
