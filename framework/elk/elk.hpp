@@ -14,6 +14,7 @@
 #include <elk/data/batches.hpp>
 #include <elk/data/center.hpp>
 #include <elk/data/digits.hpp>
+#include <elk/data/examples.hpp>
 #include <elk/data/load.hpp>
 #include <elk/data/resize.hpp>
 #include <elk/data/statistics.hpp>

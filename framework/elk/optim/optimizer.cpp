@@ -3,6 +3,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -22,6 +23,10 @@ Optimizer::Optimizer(const nn::Module& module, double lr, double weight_decay,
     : weight_decay_(weight_decay), moment_names_(std::move(moments)) {
   set_lr(lr);
   for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({.parameter = std::move(parameter)});
+  if (items_.empty())
+    fail<ValueError>("[optimizer] {} lists no parameters: name them in its fields()", module.describe());
+  uses_ = module.uses();
+  uses_->listen();
 }
 
 void Optimizer::set_lr(double lr) {
@@ -43,7 +48,9 @@ void Optimizer::group(const std::function<bool(const nn::NamedSlot&)>& belongs, 
 
 void Optimizer::check_step(const Item& item, const Gradients& gradients) const {
   const std::string& name = item.parameter.name;
-  const Tensor& weight = item.parameter.slot->value;
+  const Tensor& weight = item.parameter.slot->value();
+  if (!gradients.has(weight) && item.parameter.slot.use_count() == 1)
+    fail<TapeError>("[step] no module has the parameter \"{}\" any more: make a new optimizer", name);
   if (!gradients.has(weight))
     fail<TapeError>(
         "[step] no gradient for parameter \"{}\": the loss does not depend on it; freeze it if that is meant",
@@ -70,15 +77,25 @@ void Optimizer::check_step(const Item& item, const Gradients& gradients) const {
   }
 }
 
+// Once, at the first step: what the module uses and does not list would stay as it is.
+void Optimizer::check_listed(const Gradients& gradients) {
+  if (uses_ == nullptr) return;
+  std::vector<nn::NamedSlot> listed;
+  for (const Item& item : items_) listed.push_back(item.parameter);
+  uses_->check("step", listed, gradients);
+  std::exchange(uses_, nullptr)->stop();
+}
+
 void Optimizer::step(const Gradients& gradients) {
   const Stage stage("update");
   std::vector<Item*> trained;
   for (Item& item : items_)
-    if (!item.parameter.slot->frozen) trained.push_back(&item);
+    if (!item.parameter.slot->frozen()) trained.push_back(&item);
   for (const Item* item : trained) check_step(*item, gradients);
+  check_listed(gradients);
   // All that needs memory, which may be refused as well.
   for (Item* item : trained) {
-    Tensor& weight = item->parameter.slot->value;
+    Tensor& weight = detail::SlotAccess::value(*item->parameter.slot);
     if (item->steps == 0) item->moments.assign(moment_names_.size(), Tensor());
     for (Tensor& moment : item->moments) {
       if (item->steps == 0) moment = zeros(weight.shape(), weight.dtype());
@@ -88,7 +105,7 @@ void Optimizer::step(const Gradients& gradients) {
     if (!takes_products()) (void)gradients[weight];
   }
   for (Item* item : trained) {
-    Tensor& weight = item->parameter.slot->value;
+    Tensor& weight = detail::SlotAccess::value(*item->parameter.slot);
     const Step step{lr_ * item->group.lr_factor, item->group.weight_decay.value_or(weight_decay_),
                     ++item->steps};
     if (const detail::Product* product = gradients.product(weight))
@@ -131,7 +148,7 @@ void Optimizer::load_state(const State& state) {
     if (items.back().steps < 1 || items.back().steps > std::int64_t{1} << 62)  // they are counted up
       fail<ValueError>("[optimizer] \"{}.steps\" must be from 1 to 2^62, got {}", name, items.back().steps);
     for (const char* moment : moment_names_) {
-      const Tensor& weight = item.parameter.slot->value;
+      const Tensor& weight = item.parameter.slot->value();
       items.back().moments.push_back(take(name + "." + moment, weight.shape(), weight.dtype()));
       if (!items.back().moments.back().defined())
         fail<ValueError>("[optimizer] the state lacks \"{}.{}\"", name, moment);
