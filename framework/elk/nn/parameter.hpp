@@ -93,5 +93,6 @@ class Parameter {
 
 // So that `2 * scale_` and `scale_ * shift_` of parameters find the operators by argument-dependent lookup.
 using elk::operator+, elk::operator-, elk::operator*, elk::operator/, elk::operator<<;
+using elk::operator<, elk::operator<=, elk::operator>, elk::operator>=;
 
 }  // namespace elk::nn

@@ -5,12 +5,13 @@
 
 #include <elk/data/examples.hpp>
 #include <elk/nn/module.hpp>
+#include <elk/ops/loss.hpp>
 
 namespace elk::train {
 
 /// The loss of a batch, shape (), from what the network gives and what it should: logits (N, classes) and
 /// labels i64 (N) for cross_entropy, y (N, ...) and targets of its shape for mse.
-using Loss = std::function<Tensor(const Tensor& output, const Tensor& labels)>;
+using Loss = elk::Loss;
 
 /// How a network is called on a batch; where empty, net(batch.x). For one of several inputs:
 ///
