@@ -13,7 +13,10 @@
 #include <elk/data/augment.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/data/center.hpp>
+#include <elk/data/characters.hpp>
+#include <elk/data/csv.hpp>
 #include <elk/data/digits.hpp>
+#include <elk/data/examples.hpp>
 #include <elk/data/load.hpp>
 #include <elk/data/resize.hpp>
 #include <elk/data/statistics.hpp>
@@ -70,3 +73,5 @@
 #include <elk/train/history.hpp>
 #include <elk/train/metrics.hpp>
 #include <elk/train/progress.hpp>
+#include <elk/train/save.hpp>
+#include <elk/train/tensorboard.hpp>

@@ -98,7 +98,7 @@ void write(const std::string& path, Example& net, const Tensor& x, int steps, co
     Json step{{"operations", Json::array()}, {"leaves", {{name, described(x, gradients)}}}};
     for (const Tensor& y : results) step["operations"].push_back(described(y, gradients));
     for (const nn::NamedSlot& p : net.parameters())
-      step["leaves"][p.name] = described(p.slot->value, gradients);
+      step["leaves"][p.name] = described(p.slot->value(), gradients);
     all.push_back(step);
     sgd.step(gradients);
   }

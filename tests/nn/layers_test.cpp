@@ -188,7 +188,7 @@ TEST(Flatten, KeepsTheFirstAxis) {
 
 TEST(Residual, AddsItsInput) {
   Rng rng(1);
-  Residual block(LayerNorm(3), Linear(3, 3, rng), GELU());
+  Residual block{LayerNorm(3), Linear(3, 3, rng), GELU()};
   block.to(f64);
   const Tensor x = from({1, -2, 0.5}, {1, 3}, f64);
   const Tensor inner = gelu(
@@ -199,7 +199,7 @@ TEST(Residual, AddsItsInput) {
   Residual copy = block;
   EXPECT_EQ(values(copy(x)), values(block(x)));
   EXPECT_EQ(error_of<ShapeError>([&] {
-              Residual(Linear(3, 2, rng), ReLU())(zeros({1, 3}));
+              Residual{Linear(3, 2, rng), ReLU()}(zeros({1, 3}));
             }),
             "[Residual] the inner modules turn (1, 3) into (1, 2)");
 }

@@ -177,7 +177,7 @@ Cost residual_step(bool towards) {
   const Tensor loss = mean(square(sum(towards_points(second, sum(slope)), 1)));
   const std::size_t entries = tape.size();
   const Gradients gradients = tape.backward(loss);
-  return {entries, flops() - before, values(gradients[net.parameters()[0].slot->value])};
+  return {entries, flops() - before, values(gradients[net.parameters()[0].slot->value()])};
 }
 
 TEST(Towards, APhysicsInformedStepIsCheaper) {

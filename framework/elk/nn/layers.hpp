@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include <elk/nn/init.hpp>
 #include <elk/nn/module.hpp>
@@ -25,9 +26,12 @@ class Linear : public Module {
   void fields(Fields& f) override;
   std::string describe() const override;
 
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
   bool has_bias() const { return bias_.has_value(); }
   /// Throws ValueError for a layer made without one.
+  Parameter& bias() { return const_cast<Parameter&>(std::as_const(*this).bias()); }
+  /// The same.
   const Parameter& bias() const;
 
  private:
@@ -139,7 +143,9 @@ class LayerNorm : public Module {
   void fields(Fields& f) override { f("weight", weight_)("bias", bias_); }
   std::string describe() const override;
 
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
+  Parameter& bias() { return bias_; }
   const Parameter& bias() const { return bias_; }
   double epsilon() const { return epsilon_; }
 

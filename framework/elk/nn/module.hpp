@@ -10,6 +10,7 @@
 //   };
 #pragma once
 
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,10 +21,44 @@
 #include <elk/base/moved.hpp>
 #include <elk/nn/parameter.hpp>
 
+namespace elk {
+
+namespace nn {
+class Module;
+}
+
+namespace detail {
+
+class Uses;  // see nn/uses.hpp
+
+/// A module's call that somebody wants to know about, or one within it.
+struct Call {
+  const nn::Module* module;
+  Uses* uses;  // null where nobody asked about this module
+  Call* outer;
+};
+
+/// A module's Uses: moves with the module; a copy of a module has its own.
+class OwnUses {
+ public:
+  OwnUses() = default;
+  OwnUses(const OwnUses&) noexcept {}
+  OwnUses(OwnUses&&) noexcept = default;
+  OwnUses& operator=(const OwnUses&) noexcept { return *this; }
+  OwnUses& operator=(OwnUses&& other) noexcept {
+    if (uses == nullptr) uses = std::move(other.uses);
+    return *this;
+  }
+  ~OwnUses() = default;
+
+  std::shared_ptr<Uses> uses;
+};
+
+}  // namespace detail
+}  // namespace elk
+
 /// Modules: what networks are made of.
 namespace elk::nn {
-
-class Module;
 
 /// What fields() is given: collects a module's members under their names on disk. Throws ValueError for a
 /// name that is empty, holds a dot or is used twice.
@@ -128,7 +163,20 @@ class Module {
   /// ValueError when this module was moved from.
   void check_not_moved() const { moved_.check("module"); }
 
+  /// For optimizers and reports: what calls of this module use, from when somebody listens.
+  std::shared_ptr<detail::Uses> uses() const;
+
  protected:
+  /// A call of a module, while it lives; see enter().
+  class Scope : public elk::Scope {
+   public:
+    explicit Scope(const Module& module);
+    ~Scope();
+
+   private:
+    detail::Call call_{};
+  };
+
   Module() = default;
   Module(const Module&) = default;
   Module(Module&&) = default;
@@ -138,11 +186,21 @@ class Module {
   /// Makes this the running module while the scope lives.
   Scope enter() const {
     check_not_moved();
-    return Scope(this);
+    return Scope(*this);
   }
 
  private:
   detail::Moved moved_;
+  mutable detail::OwnUses uses_;
 };
+
+/// The modules and what they hold, one a line:
+///
+///   Sequential: 101770 parameters
+///     fc1: Linear(784, 128)
+///       weight: (128, 784)
+std::string to_string(const Module& module);
+/// Writes to_string().
+std::ostream& operator<<(std::ostream& out, const Module& module);
 
 }  // namespace elk::nn

@@ -6,7 +6,6 @@
 #include <elk/ops/shape.hpp>
 #include <elk/optim/check.hpp>
 #include <elk/optim/lbfgs.hpp>
-#include <elk/tensor/storage.hpp>
 
 namespace elk::optim {
 
@@ -67,24 +66,24 @@ void LBFGS::set_lr(double lr) {
 std::vector<nn::NamedSlot> LBFGS::trained() const {
   std::vector<nn::NamedSlot> list;
   for (const nn::NamedSlot& parameter : parameters_)
-    if (!parameter.slot->frozen) list.push_back(parameter);
+    if (!parameter.slot->frozen()) list.push_back(parameter);
   return list;
 }
 
 LBFGS::Vector LBFGS::position() const {
   Vector all;
-  for (const nn::NamedSlot& parameter : trained()) append(all, parameter.slot->value);
+  for (const nn::NamedSlot& parameter : trained()) append(all, parameter.slot->value());
   return all;
 }
 
 void LBFGS::move_to(const Vector& from, double distance) {
   std::size_t begin = 0;
   for (const nn::NamedSlot& parameter : trained()) {
-    Tensor& weight = parameter.slot->value;
+    const Tensor& weight = parameter.slot->value();
     std::vector<double> values(static_cast<std::size_t>(weight.size()));
     for (std::size_t i = 0; i < values.size(); ++i, ++begin)
       values[i] = from[begin] + distance * direction_[begin];
-    weight = detail::with_id(cast(elk::from(values, weight.shape()), weight.dtype()), weight.id(), true);
+    parameter.slot->set(cast(elk::from(values, weight.shape()), weight.dtype()));
   }
 }
 
@@ -96,12 +95,12 @@ LBFGS::Point LBFGS::evaluate(const std::function<Tensor()>& loss) {
   const Gradients gradients = tape.backward(y);
   Point point{.loss = value};
   for (const nn::NamedSlot& parameter : trained()) {
-    if (!gradients.has(parameter.slot->value))
+    if (!gradients.has(parameter.slot->value()))
       fail<TapeError>(
           "[lbfgs] no gradient for parameter \"{}\": the loss does not depend on it; freeze it if that is "
           "meant",
           parameter.name);
-    append(point.gradient, gradients[parameter.slot->value]);
+    append(point.gradient, gradients[parameter.slot->value()]);
   }
   return point;
 }
@@ -268,7 +267,7 @@ void LBFGS::load_state(const State& state) {
                changes = take("changes"), steps = take("steps");
   const Index n = gradient.size(), m = changes.rank() == 2 ? changes.size(0) : -1;
   Index expected = 0;
-  for (const nn::NamedSlot& parameter : trained()) expected += parameter.slot->value.size();
+  for (const nn::NamedSlot& parameter : trained()) expected += parameter.slot->value().size();
   if (numbers.size() != 2 || direction.size() != n || changes.shape() != Shape{m, n} ||
       steps.shape() != changes.shape() || (n != 0 && n != expected))
     fail<ShapeError>("[lbfgs] the state of {} numbers does not fit {} that are trained", n, expected);

@@ -4,6 +4,7 @@
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/moments.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/optim/check.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/tensor/storage.hpp>
@@ -15,6 +16,10 @@ Optimizer::Optimizer(const nn::Module& module, double lr, double weight_decay,
     : weight_decay_(weight_decay), moment_names_(std::move(moments)) {
   set_lr(lr);
   for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({.parameter = std::move(parameter)});
+  if (items_.empty())
+    fail<ValueError>("[optimizer] {} lists no parameters: name them in its fields()", module.describe());
+  uses_ = module.uses();
+  uses_->listen();
 }
 
 void Optimizer::set_lr(double lr) {
@@ -36,7 +41,9 @@ void Optimizer::group(const std::function<bool(const nn::NamedSlot&)>& belongs, 
 
 void Optimizer::check_step(const Item& item, const Gradients& gradients) const {
   const std::string& name = item.parameter.name;
-  const Tensor& weight = item.parameter.slot->value;
+  const Tensor& weight = item.parameter.slot->value();
+  if (!gradients.has(weight) && item.parameter.slot.use_count() == 1)
+    fail<TapeError>("[step] no module has the parameter \"{}\" any more: make a new optimizer", name);
   if (!gradients.has(weight))
     fail<TapeError>(
         "[step] no gradient for parameter \"{}\": the loss does not depend on it; freeze it if that is meant",
@@ -63,13 +70,22 @@ void Optimizer::check_step(const Item& item, const Gradients& gradients) const {
   }
 }
 
+// Once, at the first step: what the module uses and does not list would stay as it is.
+void Optimizer::check_listed(const Gradients& gradients) {
+  if (uses_ == nullptr) return;
+  std::vector<nn::NamedSlot> listed;
+  for (const Item& item : items_) listed.push_back(item.parameter);
+  uses_->check("step", listed, gradients);
+  std::exchange(uses_, nullptr)->stop();
+}
+
 Optimizer::Step Optimizer::next_step(const Item& item) const {
   return {lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_), item.steps + 1};
 }
 
 std::vector<Tensor> Optimizer::moments_of(const Item& item) const {
   if (item.steps > 0) return item.moments;
-  const Tensor& weight = item.parameter.slot->value;
+  const Tensor& weight = item.parameter.slot->value();
   std::vector<Tensor> moments;
   for (std::size_t i = 0; i < moment_names_.size(); ++i)
     moments.push_back(zeros(weight.shape(), weight.dtype()));
@@ -80,8 +96,9 @@ void Optimizer::step(const Gradients& gradients) {
   const Stage stage("update");
   std::vector<Item*> trained;
   for (Item& item : items_)
-    if (!item.parameter.slot->frozen) trained.push_back(&item);
+    if (!item.parameter.slot->frozen()) trained.push_back(&item);
   for (const Item* item : trained) check_step(*item, gradients);
+  check_listed(gradients);
   apply(trained, gradients);
 }
 
@@ -93,7 +110,7 @@ void Optimizer::apply(const std::vector<Item*>& trained, const Gradients& gradie
   };
   std::vector<Next> all;
   for (const Item* item : trained) {
-    const Tensor& weight = item->parameter.slot->value;
+    const Tensor& weight = item->parameter.slot->value();
     std::vector<Tensor> moments = moments_of(*item);
     const Tensor next = update(weight, moments, gradients[weight], next_step(*item));
     const auto check = [&](const char* what, const Tensor& x) {
@@ -113,7 +130,7 @@ void Optimizer::apply(const std::vector<Item*>& trained, const Gradients& gradie
     all.push_back({detail::with_id(next, weight.id(), true), std::move(moments)});
   }
   for (std::size_t i = 0; i < trained.size(); ++i) {
-    trained[i]->parameter.slot->value = std::move(all[i].weight);
+    detail::SlotAccess::value(*trained[i]->parameter.slot) = std::move(all[i].weight);
     trained[i]->moments = std::move(all[i].moments);
     ++trained[i]->steps;
   }
@@ -133,12 +150,12 @@ void InPlaceOptimizer::apply(const std::vector<Item*>& trained, const Gradients&
   for (Item* item : trained) {
     if (item->steps == 0) item->moments = moments_of(*item);
     for (Tensor& moment : item->moments) detail::make_sole_owner(moment);
-    Tensor& weight = item->parameter.slot->value;
+    Tensor& weight = detail::SlotAccess::value(*item->parameter.slot);
     detail::make_sole_owner(weight);
     if (!takes_products()) (void)gradients[weight];
   }
   for (Item* item : trained) {
-    Tensor& weight = item->parameter.slot->value;
+    Tensor& weight = detail::SlotAccess::value(*item->parameter.slot);
     const Step step = next_step(*item);
     ++item->steps;
     if (const detail::Product* product = gradients.product(weight))
@@ -181,7 +198,7 @@ void Optimizer::load_state(const State& state) {
     if (items.back().steps < 1 || items.back().steps > std::int64_t{1} << 62)  // they are counted up
       fail<ValueError>("[optimizer] \"{}.steps\" must be from 1 to 2^62, got {}", name, items.back().steps);
     for (const char* moment : moment_names_) {
-      const Tensor& weight = item.parameter.slot->value;
+      const Tensor& weight = item.parameter.slot->value();
       items.back().moments.push_back(take(name + "." + moment, weight.shape(), weight.dtype()));
       if (!items.back().moments.back().defined())
         fail<ValueError>("[optimizer] the state lacks \"{}.{}\"", name, moment);

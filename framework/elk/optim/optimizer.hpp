@@ -26,9 +26,10 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Updates every parameter that is not frozen. Throws TapeError naming a parameter without a gradient, and
-  /// DTypeError or ShapeError naming one that its gradient or its moments do not fit, as after Module::to.
-  /// When it throws, nothing has changed: no parameter, no moment, no count.
+  /// Updates every parameter that is not frozen. Throws TapeError naming a parameter without a gradient, or,
+  /// at the first step, the layer of one that the module used and does not list in fields(); and DTypeError
+  /// or ShapeError naming one that its gradient or its moments do not fit, as after Module::to. When it
+  /// throws, nothing has changed: no parameter, no moment, no count.
   void step(const Gradients& gradients);
 
   double lr() const { return lr_; }
@@ -43,7 +44,7 @@ class Optimizer {
   /// Makes a group of the parameters that `belongs` picks; for example, no decay of biases and of the
   /// scales of a LayerNorm:
   ///
-  ///   adamw.group([](const nn::NamedSlot& p) { return p.slot->value.rank() < 2; }, {.weight_decay = 0});
+  ///   adamw.group([](const nn::NamedSlot& p) { return p.slot->value().rank() < 2; }, {.weight_decay = 0});
   ///
   /// A parameter that is picked again changes its group. Groups are not part of state(). ValueError when
   /// none is picked, or for a negative rate.
@@ -56,7 +57,8 @@ class Optimizer {
   void load_state(const State& state);
 
  protected:
-  /// `moments` names the tensors kept for each parameter, such as "velocity"; they start at 0.
+  /// ValueError for a module that lists no parameters. `moments` names the tensors kept for each parameter,
+  /// such as "velocity"; they start at 0.
   Optimizer(const nn::Module& module, double lr, double weight_decay = 0,
             std::vector<const char*> moments = {});
 
@@ -81,6 +83,7 @@ class Optimizer {
     std::vector<Tensor> moments = {};  // made at the first step
   };
   void check_step(const Item& item, const Gradients& gradients) const;
+  void check_listed(const Gradients& gradients);
   Step next_step(const Item& item) const;
   std::vector<Tensor> moments_of(const Item& item) const;
   virtual void apply(const std::vector<Item*>& trained, const Gradients& gradients);
@@ -88,6 +91,7 @@ class Optimizer {
   double lr_ = 0, weight_decay_ = 0;
   std::vector<const char*> moment_names_;
   std::vector<Item> items_;
+  std::shared_ptr<detail::Uses> uses_;  // until the first step
 };
 
 /// One whose kernel writes to the elements: no second copy of the weights while it steps.
