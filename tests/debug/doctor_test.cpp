@@ -10,6 +10,8 @@
 #include <elk/elk.hpp>
 #include <models/mlp.hpp>
 
+#include "support.hpp"
+
 namespace elk {
 namespace {
 
@@ -193,8 +195,8 @@ TEST(Doctor, FrozenLayers) {
   EXPECT_THAT(of(d, "gradients"),
               HasSubstr("warning: frozen: fc1.weight, fc1.bias | every parameter trained"));
   EXPECT_EQ(d.severity(), Severity::warning) << to_string(d);
-  EXPECT_TRUE(net.parameters()[0].slot->frozen);
-  EXPECT_FALSE(net.parameters()[2].slot->frozen);
+  EXPECT_TRUE(net.parameters()[0].slot->frozen());
+  EXPECT_FALSE(net.parameters()[2].slot->frozen());
   net.freeze();
   EXPECT_THAT(of(examine(net), "gradients"), HasSubstr("problem: every parameter is frozen"));
   EXPECT_THAT(of(doctor(nn::Function("sums", [](const Tensor& x) { return slice(x, 1, 300, 310); }),
@@ -372,7 +374,7 @@ std::string bits(const nn::Module& net) {
     }
   }
   for (const nn::NamedSlot& parameter : net.parameters())
-    all += std::to_string(parameter.slot->value.id()) + (parameter.slot->frozen ? "frozen" : "");
+    all += std::to_string(parameter.slot->value().id()) + (parameter.slot->frozen() ? "frozen" : "");
   return all;
 }
 
@@ -386,10 +388,10 @@ TEST(Doctor, ChangesNothing) {
   Rng rng(1);
   Counting counting(rng);
   before = bits(counting);
-  const Tensor held = counting.parameters()[0].slot->value;
+  const Tensor held = counting.parameters()[0].slot->value();
   const Diagnosis d = examine(counting);
   EXPECT_EQ(bits(counting), before);
-  EXPECT_EQ(held.id(), counting.parameters()[0].slot->value.id());
+  EXPECT_EQ(held.id(), counting.parameters()[0].slot->value().id());
   for (const double limit : {1.0, 3.0, 10.0}) {
     counting.limit = limit;
     EXPECT_THROW((void)examine(counting), ValueError);
@@ -454,6 +456,20 @@ TEST(Doctor, Errors) {
             "[Linear(784, 64)] expected x (..., 784), got (200, 10)");
   EXPECT_EQ(message([&] { (void)examine(mlp(), {.optimizer = [](const nn::Module&) { return nullptr; }}); }),
             "[doctor] options.optimizer returned nothing");
+}
+
+TEST(DoctorOfAnyData, JudgesARegression) {
+  Rng rng(1);
+  const Tensor x = randn({64, 3}, rng), y = sum(x, 1, true);
+  const nn::Linear net(3, 1, rng);
+  const Diagnosis d = doctor(net, x, y, {.loss = mse, .lr = 1e-2});
+  EXPECT_EQ(d.severity(), Severity::good) << to_string(d);
+  EXPECT_EQ(d.classes, 0);
+  EXPECT_TRUE(to_string(d).starts_with("0 problems, 0 warnings, 4 good; 64 examples\n")) << to_string(d);
+  EXPECT_EQ(test::error_of<ShapeError>([&] {
+              (void)doctor(net, x, zeros({3, 1}), {.loss = mse});
+            }),
+            "[doctor] expected targets (64, ...), one for each of x (64, 3), got (3, 1)");
 }
 
 }  // namespace

@@ -247,7 +247,7 @@ struct Failing : nn::Module {
 
 TEST(Profile, GoesOnAfterAnError) {
   Rng rng(1);
-  const nn::Sequential broken(nn::Linear(4, 3, rng), Failing());
+  const nn::Sequential broken{nn::Linear(4, 3, rng), Failing()};
   const models::MLP net = mlp(rng);
   const Tensor x = uniform({2, 4}, rng);
   Profile profile;
@@ -255,7 +255,7 @@ TEST(Profile, GoesOnAfterAnError) {
     Tape tape;
     EXPECT_THAT(error_of<ShapeError>([&] { broken(x); }), StartsWith("[matmul] "));
     const Tensor y =
-        record("odd", 1 * x, wrt(broken.parameters()[0].slot->value, [](const Tensor& dy) { return dy; }));
+        record("odd", 1 * x, wrt(broken.parameters()[0].slot->value(), [](const Tensor& dy) { return dy; }));
     EXPECT_THAT(error_of<ShapeError>([&] { tape.backward(sum(y)); }), StartsWith("[odd] "));
   }
   (void)net(uniform({5, 784}, rng));

@@ -109,7 +109,7 @@ class Custom : public nn::Module {
  private:
   static nn::Sequential make_body(Rng& rng) {
     nn::Sequential body;
-    body.add("res", nn::Residual(nn::Linear(3, 3, rng), nn::ReLU())).add("head", nn::Linear(3, 2, rng));
+    body.add("res", nn::Residual{nn::Linear(3, 3, rng), nn::ReLU()}).add("head", nn::Linear(3, 2, rng));
     return body;
   }
   nn::Parameter scale_;
@@ -232,7 +232,7 @@ TEST(Summary, OneLayerOnlyOrNone) {
   EXPECT_EQ(summary(nn::Sequential(), {3}).rows[0].output, (Shape{1, 3}));
   EXPECT_EQ(summary(nn::Softmax(), {3}).training_flops, summary(nn::Softmax(), {3}).flops);
   const nn::Function largest("argmax", [](const Tensor& x) { return argmax(x); });
-  EXPECT_EQ(summary(nn::Sequential(nn::Linear(3, 2, rng), largest), {3}).rows[2].output, (Shape{1}));
+  EXPECT_EQ(summary(nn::Sequential{nn::Linear(3, 2, rng), largest}, {3}).rows[2].output, (Shape{1}));
   EXPECT_EQ(summary(nn::Function("sum", [](const Tensor& x) { return sum(x); }), {0}).rows[0].output,
             Shape{});
 }
@@ -257,7 +257,7 @@ TEST(Summary, ChangesNothing) {
   for (std::size_t i = 0; i < before.size(); ++i) {
     const auto a = before[i].value.data<float>(), b = after[i].value.data<float>();
     EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << before[i].name;
-    EXPECT_EQ(slots[i].slot->value.id(), net.parameters()[i].slot->value.id());
+    EXPECT_EQ(slots[i].slot->value().id(), net.parameters()[i].slot->value().id());
   }
   EXPECT_EQ(Scope::current(), nullptr);
 }
@@ -289,7 +289,7 @@ TEST(Summary, AShapeThatDoesNotFitNamesTheLayer) {
             "[summary] an example of shape () does not fit the network: [Linear(3, 2)] expected x (..., 3), "
             "got (1)");
   nn::Sequential net;
-  net.add("res", nn::Residual(nn::Linear(3, 3, rng), nn::Linear(4, 3, rng)));
+  net.add("res", nn::Residual{nn::Linear(3, 3, rng), nn::Linear(4, 3, rng)});
   EXPECT_EQ(
       message(net, {3}),
       "[summary] an example of shape (3) does not fit res.1: [Linear(4, 3)] expected x (..., 4), got (1, 3)");

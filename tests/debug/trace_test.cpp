@@ -92,7 +92,7 @@ struct TraceOfMLP : testing::Test {
                            .add("act", nn::Tanh())
                            .add("fc2", nn::Linear(3, 1, rng));
   Tensor x = xor_inputs(), y = from({0, 1, 1, 0}, {4, 1});
-  Tensor weight() const { return net.parameters()[0].slot->value; }
+  Tensor weight() const { return net.parameters()[0].slot->value(); }
 };
 
 TEST_F(TraceOfMLP, HasTheValuesAndGradientsOfTheTape) {
@@ -128,7 +128,7 @@ TEST_F(TraceOfMLP, HasTheValuesAndGradientsOfTheTape) {
   EXPECT_EQ(entries[11]["gradient"]["values"], json({1.0}));
   for (const nn::NamedSlot& p : net.parameters())
     for (const json& entry : entries)
-      if (entry["name"] == p.name) expect_tensor(entry["gradient"], gradients[p.slot->value]);
+      if (entry["name"] == p.name) expect_tensor(entry["gradient"], gradients[p.slot->value()]);
 }
 
 TEST_F(TraceOfMLP, SaysHowMuchGradientFlowsToEachInput) {
@@ -148,7 +148,7 @@ TEST_F(TraceOfMLP, SaysHowMuchGradientFlowsToEachInput) {
   }
   EXPECT_EQ(operations, 7);
   const json flow = entries[3]["flow"];  // of fc1
-  const std::vector<Tensor> inputs{x, weight(), net.parameters()[1].slot->value};
+  const std::vector<Tensor> inputs{x, weight(), net.parameters()[1].slot->value()};
   for (std::size_t i = 0; i < 3; ++i)
     EXPECT_NEAR(flow[i]["norm"].get<double>(), norm(gradients[inputs[i]]), 1e-7);
 }
@@ -283,13 +283,13 @@ TEST_F(TraceOfMLP, ChecksGradientsByDifferences) {
       if (entry["name"] == p.name) {
         ASSERT_TRUE(entry.contains("check")) << p.name;
         double largest = 0, seen = 0;
-        for (Index i = 0; i < p.slot->value.size(); ++i)
-          largest = std::max(largest, std::abs(gradients[p.slot->value].at(i)));
+        for (Index i = 0; i < p.slot->value().size(); ++i)
+          largest = std::max(largest, std::abs(gradients[p.slot->value()].at(i)));
         for (const json& c : entry["check"]) {
           ++checked;
           EXPECT_TRUE(c["ok"]) << p.name << c;
           EXPECT_FALSE(c["corner"]);
-          EXPECT_EQ(c["tape"].get<double>(), gradients[p.slot->value].at(c["element"]));
+          EXPECT_EQ(c["tape"].get<double>(), gradients[p.slot->value()].at(c["element"]));
           EXPECT_NEAR(c["difference"].get<double>(), c["tape"].get<double>(), 1e-5);
           EXPECT_LT(c["error"].get<double>(), 1e-4);
           seen = std::max(seen, std::abs(c["tape"].get<double>()));
@@ -447,7 +447,7 @@ TEST(TraceCheck, NeedsGradients) {
 // Layers that fields() does not list, that are called twice, and that hold others.
 class Odd : public nn::Module {
  public:
-  explicit Odd(Rng& rng) : a_(2, 2, rng), unlisted_(2, 2, rng), inner_(nn::Linear(2, 2, rng), nn::ReLU()) {}
+  explicit Odd(Rng& rng) : a_(2, 2, rng), unlisted_(2, 2, rng), inner_{nn::Linear(2, 2, rng), nn::ReLU()} {}
   Tensor forward(const Tensor& x) const override {
     const Tensor h = a_(x), shift = from({1, 1});
     return inner_(a_(2 * unlisted_(h + shift)));
@@ -863,7 +863,7 @@ TEST(Trace, ExplainsEveryOperationOfTheLibrary) {
     for (const std::string& rule : text->rules)
       EXPECT_THAT(rule, testing::ContainsRegex("^d[A-Za-z] = ")) << name;
   }
-  EXPECT_EQ(tracing::explanation("softsign"), nullptr);
+  EXPECT_EQ(tracing::explanation("isru"), nullptr);
 }
 
 TEST(Trace, ExplainsWhatItWasTold) {

@@ -33,6 +33,11 @@ write("idx/images.gz", packed(images))
 write("idx/labels", labels)
 write("idx/labels.gz", packed(labels[:9]) + packed(labels[9:]))
 
+table = '\ufeffname, "a ""b"", c"\r\n1,x\r\n\r\n"2\n3", NA \r\n-4e5,y'
+write("csv/table.csv", table)
+write("csv/semicolons.csv", "1;2\n3;4\n")
+write("csv/open.csv", table[:-20])
+
 record = bytes([7]) + bytes(3072)
 write("cifar/record.bin", record)
 write("cifar/record.bin.gz", packed(record))

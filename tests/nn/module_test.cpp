@@ -274,7 +274,7 @@ TEST(Moving, AParameterThatWasMovedFromSaysSo) {
   EXPECT_EQ(error_of<elk::ValueError>([&] { w.freeze(); }), message);
   EXPECT_EQ(error_of<elk::ValueError>([&] { (void)w.frozen(); }), message);
   EXPECT_EQ(error_of<elk::ValueError>([&] { (void)w.slot(); }), message);
-  EXPECT_EQ(error_of<elk::ValueError>([&] { const Parameter copy = w; }), message);
+  EXPECT_EQ(error_of<elk::ValueError>([&] { const Parameter copy = std::as_const(w); }), message);
   w = taken;
   EXPECT_THAT(values(w), ElementsAre(1, 1));
 }
@@ -394,7 +394,7 @@ TEST(Scopes, TellWhichModuleRuns) {
 
 TEST(Sequential, RunsItsPartsAndNamesThem) {
   elk::Rng rng(1);
-  const Sequential net(Linear(3, 4, rng), elk::nn::ReLU(), Sequential(Linear(4, 2, rng), elk::nn::Softmax()));
+  const Sequential net{Linear(3, 4, rng), elk::nn::ReLU(), Sequential{Linear(4, 2, rng), elk::nn::Softmax()}};
   EXPECT_THAT(names(net.parameters()), ElementsAre("0.weight", "0.bias", "2.0.weight", "2.0.bias"));
   EXPECT_EQ(net.describe(), "Sequential(Linear(3, 4), ReLU, Sequential(Linear(4, 2), Softmax))");
   EXPECT_EQ(net.size(), 3u);
@@ -427,7 +427,7 @@ TEST(Sequential, TakesGivenNames) {
 
 TEST(Sequential, CopiesItsModules) {
   elk::Rng rng(1);
-  Sequential net(Linear(3, 2, rng), Sequential(Linear(2, 2, rng)));
+  Sequential net{Linear(3, 2, rng), Sequential(Linear(2, 2, rng))};
   Sequential copy = net;  // of a non-const one: not a Sequential that holds a Sequential
   EXPECT_EQ(copy.size(), 2u);
   const auto numbers = flat(net.state());
@@ -445,7 +445,7 @@ TEST(Sequential, CopiesItsModules) {
 
 TEST(Sequential, HoldsModulesOfTheUser) {
   elk::Rng rng(1);
-  const Sequential net(Net(rng), elk::nn::Function("double", [](const Tensor& x) { return 2 * x; }));
+  const Sequential net{Net(rng), elk::nn::Function("double", [](const Tensor& x) { return 2 * x; })};
   EXPECT_EQ(net.describe(), "Sequential(Module, double)");
   EXPECT_EQ(names(net.state())[0], "0.fc1.weight");
   EXPECT_EQ(values(net(elk::ones({1, 3}))), values(2 * net[0](elk::ones({1, 3}))));
@@ -453,7 +453,7 @@ TEST(Sequential, HoldsModulesOfTheUser) {
 
 TEST(Training, LearnsXor) {
   elk::Rng rng(1);
-  const Sequential net(Linear(2, 8, rng), elk::nn::Tanh(), Linear(8, 2, rng));
+  const Sequential net{Linear(2, 8, rng), elk::nn::Tanh(), Linear(8, 2, rng)};
   const Tensor x = elk::from({0, 0, 0, 1, 1, 0, 1, 1}, {4, 2}), labels = elk::from({0, 1, 1, 0}, elk::i64);
   elk::optim::Adam adam(net, {.lr = 0.05});
   double loss = 1;

@@ -106,8 +106,8 @@ TEST(Normalization, InFrontOfANetworkTheGradientPassesThrough) {
   const PixelStatistics s = pixel_statistics(set, Per::channel);
   const Whitening w = pca_whitening(set, 20);
   Rng rng(1);
-  Sequential net(Normalize(s.mean, s.scale), Linear(784, 3, rng));
-  Sequential white(Whiten(w.mean, w.matrix), Linear(20, 3, rng));
+  Sequential net{Normalize(s.mean, s.scale), Linear(784, 3, rng)};
+  Sequential white{Whiten(w.mean, w.matrix), Linear(20, 3, rng)};
   const Tensor x = gather(set, std::vector<Index>{0, 1, 2}).x;
   for (Sequential* module : {&net, &white}) {
     EXPECT_EQ(module->parameters().size(), 2u);

@@ -33,7 +33,7 @@ using test::error_of;
 void shake(nn::Module& net, Rng& rng) {
   for (const nn::NamedSlot& parameter : net.parameters()) {
     nn::Parameter::Slot& slot = *parameter.slot;
-    slot.value = slot.value + randn(slot.value.shape(), rng, slot.value.dtype()) * 0.1;
+    slot.set(slot.value() + randn(slot.value().shape(), rng, slot.value().dtype()) * 0.1);
   }
 }
 
@@ -55,7 +55,7 @@ std::vector<Case> cases() {
   add("Linear", Sequential(linear(4, 3)), {4});
   add("LinearWithoutBias", Sequential(Linear(4, 3, rng, {.bias = false})), {4});
   add("LinearOfThreeAxes", Sequential(linear(4, 3)), {5, 4});
-  add("LinearOfThreeAxesWithoutBias", Sequential(Linear(4, 3, rng, {.bias = false}), ReLU()), {5, 4});
+  add("LinearOfThreeAxesWithoutBias", Sequential{Linear(4, 3, rng, {.bias = false}), ReLU()}, {5, 4});
   add("LinearOfFourAxes", Sequential(linear(4, 3)), {2, 5, 4});
   add("ReLU", Sequential(ReLU()), {4});
   add("LeakyReLU", Sequential(LeakyReLU(0.2)), {4});
@@ -66,24 +66,24 @@ std::vector<Case> cases() {
   add("Softmax", Sequential(Softmax()), {4});
   add("SoftmaxOfThreeAxes", Sequential(Softmax()), {3, 4});
   add("LayerNorm", Sequential(LayerNorm(4, 0.01)), {4});
-  add("Normalize", Sequential(Normalize(randn({6}, rng), randn({6}, rng)), linear(6, 4)), {6});
-  add("Whiten", Sequential(Whiten(randn({6}, rng), randn({5, 6}, rng)), linear(5, 4)), {6});
+  add("Normalize", Sequential{Normalize(randn({6}, rng), randn({6}, rng)), linear(6, 4)}, {6});
+  add("Whiten", Sequential{Whiten(randn({6}, rng), randn({5, 6}, rng)), linear(5, 4)}, {6});
   add("LayerNormOfThreeAxes", Sequential(LayerNorm(4)), {3, 4});
-  add("Flatten", Sequential(Flatten(), linear(12, 3)), {3, 4});
+  add("Flatten", Sequential{Flatten(), linear(12, 3)}, {3, 4});
   add("FlattenNothing", Sequential(Flatten()), {4});
-  add("Dropout", Sequential(linear(4, 3), Dropout(0.5)), {4});
+  add("Dropout", Sequential{linear(4, 3), Dropout(0.5)}, {4});
   add("OnlyDropout", Sequential(Dropout(0.5)), {4});
   add("Nothing", Sequential(), {4});
-  add("Nested", Sequential(Sequential(linear(4, 5), ReLU()), Sequential(Sequential(linear(5, 3)), Tanh())),
+  add("Nested", Sequential{Sequential{linear(4, 5), ReLU()}, Sequential{Sequential(linear(5, 3)), Tanh()}},
       {4});
-  add("Residual", Residual(linear(4, 4), Tanh()), {4});
-  add("ResidualOfNothing", Sequential(linear(4, 4), Residual()), {4});
+  add("Residual", Residual{linear(4, 4), Tanh()}, {4});
+  add("ResidualOfNothing", Sequential{linear(4, 4), Residual()}, {4});
   add("Residuals",
-      Sequential(linear(6, 4), Residual(LayerNorm(4), linear(4, 4), GELU(), Residual(linear(4, 4))),
-                 Residual(ReLU()), linear(4, 2), Softmax()),
+      Sequential{linear(6, 4), Residual{LayerNorm(4), linear(4, 4), GELU(), Residual(linear(4, 4))},
+                 Residual(ReLU()), linear(4, 2), Softmax()},
       {6});
   add("ResidualsOfThreeAxes",
-      Sequential(Residual(LayerNorm(4), linear(4, 8), GELU(), linear(8, 4)), Flatten(), linear(12, 2)),
+      Sequential{Residual{LayerNorm(4), linear(4, 8), GELU(), linear(8, 4)}, Flatten(), linear(12, 2)},
       {3, 4});
   for (const std::string& activation : models::activation_names())
     add("MLP",
@@ -123,7 +123,7 @@ TEST_F(Onnx, TheCheckerTakesWhatWeWrite) {
 TEST_F(Onnx, NamesShapesAndWeights) {
   Rng rng(1);
   nn::Sequential net;
-  net.add("fc1", nn::Linear(4, 3, rng)).add("block", nn::Residual(nn::Linear(3, 3, rng), nn::ReLU()));
+  net.add("fc1", nn::Linear(4, 3, rng)).add("block", nn::Residual{nn::Linear(3, 3, rng), nn::ReLU()});
   save_onnx(path, net, {4});
   const onnx::ModelProto model = read(path);
   EXPECT_EQ(model.producer_name(), "elkgrad");
@@ -217,7 +217,7 @@ TEST_F(Onnx, RefusesWhatHasNoForm) {
       "Residual, Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, gelu or clip(...)";
   Rng rng(1);
   nn::Sequential net;
-  net.add("fc1", nn::Linear(4, 4, rng)).add("block", nn::Residual(nn::ReLU(), Softsign()));
+  net.add("fc1", nn::Linear(4, 4, rng)).add("block", nn::Residual{nn::ReLU(), Softsign()});
   EXPECT_EQ(error(net), "[onnx] \"block.1\" (Softsign)" + expected);
   EXPECT_EQ(error(nn::Sequential(OtherReLU())), "[onnx] \"0\" (ReLU)" + expected);
   EXPECT_EQ(error(function("softsign", relu)), "[onnx] \"0\" (softsign)" + expected);

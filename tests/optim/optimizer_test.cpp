@@ -12,6 +12,7 @@
 
 #include <elk/autograd/tape.hpp>
 #include <elk/nn/layers.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
@@ -237,11 +238,11 @@ TEST(Step, RefusesTheSecondParameterBeforeTheFirstIsUpdated) {
     EXPECT_EQ(error_of<DTypeError>([&] { optimizer->step(old); }),
               "[step] parameter \"b\" is f32, its gradient f64: take it after the conversion");
     unchanged();
-    pair.b_.slot()->value = detail::with_id(zeros({3}, f64), kept.id(), true);  // behind the optimizer's back
+    detail::SlotAccess::value(*pair.b_.slot()) = detail::with_id(zeros({3}, f64), kept.id(), true);  // behind the optimizer's back
     EXPECT_EQ(error_of<ShapeError>([&] { optimizer->step(old); }),
               "[step] parameter \"b\" is (3), its gradient (1)");
     unchanged();
-    pair.b_.slot()->value = kept;
+    detail::SlotAccess::value(*pair.b_.slot()) = kept;
     optimizer->step(old);
   }
 }

@@ -35,7 +35,7 @@ std::vector<double> numbers(const State& state) {
 struct Given {
   explicit Given(std::uint64_t seed = 5)
       : rng(seed),
-        net(nn::Linear(784, 8, rng), nn::ReLU(), nn::Dropout(0.25), nn::Linear(8, 10, rng)),
+        net{nn::Linear(784, 8, rng), nn::ReLU(), nn::Dropout(0.25), nn::Linear(8, 10, rng)},
         adam(net, {.lr = 0.01}) {
     options.epochs = 3;
     options.batch_size = 20;
@@ -334,7 +334,7 @@ TEST(Fit, RefusesWhatCannotBegin) {
             "[fit] validation: the data set \"digits\" is empty");
   EXPECT_EQ(refused(ShapeError(""),
                     [](FitOptions& o, Dataset&) {
-                      o.train_sample = {"small", zeros({2, 3, 3}, u8), zeros({2}, i64), {"a"}};
+                      o.train_sample = Dataset{"small", zeros({2, 3, 3}, u8), zeros({2}, i64), {"a"}};
                     }),
             "[fit] train_sample: its examples are (3, 3), those to train on (28, 28)");
   EXPECT_EQ(error_of<ValueError>([] { EarlyStopping(0); }),

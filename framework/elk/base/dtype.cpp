@@ -1,3 +1,5 @@
+#include <ostream>
+
 #include <elk/base/dtype.hpp>
 
 namespace elk {
@@ -11,6 +13,8 @@ const char* name(DType dtype) {
   }
   return "?";
 }
+
+std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name(dtype); }
 
 std::size_t byte_size(DType dtype) {
   switch (dtype) {

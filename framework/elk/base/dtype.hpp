@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 
 namespace elk {
 
@@ -21,6 +22,8 @@ inline constexpr DType f32 = DType::f32, f64 = DType::f64, i64 = DType::i64, u8 
 
 /// "f32"
 const char* name(DType dtype);
+/// Writes name().
+std::ostream& operator<<(std::ostream& out, DType dtype);
 
 /// Bytes of one element.
 std::size_t byte_size(DType dtype);

@@ -1,12 +1,14 @@
 #include <algorithm>
+#include <ostream>
 
 #include <elk/base/format.hpp>
 #include <elk/base/shape.hpp>
 
 namespace elk {
 
-Shape::Shape(std::initializer_list<Index> sizes)
-    : Shape(std::span<const Index>(sizes.begin(), sizes.size())) {}
+Shape::Shape(std::initializer_list<detail::Size> sizes) {
+  for (const detail::Size size : sizes) push_back(size.value);
+}
 
 Shape::Shape(std::span<const Index> sizes) {
   for (const Index size : sizes) push_back(size);
@@ -30,6 +32,8 @@ void Shape::bad_axis(int axis) const { fail<IndexError>("[shape] axis {} is outs
 
 std::string to_string(const Shape& shape) { return fmt::format("({})", fmt::join(shape, ", ")); }
 
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_string(shape); }
+
 Shape broadcast(const char* operation, const Shape& a, const Shape& b) {
   if (a == b) return a;
   Shape result = a.rank() >= b.rank() ? a : b;
@@ -42,7 +46,10 @@ Shape broadcast(const char* operation, const Shape& a, const Shape& b) {
   return result;
 }
 
-Axes::Axes(std::initializer_list<int> axes) {
+Axes::Axes(std::initializer_list<int> axes) { add({axes.begin(), axes.size()}); }
+Axes::Axes(const std::vector<int>& axes) { add(axes); }
+
+void Axes::add(std::span<const int> axes) {
   if (axes.size() > axes_.size()) fail<IndexError>("[axes] at most {} axes are supported", Shape::max_rank);
   for (const int axis : axes) axes_[static_cast<std::size_t>(count_++)] = axis;
 }

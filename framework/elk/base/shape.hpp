@@ -4,13 +4,32 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 namespace elk {
 
 /// Sizes, positions and class labels.
 using Index = std::int64_t;
+
+namespace detail {
+
+/// One of a shape's sizes, of any type of integer: {v.size() / 3, 3} is a shape without casts.
+struct Size {
+  template <class T>
+  requires std::is_integral_v<T>
+  constexpr Size(T size) : value(static_cast<Index>(size)) {}  // NOLINT(google-explicit-constructor)
+  Index value;
+};
+
+/// False for every type, so that a static_assert speaks only where a template is used.
+template <class T>
+inline constexpr bool never = false;
+
+}  // namespace detail
 
 /// Sizes of the axes, from the outermost; the last axis is contiguous.
 class Shape {
@@ -18,7 +37,7 @@ class Shape {
   static constexpr int max_rank = 8;
 
   Shape() = default;
-  Shape(std::initializer_list<Index> sizes);
+  Shape(std::initializer_list<detail::Size> sizes);
   explicit Shape(std::span<const Index> sizes);
 
   int rank() const { return rank_; }
@@ -56,6 +75,8 @@ class Shape {
 
 /// "(50, 784)"
 std::string to_string(const Shape& shape);
+/// Writes to_string().
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 /// The shape that `a` and `b` broadcast to, by NumPy's rule: sizes are compared from the last axis, and a
 /// size of 1 stretches. Throws ShapeError naming `operation` and both shapes.
@@ -67,6 +88,16 @@ class Axes {
   Axes(int axis)
       : Axes({axis}) {}  // NOLINT(google-explicit-constructor): sum(x, 0) and sum(x, {0, 1}) both read well
   Axes(std::initializer_list<int> axes);
+  /// Known when the program runs.
+  Axes(const std::vector<int>& axes);  // NOLINT(google-explicit-constructor): sum(x, axes)
+  /// No number with a fraction, and no bool: max(x, 0.0) would silently be the largest along axis 0.
+  template <class T>
+  requires(std::is_floating_point_v<T> || std::is_same_v<T, bool>) Axes(T)
+      : Axes(std::initializer_list<int>{}) {  // NOLINT(google-explicit-constructor)
+    static_assert(detail::never<T>,
+                  "an axis is an integer: the larger of each pair is maximum(x, 0.0), the smaller "
+                  "minimum(x, 0.0); keep_dims comes after the axes, sum(x, 0, true)");
+  }
   /// Every axis of whatever shape.
   static Axes all();
 
@@ -74,6 +105,8 @@ class Axes {
   std::array<bool, Shape::max_rank> of(const char* operation, const Shape& shape) const;
 
  private:
+  void add(std::span<const int> axes);
+
   std::array<int, Shape::max_rank> axes_{};
   int count_ = 0;
   bool all_ = false;

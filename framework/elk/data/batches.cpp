@@ -42,8 +42,7 @@ std::shared_ptr<const std::vector<Index>> in_order(Index n) {
   return order;
 }
 
-void check_arguments(const Dataset& dataset, Index batch_size, DType dtype) {
-  dataset.check();
+void check_arguments(Index batch_size, DType dtype) {
   if (batch_size < 1) fail<ValueError>("[batches] the batch size must be at least 1, got {}", batch_size);
   if (!is_float(dtype)) fail<DTypeError>("[batches] expected f32 or f64, got {}", dtype);
 }
@@ -62,38 +61,40 @@ Batch gather(const Dataset& dataset, std::span<const Index> rows, DType dtype) {
   return batch;
 }
 
-Batches::Batches(const Dataset& dataset, Index batch_size, DType dtype)
-    : Batches(dataset, batch_size, std::vector<Index>(), dtype) {
-  rows_ = dataset.size();
+Batches::Batches(const Examples& examples, Index batch_size, DType dtype)
+    : Batches(examples, batch_size, std::vector<Index>(), dtype) {
+  rows_ = examples.size();
   order_ = in_order(rows_);
 }
 
-Batches::Batches(const Dataset& dataset, Index batch_size, Rng& rng, DType dtype)
-    : Batches(dataset, batch_size, std::vector<Index>(), dtype) {
-  rows_ = dataset.size();
+Batches::Batches(const Examples& examples, Index batch_size, Rng& rng, DType dtype)
+    : Batches(examples, batch_size, std::vector<Index>(), dtype) {
+  rows_ = examples.size();
   order_ = nullptr;
   rng_ = &rng;
 }
 
-Batches::Batches(const Dataset& dataset, Index batch_size, std::vector<Index> order, DType dtype,
+Batches::Batches(const Examples& examples, Index batch_size, std::vector<Index> order, DType dtype,
                  Index first_batch)
-    : dataset_(dataset),
+    : examples_(examples),
       batch_size_(batch_size),
       rows_(static_cast<Index>(order.size())),
       dtype_(dtype),
       order_(std::make_shared<const std::vector<Index>>(std::move(order))),
       first_batch_(first_batch) {
-  check_arguments(dataset, batch_size, dtype);
+  check_arguments(batch_size, dtype);
+  const Index n = examples.size();
   // Found now rather than in the middle of a pass.
-  const auto bad = std::find_if(order_->begin(), order_->end(),
-                                [&](Index row) { return row < 0 || row >= dataset.size(); });
+  const auto bad =
+      std::find_if(order_->begin(), order_->end(), [&](Index row) { return row < 0 || row >= n; });
   if (bad != order_->end())
-    fail<IndexError>("[batches] row {} of the order is outside a dataset of {}", *bad, dataset.size());
+    fail<IndexError>("[batches] row {} of the order is outside a dataset of {}", *bad, n);
   if (first_batch < 0 || first_batch > count())
     fail<IndexError>("[batches] cannot start at batch {} of {}", first_batch, count());
 }
 
 Batches Batches::augmented(const Augment& augment, Index epoch) const {
+  if (examples_.images() == nullptr) fail<ValueError>("[batches] only images can be augmented");
   Batches result = *this;
   result.augment_ = std::make_shared<const Augment>(augment);
   result.epoch_ = epoch;
@@ -114,8 +115,8 @@ Batch Batches::Iterator::operator*() const {
   const Index count = std::min(all.batch_size_, all.rows_ - first);
   const auto rows =
       std::span(*order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-  return all.augment_ ? (*all.augment_)(all.dataset_, rows, all.epoch_, all.dtype_)
-                      : gather(all.dataset_, rows, all.dtype_);
+  return all.augment_ ? (*all.augment_)(*all.examples_.images(), rows, all.epoch_, all.dtype_)
+                      : all.examples_.gather(rows, all.dtype_);
 }
 
 }  // namespace elk

@@ -1,6 +1,7 @@
 // From a data set to what a network takes: batches of floats in [0, 1].
 //
-//   for (const auto& [x, labels] : Batches(train, 50, rng)) ...
+//   for (const auto& [x, labels] : Batches(train, 50, rng)) ...     // of images
+//   for (const auto& [x, y] : Batches({x_all, y_all}, 50, rng)) ...  // of anything: see examples.hpp
 #pragma once
 
 #include <iterator>
@@ -8,17 +9,11 @@
 #include <span>
 #include <vector>
 
-#include <elk/data/dataset.hpp>
+#include <elk/data/examples.hpp>
 
 namespace elk {
 
 class Augment;
-
-/// Examples as a network takes them, and what it should say to each.
-struct Batch {
-  Tensor x;       ///< f32 or f64 (B, features); pixel / 255, in [0, 1]
-  Tensor labels;  ///< i64 (B); of mixed images (see augment.hpp) soft targets of x's dtype (B, classes)
-};
 
 /// The images `rows` as a batch, in that order. A pixel becomes pixel / 255, divided in the dtype (in f64 the
 /// very bits of NumPy's `images / 255.0`). IndexError for a row outside the data set; DTypeError unless f32
@@ -26,20 +21,21 @@ struct Batch {
 Batch gather(const Dataset& dataset, std::span<const Index> rows, DType dtype = f32);
 
 /// A data set cut into batches, made one by one as a range-for asks for them. The last one is short when the
-/// batch size does not divide the number of images.
+/// batch size does not divide the number of examples.
 class Batches {
  public:
   /// In the data set's own order.
-  Batches(const Dataset& dataset, Index batch_size, DType dtype = f32);
+  Batches(const Examples& examples, Index batch_size, DType dtype = f32);
   /// Shuffled: each pass (each call of begin) first draws its order as `rng.permutation(N)`. `rng` must
   /// outlive this.
-  Batches(const Dataset& dataset, Index batch_size, Rng& rng, DType dtype = f32);
+  Batches(const Examples& examples, Index batch_size, Rng& rng, DType dtype = f32);
   /// In a given order of rows, from batch number `first_batch` on: so an interrupted pass goes on where it
   /// stopped. IndexError unless first_batch is from 0 to the number of batches.
-  Batches(const Dataset& dataset, Index batch_size, std::vector<Index> order, DType dtype = f32,
+  Batches(const Examples& examples, Index batch_size, std::vector<Index> order, DType dtype = f32,
           Index first_batch = 0);
 
   /// The same batches of images that `augment` changes for `epoch`, in every pass: ask anew for each epoch.
+  /// ValueError for what is no images.
   Batches augmented(const Augment& augment, Index epoch) const;
 
   /// The number of batches in a whole pass, those before first_batch included.
@@ -80,7 +76,7 @@ class Batches {
   std::default_sentinel_t end() const { return {}; }
 
  private:
-  Dataset dataset_;
+  Examples examples_;
   Index batch_size_;
   Index rows_;  // in a pass
   DType dtype_;

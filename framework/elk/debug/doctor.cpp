@@ -9,6 +9,7 @@
 #include <elk/debug/measure.hpp>
 #include <elk/debug/non_finite.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/loss.hpp>
@@ -75,6 +76,7 @@ struct Doctor {
   const DoctorOptions& options;
   Diagnosis report = {};
   Gradients gradients = {};
+  std::shared_ptr<detail::Uses> uses = {};
   std::optional<double> expected_loss = {};  // of guessing
   bool learns = false;                       // the few examples were learned
 
@@ -109,6 +111,7 @@ struct Doctor {
   void check_arguments() {
     if (x.rank() == 0 || x.size() == 0)
       fail<ShapeError>("[doctor] expected a batch x (N, ...) with something in it, got {}", x.shape());
+    if (options.loss && (labels.dtype() != i64 || labels.rank() != 1)) return check_targets();
     if (labels.dtype() != i64) fail<DTypeError>("[doctor] expected labels of i64, got {}", labels.dtype());
     if (labels.shape() != Shape{x.size(0)})
       fail<ShapeError>("[doctor] expected labels ({}), one for each of x {}, got {}", x.size(0), x.shape(),
@@ -122,6 +125,15 @@ struct Doctor {
     expected_loss = options.expected_loss;
     if (!options.loss && !expected_loss && report.classes > 1)
       expected_loss = std::log(static_cast<double>(report.classes));
+  }
+
+  // Of a loss of one's own, for which labels need not be classes.
+  void check_targets() {
+    if (labels.rank() == 0 || labels.size(0) != x.size(0))
+      fail<ShapeError>("[doctor] expected targets ({}, ...), one for each of x {}, got {}", x.size(0),
+                       x.shape(), labels.shape());
+    report.examples = x.size(0);
+    expected_loss = options.expected_loss;
   }
 
   void check_input() {
@@ -153,6 +165,7 @@ struct Doctor {
 
   // Whether every label has a class.
   bool check_labels() {
+    if (report.classes == 0) return true;
     const Moments m = moments(labels);
     if (m.low < 0 || m.high >= static_cast<double>(report.classes)) {
       find(Severity::problem, "labels", fmt::format("from {} to {}", m.low, m.high),
@@ -209,7 +222,7 @@ struct Doctor {
   // Labels that were shuffled apart from their examples look right in every other way.
   void check_neighbours() {
     const Index n = std::min(report.examples, neighbour_examples_high);
-    if (!is_float(x.dtype()) || n < neighbour_examples_low) return;
+    if (report.classes == 0 || !is_float(x.dtype()) || n < neighbour_examples_low) return;
     const Tensor rows = reshape(slice(x, 0, 0, n), {n, -1});
     const Tensor centred = rows - mean(rows, 0);
     const Tensor products = cast(matmul_nt(centred, centred), f64);  // (n, n): |a - b|^2 = aa + bb - 2 ab
@@ -247,7 +260,10 @@ struct Doctor {
     Tape tape(rng);
     if (is_float(x.dtype())) tape.watch(x);  // so that activations before the first parameter are seen
     tape.observe([&](const Tape::Event& event) { activations.operation(event); });
+    uses = net.uses();
+    uses->listen();
     const Tensor value = loss(x, labels);
+    uses->stop();
     report.loss = value.item();
     // Nothing is recorded here where the loss depends neither on x nor on anything that is trained.
     const std::size_t before = tape.size();
@@ -255,9 +271,9 @@ struct Doctor {
     if (tape.size() > before) gradients = tape.backward(start);
     report.layers = std::move(activations.layers);
     for (const nn::NamedSlot& parameter : net.parameters()) {
-      const Tensor& weight = parameter.slot->value;
+      const Tensor& weight = parameter.slot->value();
       ParameterHealth health{
-          .name = parameter.name, .shape = weight.shape(), .frozen = parameter.slot->frozen};
+          .name = parameter.name, .shape = weight.shape(), .frozen = parameter.slot->frozen()};
       health.size = moments(weight).size;
       health.has_gradient = gradients.has(weight);
       if (health.has_gradient) {
@@ -364,7 +380,11 @@ struct Doctor {
     if (!broken.empty())
       find(Severity::problem, "gradients", "not finite: " + list(broken), "no NaN and no infinity",
            "no sqrt, log or division near 0: their derivatives are infinite there");
-    return frozen.size() < report.parameters.size() && missing.empty() && broken.empty();
+    const std::string unlisted = uses->unlisted(net.parameters());
+    if (!unlisted.empty())
+      find(Severity::problem, "gradients", unlisted, "every parameter listed",
+           "name it in fields(): it is neither trained nor saved");
+    return frozen.size() < report.parameters.size() && missing.empty() && broken.empty() && unlisted.empty();
   }
 
   void check_gradients() {
@@ -410,7 +430,7 @@ struct Doctor {
     const inspect::Kept kept(net);
     const std::vector<nn::NamedSlot> parameters = net.parameters();
     std::vector<Tensor> before;
-    for (const nn::NamedSlot& parameter : parameters) before.push_back(parameter.slot->value);
+    for (const nn::NamedSlot& parameter : parameters) before.push_back(parameter.slot->value());
     const std::unique_ptr<optim::Optimizer> optimizer =
         options.optimizer ? options.optimizer(net)
                           : std::make_unique<optim::Adam>(net, optim::Adam::Options{.lr = options.lr});
@@ -420,7 +440,7 @@ struct Doctor {
     for (std::size_t i = 0; i < parameters.size(); ++i) {
       ParameterHealth& p = report.parameters[i];
       if (p.frozen || p.size == 0) continue;
-      p.update = moments(kernels::sub(parameters[i].slot->value, before[i])).size / p.size;
+      p.update = moments(kernels::sub(parameters[i].slot->value(), before[i])).size / p.size;
       if (p.shape.rank() < 2) continue;     // biases start anywhere, and matter little
       if (p.gradient_zeros == 1) continue;  // check_gradients() says so
       if (most == nullptr || *p.update > *most->update) most = &p;

@@ -53,8 +53,9 @@ std::string to_string(const Diagnosis& d) {
                                  [&](const Finding& finding) { return finding.severity == severity; });
     return fmt::format("{} {}{}", n, name(severity), n == 1 || severity == Severity::good ? "" : "s");
   };
-  std::string text = fmt::format("{}, {}, {}; {} examples, {} classes\n\n", count(Severity::problem),
-                                 count(Severity::warning), count(Severity::good), d.examples, d.classes);
+  std::string text = fmt::format("{}, {}, {}; {} examples{}\n\n", count(Severity::problem),
+                                 count(Severity::warning), count(Severity::good), d.examples,
+                                 d.classes > 0 ? fmt::format(", {} classes", d.classes) : "");
   for (const Finding& f : d.findings) {
     std::string line = fmt::format("{:<7}  {:<11}  {}", name(f.severity), f.check, f.measured);
     const std::string expected = "; expected " + f.expected;

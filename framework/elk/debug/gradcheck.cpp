@@ -5,6 +5,7 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/base/format.hpp>
 #include <elk/debug/gradcheck.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
@@ -142,21 +143,23 @@ GradcheckReport gradcheck(const Function& f, const std::vector<Tensor>& inputs,
 GradcheckReport gradcheck(nn::Module& module, const Tensor& x, const GradcheckOptions& options) {
   std::vector<nn::NamedSlot> parameters;
   for (nn::NamedSlot& parameter : module.parameters())
-    if (!parameter.slot->frozen) parameters.push_back(std::move(parameter));
+    if (!parameter.slot->frozen()) parameters.push_back(std::move(parameter));
   std::vector<Tensor> inputs{x};
   std::vector<std::string> names{"x"};
   std::vector<Tensor> original;
   for (const nn::NamedSlot& parameter : parameters) {
-    original.push_back(parameter.slot->value);
-    inputs.push_back(parameter.slot->value);
+    original.push_back(parameter.slot->value());
+    inputs.push_back(parameter.slot->value());
     names.push_back(parameter.name);
   }
   const Function f = [&](const std::vector<Tensor>& in) {
-    for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i].slot->value = in[i + 1];
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      detail::SlotAccess::value(*parameters[i].slot) = in[i + 1];
     return module(in[0]);
   };
   const auto restore = [&] {
-    for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i].slot->value = original[i];
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      detail::SlotAccess::value(*parameters[i].slot) = original[i];
   };
   try {
     const GradcheckReport report = check(f, inputs, names, options);

@@ -2,6 +2,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/debug/inspect.hpp>
+#include <elk/nn/uses.hpp>
 
 namespace elk::inspect {
 
@@ -31,14 +32,14 @@ std::vector<Part> parts(const nn::Module& net) {
 }
 
 Kept::Kept(const nn::Module& net) : slots_(net.parameters()) {
-  for (const nn::NamedSlot& parameter : slots_) values_.push_back(parameter.slot->value);
+  for (const nn::NamedSlot& parameter : slots_) values_.push_back(parameter.slot->value());
   for (const Part& part : parts(net))
     buffers_.insert(buffers_.end(), part.buffers.begin(), part.buffers.end());
   for (const Tensor* buffer : buffers_) buffer_values_.push_back(*buffer);
 }
 
 Kept::~Kept() {
-  for (std::size_t i = 0; i < slots_.size(); ++i) slots_[i].slot->value = values_[i];
+  for (std::size_t i = 0; i < slots_.size(); ++i) detail::SlotAccess::value(*slots_[i].slot) = values_[i];
   for (std::size_t i = 0; i < buffers_.size(); ++i) *buffers_[i] = buffer_values_[i];
 }
 

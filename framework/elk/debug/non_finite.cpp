@@ -9,7 +9,7 @@ std::string first_non_finite(const nn::Module& net, const Tensor& x, Rng rng,
                              const std::function<Tensor(const Tensor& x)>& loss) {
   if (!kernels::all_finite(x)) return "the input";
   for (const nn::NamedSlot& parameter : net.parameters())
-    if (!kernels::all_finite(parameter.slot->value)) return "parameter " + parameter.name;
+    if (!kernels::all_finite(parameter.slot->value())) return "parameter " + parameter.name;
 
   const Pause pause;  // the caller's tapes
   std::string found;

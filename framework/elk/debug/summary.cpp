@@ -7,6 +7,7 @@
 #include <elk/base/format.hpp>
 #include <elk/debug/inspect.hpp>
 #include <elk/debug/summary.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/ops/reduce.hpp>
 
 namespace elk {
@@ -94,10 +95,10 @@ void count_parameters(const inspect::Part& part, std::unordered_map<const void*,
       note(row.notes, fmt::format("{} is {}", short_name(parameter.name), at->second));
       continue;
     }
-    const Index size = parameter.slot->value.size();
+    const Index size = parameter.slot->value().size();
     row.parameters += size;
     ++of_own;
-    if (!parameter.slot->frozen) continue;
+    if (!parameter.slot->frozen()) continue;
     row.frozen += size;
     ++frozen_of_own;
     note(frozen, short_name(parameter.name));
@@ -124,7 +125,7 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
   const std::vector<nn::NamedSlot> parameters = net.parameters();
   Summary result;
   result.input = input_shape;
-  result.dtype = dtype ? *dtype : parameters.empty() ? f32 : parameters[0].slot->value.dtype();
+  result.dtype = dtype ? *dtype : parameters.empty() ? f32 : parameters[0].slot->value().dtype();
 
   const std::vector<inspect::Part> parts = inspect::parts(net);
   RowOf row_of;
@@ -165,7 +166,11 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
   const Tape around;  // where gradients may be differentiated, they are computed where they arise
   Tape tape(rng);
   tape.observe([&](const Tape::Event& event) { meter.operation(event); });
+  const std::shared_ptr<detail::Uses> uses = net.uses();
+  uses->listen();
   const Tensor y = net(x);
+  uses->stop();
+  result.unlisted = uses->unlisted(parameters);
   // A scalar to start backward from; it runs outside the network and so counts for no row. Nothing is
   // recorded where the output depends on no trained parameter.
   const std::size_t before = tape.size();
@@ -207,6 +212,7 @@ std::string to_string(const Summary& summary) {
                    fmt::format("{}", summary.training_flops), ""});
   std::string text = inspect::table("lllrrrl", cells);
   if (summary.frozen > 0) text += fmt::format("{} of the parameters are frozen\n", summary.frozen);
+  if (!summary.unlisted.empty()) text += summary.unlisted + ": name it in fields()\n";
   text +=
       fmt::format("FLOPs for one example {} of {}; training: forward and backward, without loss and update\n",
                   summary.input, summary.dtype);

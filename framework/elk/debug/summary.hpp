@@ -35,6 +35,8 @@ struct Summary {
   std::uint64_t flops = 0;
   /// Without the loss and the update: the loss is not the network's, and the update is the optimizer's.
   std::uint64_t training_flops = 0;
+  /// "the forward pass used 4 parameters, the network lists 2: not listed: Linear(784, 128)", or "".
+  std::string unlisted;
 };
 
 /// Runs `net` on one example of zeros of `input_shape` (without the batch), once in evaluation and once in

@@ -9,6 +9,7 @@
 #include <elk/debug/inspect.hpp>
 #include <elk/debug/trace/graph.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -179,7 +180,7 @@ class Draw {
                .second)
         continue;  // listed before
       for (const nn::NamedSlot& parameter : part.parameters)
-        names_.emplace(parameter.slot->value.id(), parameter.name);
+        names_.emplace(parameter.slot->value().id(), parameter.name);
       nn::Fields fields;
       const_cast<nn::Module*>(part.module)->fields(fields);  // only lists the members
       for (const nn::Fields::Field& field : fields.list())
@@ -438,7 +439,7 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
   const Pause pause;              // live tapes are not to see this
   const inspect::Kept kept(net);  // puts everything back
   const auto entry_of = [&](const nn::NamedSlot& parameter) -> Entry* {
-    const auto at = step.entry_of.find(parameter.slot->value.id());
+    const auto at = step.entry_of.find(parameter.slot->value().id());
     if (at == step.entry_of.end()) return nullptr;
     Entry& entry = step.entries[static_cast<std::size_t>(at->second)];
     return entry.kind == "parameter" && entry.gradient.defined() ? &entry : nullptr;
@@ -458,7 +459,8 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
     dtype = to;
     input = is_float(x.dtype()) ? cast(detach(x), to) : x;
     net.to(to);
-    for (const auto& [slot, entry] : checked) slot->value = cast(detach(entry->value), to);
+    for (const auto& [slot, entry] : checked)
+      detail::SlotAccess::value(*slot) = cast(detach(entry->value), to);
   };
   Step::Check check{f64, 0, true};
   try {
@@ -478,7 +480,7 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
   for (const auto& pair : checked) {
     nn::Parameter::Slot* const slot = pair.first;
     Entry* const entry = pair.second;
-    const Tensor value = slot->value;
+    const Tensor value = slot->value();
     const Index size = value.size();
     // The steepest elements, what is not finite first, and some others.
     std::vector<std::pair<double, Index>> by_slope;
@@ -500,7 +502,7 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
       const auto loss_at = [&](double shift) {
         std::vector<double> moved;
         for (Index k = 0; k < size; ++k) moved.push_back(value.at(k) + (k == i ? shift : 0));
-        slot->value = cast(from(moved, value.shape()), dtype);
+        detail::SlotAccess::value(*slot) = cast(from(moved, value.shape()), dtype);
         return compute();
       };
       const double above = loss_at(h), below = loss_at(-h);
@@ -513,7 +515,7 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
       c.corner = exact && std::abs(above - 2 * check.loss + below) / h > 0.01 * most + 4 * noise;
       entry->checked.push_back(c);
     }
-    slot->value = value;
+    detail::SlotAccess::value(*slot) = value;
   }
   step.check = check;
 }

@@ -80,12 +80,12 @@ struct Tile {
 // Parts are images that one block does, bands the tiles of an image.
 class Tiling {
  public:
-  Tiling(const Geometry& g, std::size_t bytes) : g_(g) {
+  // Of at least `least` columns, where the batch has them: products of fewer are slow.
+  Tiling(const Geometry& g, std::size_t bytes, Index least) : g_(g) {
     const Index cached = (Index{1} << 20) / (g.taps() * static_cast<Index>(bytes)),
-                columns = std::clamp<Index>(cached, 64, 512);
+                columns = std::clamp<Index>(cached, least, 512);
     rows_ = std::clamp<Index>(columns / g.out[1], 1, g.out[0]);
-    // Products of fewer columns than this are slow.
-    if (g.pixels() < 64) images_ = std::clamp<Index>(columns / g.pixels(), 1, std::max<Index>(g.batch, 1));
+    if (g.pixels() < least) images_ = std::clamp<Index>(columns / g.pixels(), 1, std::max<Index>(g.batch, 1));
   }
   Index parts() const { return (g_.batch + images_ - 1) / images_; }
   Index bands() const { return (g_.out[0] + rows_ - 1) / rows_; }
@@ -244,7 +244,7 @@ Tensor convolve(const char* operation, const Tensor& x, const Tensor& weight, co
     Tensor y = empty({g.batch, weight.size(0), g.out[0], g.out[1]}, x.dtype());
     count_flops(flops_of(g) + (bias.defined() ? y.size() : 0));
     T* const out = writable<T>(y);
-    const Tiling tiling(g, sizeof(T));
+    const Tiling tiling(g, sizeof(T), 64);
     parallel_for(tiling.parts() * tiling.bands() * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups, tile = i / g.how.groups;
       Block<T> block(g, tiling.tile(tile / tiling.bands(), tile % tiling.bands()), group);
@@ -288,7 +288,7 @@ Tensor convolve_input(const char* operation, const Tensor& dy, const Tensor& wei
     Tensor dx = zeros(shape, dy.dtype());
     count_flops(flops_of(g));
     T* const out = writable<T>(dx);
-    const Tiling tiling(g, sizeof(T));
+    const Tiling tiling(g, sizeof(T), 64);
     // The bands of an image overlap in it, so one block does them all, one after another.
     parallel_for(tiling.parts() * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups;
@@ -328,12 +328,13 @@ Tensor convolve_weight(const char* operation, const Tensor& dy, const Tensor& x,
   return for_float(operation, x.dtype(), [&]<class T>() {
     Tensor dweight = empty(shape, x.dtype());
     count_flops(flops_of(g));
-    const Tiling tiling(g, sizeof(T));
+    const Tiling tiling(g, sizeof(T), 256);  // each ends in a pass over the weights
     // A few runs of the batch are summed in f64 each, and then in order.
     constexpr Index most_runs = 8, most_sums = Index{1} << 24;
     const Index size = g.outputs * g.taps(),
-                runs = std::clamp<Index>(most_sums / (size * g.how.groups), 1, most_runs),
-                length = (tiling.parts() + runs - 1) / runs;
+                most = std::clamp<Index>(most_sums / (size * g.how.groups), 1, most_runs),
+                length = std::max<Index>((tiling.parts() + most - 1) / most, 2),
+                runs = (tiling.parts() + length - 1) / length;
     std::vector<double> sums(static_cast<std::size_t>(runs * g.how.groups * size));
     parallel_for(runs * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups, run = i / g.how.groups;

@@ -90,12 +90,15 @@ void set_reference(bool on) { reference_only = on; }
 bool reference() { return reference_only.load(std::memory_order_relaxed); }
 
 Tensor add(const Tensor& a, const Tensor& b) {
+  if (!is_float(a.dtype())) return exact_add(a, b);
   return zip("add", a, b, [](const auto& u, const auto& v) { return u + v; });
 }
 Tensor sub(const Tensor& a, const Tensor& b) {
+  if (!is_float(a.dtype())) return exact_sub(a, b);
   return zip("sub", a, b, [](const auto& u, const auto& v) { return u - v; });
 }
 Tensor mul(const Tensor& a, const Tensor& b) {
+  if (!is_float(a.dtype())) return exact_mul(a, b);
   return zip("mul", a, b, [](const auto& u, const auto& v) { return u * v; });
 }
 Tensor div(const Tensor& a, const Tensor& b) {
@@ -109,6 +112,7 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
 }
 
 Tensor neg(const Tensor& x) {
+  if (x.dtype() == i64) return exact_sub(zeros({}, i64), x);
   return map("neg", x, [](const auto& v) { return -v; });
 }
 Tensor square(const Tensor& x) {

@@ -20,6 +20,10 @@ Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
+// What the first three do with integers: results that do not fit are errors.
+Tensor exact_add(const Tensor& a, const Tensor& b);
+Tensor exact_sub(const Tensor& a, const Tensor& b);
+Tensor exact_mul(const Tensor& a, const Tensor& b);
 Tensor maximum(const Tensor& a, const Tensor& b);  // NaN if either is
 Tensor neg(const Tensor& x);
 Tensor square(const Tensor& x);
@@ -59,6 +63,8 @@ Tensor compare(Comparison comparison, const Tensor& a, const Tensor& b);  // u8,
 Tensor sum(const Tensor& x, const Axes& axes, bool keep_dims);
 Tensor max(const Tensor& x, const Axes& axes, bool keep_dims);  // NaN if any is
 Tensor argmax(const Tensor& x, int axis);  // i64; the first of equals; NaN counts as largest
+Tensor argmin(const Tensor& x, int axis);  // likewise; NaN counts as smallest
+Tensor cumsum(const Tensor& x, int axis);  // accumulated as a sum is
 Shape reduced_shape(const char* operation, const Shape& shape, const Axes& axes, bool keep_dims);
 
 // Over one axis.
@@ -86,9 +92,15 @@ Tensor concat(std::span<const Tensor> parts, int axis);
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 /// The reverse: zeros with `size` along the axis, to which x is added at index.
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size);
-Tensor take_rows(const Tensor& x, const Tensor& rows);
+Tensor take_rows(const Tensor& x, const Tensor& rows);  // rows of any shape
 Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count);
 Tensor one_hot(const Tensor& labels, Index classes, DType dtype);
+/// Where a mask (u8) is not 0: places in row-major order, i64 (count).
+Tensor positions(const Tensor& mask);
+/// x with `values` at the places `at` (i64, in row-major order, none twice).
+Tensor put(const Tensor& x, const Tensor& at, const Tensor& values);
+/// The order in which x is sorted along an axis, i64; equal ones keep theirs, NaN counts as largest.
+Tensor argsort(const Tensor& x, int axis, bool descending);
 
 // Matrix products of (..., m, k) and (..., k, n), either read as its transpose, over broadcast leading axes;
 // `bias` (n) may be undefined, and needs two matrices.

@@ -191,10 +191,7 @@ class Stack {
 
 template <class T>
 void multiply_here(const Product<T>& p) {
-  if (fits_loops(p))
-    by_loops(p);
-  else
-    by_blas(p);
+  by_blas(p);
 }
 template void multiply_here(const Product<float>& p);
 template void multiply_here(const Product<double>& p);

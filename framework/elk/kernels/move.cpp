@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include <elk/kernels/extent.hpp>
 #include <elk/kernels/kernels.hpp>
 
 namespace elk::kernels {
@@ -27,36 +28,18 @@ void convert(const In* in, Out* out, Index n) {
   }
 }
 
-// Rows of x, whose indices are checked here: x (N, ...), rows i64 (R).
-Index row_size(const char* operation, const Tensor& x, const Tensor& rows, Index count) {
-  if (x.rank() == 0) fail<ShapeError>("[{}] a scalar has no rows", operation);
-  if (rows.dtype() != i64 || rows.rank() != 1)
-    fail<DTypeError>("[{}] expected rows as i64 (R), got {} {}", operation, rows.dtype(), rows.shape());
+// Row numbers from 0 to count - 1, as i64 of any shape.
+void check_rows(const char* operation, const Tensor& rows, Index count) {
+  if (rows.dtype() != i64) fail<DTypeError>("[{}] expected rows of i64, got {}", operation, rows.dtype());
   for (const Index row : rows.data<std::int64_t>())
     if (row < 0 || row >= count)
       fail<IndexError>("[{}] row {} is outside 0 to {}", operation, row, count - 1);
-  Index size = 1;
-  for (int i = 1; i < x.rank(); ++i) size *= x.size(i);
-  return size;
 }
 
-// A shape seen as (outer, n, inner) about an axis.
-struct Extent {
-  Index outer = 1, n = 1, inner = 1;
-};
-
-Extent extent(const Shape& shape, int axis) {
-  Extent e;
-  e.n = shape[axis];  // throws for an axis outside
-  const int at = axis < 0 ? axis + shape.rank() : axis;
-  for (int i = 0; i < shape.rank(); ++i)
-    if (i != at) (i < at ? e.outer : e.inner) *= shape[i];
-  return e;
-}
-
-Shape with_rows(Shape shape, Index rows) {
-  shape[0] = rows;
-  return shape;
+// The axes of `begin`, then those of x from `from` on.
+Shape joined(Shape begin, const Shape& x, int from) {
+  for (int i = from; i < x.rank(); ++i) begin.push_back(x[i]);
+  return begin;
 }
 
 }  // namespace
@@ -154,7 +137,7 @@ void each_sliced(Index outer, Index n, Index begin, Index count, Index step, F f
 
 Tensor slice(const Tensor& x, int axis, Index begin, Index count, Index step) {
   Shape shape = x.shape();
-  const Extent e = extent(x.shape(), axis);
+  const Extent e = extent("slice", x.shape(), axis);
   shape[axis] = count;
   Tensor y = empty(shape, x.dtype());
   const Index bytes = e.inner * static_cast<Index>(byte_size(x.dtype()));
@@ -167,7 +150,7 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index count, Index step) {
 
 Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size) {
   Shape shape = x.shape();
-  const Extent e = extent(x.shape(), axis);
+  const Extent e = extent("unslice", x.shape(), axis);
   shape[axis] = size;
   Tensor y = zeros(shape, x.dtype());
   const Index bytes = e.inner * static_cast<Index>(byte_size(x.dtype()));
@@ -192,7 +175,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   }
   shape[axis] = size;
   Tensor y = empty(shape, parts[0].dtype());
-  const Extent e = extent(shape, axis);
+  const Extent e = extent("concat", shape, axis);
   auto* out = writable<std::byte>(y);
   for (Index i = 0; i < e.outer; ++i)
     for (const Tensor& part : parts) {
@@ -212,7 +195,7 @@ void along(const char* operation, const Shape& shape, int axis, const Tensor& in
   if (index.dtype() != i64)
     fail<DTypeError>("[{}] expected an index of i64, got {}", operation, index.dtype());
   Shape other = index.shape();
-  const Extent e = extent(shape, axis);
+  const Extent e = extent(operation, shape, axis);
   if (other.rank() == shape.rank()) other[axis] = shape[axis];
   if (other != shape)
     fail<ShapeError>("[{}] shapes differ off axis {}: {} and {}", operation, axis, shape, index.shape());
@@ -255,9 +238,11 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size) {
 }
 
 Tensor take_rows(const Tensor& x, const Tensor& rows) {
-  const Index size = row_size("take_rows", x, rows, x.rank() > 0 ? x.size(0) : 0);
-  Tensor y = empty(with_rows(x.shape(), rows.size()), x.dtype());
-  const std::size_t bytes = static_cast<std::size_t>(size) * byte_size(x.dtype());
+  if (x.rank() == 0) fail<ShapeError>("[take_rows] a scalar has no rows");
+  check_rows("take_rows", rows, x.size(0));
+  Tensor y = empty(joined(rows.shape(), x.shape(), 1), x.dtype());
+  if (rows.size() == 0) return y;
+  const std::size_t bytes = static_cast<std::size_t>(y.size() / rows.size()) * byte_size(x.dtype());
   auto* out = writable<std::byte>(y);
   for (const Index row : rows.data<std::int64_t>()) {
     std::memcpy(out, readable<std::byte>(x) + static_cast<std::size_t>(row) * bytes, bytes);
@@ -267,11 +252,14 @@ Tensor take_rows(const Tensor& x, const Tensor& rows) {
 }
 
 Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count) {
-  const Index size = row_size("scatter_add_rows", x, rows, count);
-  if (x.size(0) != rows.size())
-    fail<ShapeError>("[scatter_add_rows] {} has other than {} rows", x.shape(), rows.size());
+  check_rows("scatter_add_rows", rows, count);
+  if (x.rank() < rows.rank() || !std::equal(rows.shape().begin(), rows.shape().end(), x.shape().begin()))
+    fail<ShapeError>("[scatter_add_rows] {} does not begin with the shape of the rows, {}", x.shape(),
+                     rows.shape());
   return for_float("scatter_add_rows", x.dtype(), [&]<class T>() {
-    Tensor y = zeros(with_rows(x.shape(), count), x.dtype());
+    Tensor y = zeros(joined({count}, x.shape(), rows.rank()), x.dtype());
+    if (rows.size() == 0) return y;
+    const Index size = x.size() / rows.size();
     const T* in = readable<T>(x);
     for (const Index row : rows.data<std::int64_t>()) {
       T* out = writable<T>(y) + row * size;

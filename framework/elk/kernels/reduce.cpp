@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 
+#include <elk/kernels/extent.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 
@@ -117,7 +118,7 @@ Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {
   const Shape shape = reduced_shape("max", x.shape(), axes, keep_dims);
   if (x.size() == 0 && shape.size() > 0)
     fail<ShapeError>("[max] shape {} has no elements to choose from", x.shape());
-  return for_float("max", x.dtype(), [&]<class T>() {
+  return for_any(x.dtype(), [&]<class T>() {
     Tensor y = empty(shape, x.dtype());
     const Split s = split(x.shape(), list);
     if (s.exists && !reference()) {
@@ -133,8 +134,9 @@ Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {
     } else if (list.empty() || y.size() == 0) {
       xt::noalias(flat_out<T>(y)) = flat<T>(x);
     } else {
-      const auto larger =
-          xt::make_xreducer_functor(LargerOrNaN(), xt::const_value<T>(-std::numeric_limits<T>::infinity()));
+      constexpr T least =
+          std::is_integral_v<T> ? std::numeric_limits<T>::lowest() : -std::numeric_limits<T>::infinity();
+      const auto larger = xt::make_xreducer_functor(LargerOrNaN(), xt::const_value<T>(least));
       const auto top = xt::eval(xt::reduce(larger, array<T>(x), list, xt::evaluation_strategy::immediate));
       xt::noalias(flat_out<T>(y)) = flat(top.data(), y.size());
     }
@@ -143,12 +145,37 @@ Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {
   });
 }
 
-// A loop and not xt::argmax, which returns the argmin of a 1-D tensor before xtensor 0.25.
-Tensor argmax(const Tensor& x, int axis) {
-  const auto list = axis_list("argmax", x.shape(), axis);
-  const Shape shape = reduced_shape("argmax", x.shape(), axis, false);
+Tensor cumsum(const Tensor& x, int axis) {
+  const Extent e = extent("cumsum", x.shape(), axis);
+  return for_any(x.dtype(), [&]<class T>() {
+    using Sum = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
+    using Out = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
+    Tensor y = empty(x.shape(), dtype_of<Out>);
+    std::vector<Sum> total(static_cast<std::size_t>(e.inner));
+    for (Index i = 0; i < e.outer; ++i) {
+      std::fill(total.begin(), total.end(), Sum(0));
+      for (Index k = 0; k < e.n; ++k) {
+        const Index row = (i * e.n + k) * e.inner;
+        for (Index j = 0; j < e.inner; ++j)
+          writable<Out>(y)[row + j] = static_cast<Out>(total[static_cast<std::size_t>(j)] +=
+                                                       static_cast<Sum>(readable<T>(x)[row + j]));
+      }
+    }
+    count_flops(x.size());
+    return y;
+  });
+}
+
+namespace {
+
+// The first that is `better` than all before it, or NaN. A loop and not xt::argmax, which returns the argmin
+// of a 1-D tensor before xtensor 0.25.
+template <class F>
+Tensor first_best(const char* operation, const Tensor& x, int axis, F better) {
+  const auto list = axis_list(operation, x.shape(), axis);
+  const Shape shape = reduced_shape(operation, x.shape(), axis, false);
   if (x.size() == 0 && shape.size() > 0)
-    fail<ShapeError>("[argmax] shape {} has no elements to choose from", x.shape());
+    fail<ShapeError>("[{}] shape {} has no elements to choose from", operation, x.shape());
   return for_any(x.dtype(), [&]<class T>() {
     Tensor y = empty(shape, i64);
     const Split s = split(x.shape(), list);
@@ -161,7 +188,7 @@ Tensor argmax(const Tensor& x, int axis) {
         T top = column[0];
         for (Index k = 1; k < s.n && top == top; ++k) {
           const T value = column[k * s.inner];
-          if (value > top || value != value) {
+          if (better(value, top) || value != value) {
             top = value;
             best = k;
           }
@@ -171,6 +198,15 @@ Tensor argmax(const Tensor& x, int axis) {
     count_flops(x.size());
     return y;
   });
+}
+
+}  // namespace
+
+Tensor argmax(const Tensor& x, int axis) {
+  return first_best("argmax", x, axis, [](auto a, auto b) { return a > b; });
+}
+Tensor argmin(const Tensor& x, int axis) {
+  return first_best("argmin", x, axis, [](auto a, auto b) { return a < b; });
 }
 
 double sum_of_squares(const Tensor& x) {

@@ -124,7 +124,9 @@ void TransformerEncoderLayer::fields(Fields& f) {
 }
 
 std::string TransformerEncoderLayer::describe() const {
-  return fmt::format("TransformerEncoderLayer({}, {} wide)", attention_.describe(), options_.dim_feedforward);
+  return fmt::format("TransformerEncoderLayer({}, {} heads, {} wide{}{})", attention_.size(),
+                     attention_.heads(), options_.dim_feedforward, options_.norm_first ? ", norm first" : "",
+                     options_.causal ? ", causal" : "");
 }
 
 Tensor TransformerEncoderLayer::encode(const Tensor& x, const AttentionMask& mask) const {

@@ -35,6 +35,9 @@ class MultiheadAttention : public Module {
   void fields(Fields& f) override;
   std::string describe() const override;
 
+  Index size() const { return size_; }
+  Index heads() const { return heads_; }
+
  private:
   Tensor compute(const Tensor& query, const Tensor& key, const Tensor& value,
                  const AttentionMask& mask) const;

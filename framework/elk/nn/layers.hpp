@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include <elk/nn/init.hpp>
 #include <elk/nn/module.hpp>
@@ -25,9 +26,12 @@ class Linear : public Module {
   void fields(Fields& f) override;
   std::string describe() const override;
 
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
   bool has_bias() const { return bias_.has_value(); }
   /// Throws ValueError for a layer made without one.
+  Parameter& bias() { return const_cast<Parameter&>(std::as_const(*this).bias()); }
+  /// The same.
   const Parameter& bias() const;
 
  private:
@@ -76,6 +80,61 @@ class GELU : public Module {
   std::string describe() const override { return "GELU"; }
 };
 
+/// See elk::silu.
+class SiLU : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "SiLU"; }
+};
+
+/// See elk::elu.
+class ELU : public Module {
+ public:
+  explicit ELU(double alpha = 1) : alpha_(alpha) {}
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override;
+
+  double alpha() const { return alpha_; }
+
+ private:
+  double alpha_;
+};
+
+/// See elk::selu.
+class SELU : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "SELU"; }
+};
+
+/// See elk::softsign.
+class Softsign : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "Softsign"; }
+};
+
+/// See elk::hardtanh.
+class Hardtanh : public Module {
+ public:
+  explicit Hardtanh(double low = -1, double high = 1) : low_(low), high_(high) {}
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override;
+
+  double low() const { return low_; }
+  double high() const { return high_; }
+
+ private:
+  double low_, high_;
+};
+
+/// See elk::log_sigmoid.
+class LogSigmoid : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "LogSigmoid"; }
+};
+
 /// See elk::layer_norm: x (..., size), weight (size) beginning at 1, bias (size) at 0.
 class LayerNorm : public Module {
  public:
@@ -84,7 +143,9 @@ class LayerNorm : public Module {
   void fields(Fields& f) override { f("weight", weight_)("bias", bias_); }
   std::string describe() const override;
 
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
+  Parameter& bias() { return bias_; }
   const Parameter& bias() const { return bias_; }
   double epsilon() const { return epsilon_; }
 
@@ -118,7 +179,7 @@ class Dropout : public Module {
   double p_;
 };
 
-/// Any function of one tensor as a layer without parameters: Function("softsign", softsign).
+/// Any function of one tensor as a layer without parameters: Function("sin", elk::sin).
 class Function : public Module {
  public:
   Function(std::string name, std::function<Tensor(const Tensor&)> function)

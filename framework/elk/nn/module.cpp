@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <functional>
+#include <ostream>
 
 #include <elk/base/format.hpp>
-#include <elk/nn/module.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -58,11 +59,20 @@ void set_all(const std::vector<Leaf>& list, const std::vector<Tensor>& values) {
 
 }  // namespace
 
+void Fields::use(std::string_view name) {
+  if (name.empty() || name.find('.') != std::string_view::npos)
+    fail<ValueError>("[fields] a name must not be empty or hold a dot, got \"{}\"", name);
+  if (std::find(names_.begin(), names_.end(), name) != names_.end())
+    fail<ValueError>("[fields] the name \"{}\" is used twice", name);
+  names_.emplace_back(name);
+}
+
+void Fields::refuse_empty(const std::string& name) {
+  fail<ValueError>("[fields] \"{}\" is a null pointer", name);
+}
+
 Fields& Fields::add(Field field) {
-  if (field.name.empty() || field.name.find('.') != std::string::npos)
-    fail<ValueError>("[fields] a name must not be empty or hold a dot, got \"{}\"", field.name);
-  for (const Field& other : list_)
-    if (other.name == field.name) fail<ValueError>("[fields] the name \"{}\" is used twice", field.name);
+  use(field.name);
   list_.push_back(std::move(field));
   return *this;
 }
@@ -87,7 +97,7 @@ std::vector<NamedSlot> Module::parameters() const {
 
 Index Module::parameter_count() const {
   Index count = 0;
-  for (const NamedSlot& parameter : parameters()) count += parameter.slot->value.size();
+  for (const NamedSlot& parameter : parameters()) count += parameter.slot->value().size();
   return count;
 }
 
@@ -132,6 +142,24 @@ void Module::freeze(bool frozen) {
     if (leaf.parameter != nullptr) leaf.parameter->freeze(frozen);
 }
 
+std::shared_ptr<detail::Uses> Module::uses() const {
+  check_not_moved();
+  if (uses_.uses == nullptr) uses_.uses = std::make_shared<detail::Uses>();
+  return uses_.uses;
+}
+
+Module::Scope::Scope(const Module& module) : elk::Scope(&module) {
+  detail::Uses* const uses = module.uses_.uses.get();
+  const bool asked = uses != nullptr && uses->listening();
+  if (!asked && detail::innermost_call == nullptr) return;
+  call_ = {&module, asked ? uses : nullptr, detail::innermost_call};
+  detail::innermost_call = &call_;
+}
+
+Module::Scope::~Scope() {
+  if (call_.module != nullptr) detail::innermost_call = call_.outer;
+}
+
 std::string Module::name_of(const Module* part) const {
   if (part == nullptr || part == this) return "";
   std::string found;
@@ -140,5 +168,33 @@ std::string Module::name_of(const Module* part) const {
   });
   return found.empty() ? part->describe() : found;
 }
+
+std::string to_string(const Module& module) {
+  // The modules inside have lines of their own.
+  const auto kind = [](const Module& part) {
+    Fields fields;
+    const_cast<Module&>(part).fields(fields);
+    const auto is_module = [](const Fields::Field& field) { return field.module != nullptr; };
+    const std::string text = part.describe();
+    const bool inner = std::any_of(fields.list().begin(), fields.list().end(), is_module);
+    return inner ? text.substr(0, text.find('(')) : text;
+  };
+  module.check_not_moved();
+  std::string text = fmt::format("{}: {} parameters\n", kind(module), module.parameter_count());
+  walk(module, "", [&](const std::string& name, const Fields::Field& field) {
+    const auto depth = static_cast<std::size_t>(std::count(name.begin(), name.end(), '.'));
+    text += std::string(2 * depth + 2, ' ') + field.name + ": ";
+    if (field.module != nullptr)
+      text += kind(*field.module);
+    else if (field.buffer != nullptr)
+      text += field.buffer->defined() ? fmt::format("{}, buffer", field.buffer->shape()) : "undefined";
+    else
+      text += to_string(field.parameter->shape()) + (field.parameter->frozen() ? ", frozen" : "");
+    text += '\n';
+  });
+  return text;
+}
+
+std::ostream& operator<<(std::ostream& out, const Module& module) { return out << to_string(module); }
 
 }  // namespace elk::nn

@@ -10,19 +10,55 @@
 //   };
 #pragma once
 
+#include <iosfwd>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <elk/autograd/scope.hpp>
 #include <elk/base/moved.hpp>
 #include <elk/nn/parameter.hpp>
 
+namespace elk {
+
+namespace nn {
+class Module;
+}
+
+namespace detail {
+
+class Uses;  // see nn/uses.hpp
+
+/// A module's call that somebody wants to know about, or one within it.
+struct Call {
+  const nn::Module* module;
+  Uses* uses;  // null where nobody asked about this module
+  Call* outer;
+};
+
+/// A module's Uses: moves with the module; a copy of a module has its own.
+class OwnUses {
+ public:
+  OwnUses() = default;
+  OwnUses(const OwnUses&) noexcept {}
+  OwnUses(OwnUses&&) noexcept = default;
+  OwnUses& operator=(const OwnUses&) noexcept { return *this; }
+  OwnUses& operator=(OwnUses&& other) noexcept {
+    if (uses == nullptr) uses = std::move(other.uses);
+    return *this;
+  }
+  ~OwnUses() = default;
+
+  std::shared_ptr<Uses> uses;
+};
+
+}  // namespace detail
+}  // namespace elk
+
 /// Modules: what networks are made of.
 namespace elk::nn {
-
-class Module;
 
 /// What fields() is given: collects a module's members under their names on disk. Throws ValueError for a
 /// name that is empty, holds a dot or is used twice.
@@ -40,6 +76,15 @@ class Fields {
   Fields& operator()(std::string_view name, Module& child) {
     return add({std::string(name), {}, {}, &child});
   }
+  /// Several of these, or std::unique_ptr of modules, as "layers.0", "layers.1", ...: PyTorch's ModuleList
+  /// and ParameterList.
+  template <class T>
+  Fields& operator()(std::string_view name, std::vector<T>& list) {
+    use(name);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      list_.push_back(element(std::string(name) + "." + std::to_string(i), list[i]));
+    return *this;
+  }
 
   /// One of the three pointers is set.
   struct Field {
@@ -51,8 +96,21 @@ class Fields {
   const std::vector<Field>& list() const { return list_; }
 
  private:
+  static Field element(std::string name, Parameter& parameter) {
+    return {std::move(name), &parameter, {}, {}};
+  }
+  static Field element(std::string name, Tensor& buffer) { return {std::move(name), {}, &buffer, {}}; }
+  static Field element(std::string name, Module& child) { return {std::move(name), {}, {}, &child}; }
+  template <class M>
+  static Field element(std::string name, const std::unique_ptr<M>& child) {
+    if (child == nullptr) refuse_empty(name);
+    return {std::move(name), {}, {}, child.get()};
+  }
+  [[noreturn]] static void refuse_empty(const std::string& name);
+  void use(std::string_view name);  // or throws, see above
   Fields& add(Field field);
   std::vector<Field> list_;
+  std::vector<std::string> names_;  // used
 };
 
 /// A parameter's slot and its dotted name, such as "fc1.weight".
@@ -105,7 +163,20 @@ class Module {
   /// ValueError when this module was moved from.
   void check_not_moved() const { moved_.check("module"); }
 
+  /// For optimizers and reports: what calls of this module use, from when somebody listens.
+  std::shared_ptr<detail::Uses> uses() const;
+
  protected:
+  /// A call of a module, while it lives; see enter().
+  class Scope : public elk::Scope {
+   public:
+    explicit Scope(const Module& module);
+    ~Scope();
+
+   private:
+    detail::Call call_{};
+  };
+
   Module() = default;
   Module(const Module&) = default;
   Module(Module&&) = default;
@@ -115,11 +186,21 @@ class Module {
   /// Makes this the running module while the scope lives.
   Scope enter() const {
     check_not_moved();
-    return Scope(this);
+    return Scope(*this);
   }
 
  private:
   detail::Moved moved_;
+  mutable detail::OwnUses uses_;
 };
+
+/// The modules and what they hold, one a line:
+///
+///   Sequential: 101770 parameters
+///     fc1: Linear(784, 128)
+///       weight: (128, 784)
+std::string to_string(const Module& module);
+/// Writes to_string().
+std::ostream& operator<<(std::ostream& out, const Module& module);
 
 }  // namespace elk::nn

@@ -2,43 +2,84 @@
 #pragma once
 
 #include <memory>
+#include <type_traits>
 
 #include <elk/base/moved.hpp>
 #include <elk/ops/arithmetic.hpp>
 
+namespace elk::detail {
+
+struct Call;  // see nn/uses.hpp
+// Of this thread, while somebody wants to know what it uses; null otherwise.
+[[gnu::visibility("default")]] inline thread_local Call* innermost_call = nullptr;
+
+struct SlotAccess;  // see nn/uses.hpp
+
+}  // namespace elk::detail
+
 namespace elk::nn {
 
-/// A trained tensor of a module. The slot keeps its identity when the module moves, so gradients and
-/// optimizers can refer to it; a copy is a slot of its own with the same value. Use it wherever a Tensor is
-/// expected. One that was moved from throws ValueError.
+/// A trained tensor of a module. Its slot keeps its identity when the module moves or is assigned to, so
+/// gradients and optimizers can refer to it; a copy is a slot of its own with the same value. Use it wherever
+/// a Tensor is expected. One that was moved from throws ValueError.
+///
+/// A weight that two layers share is one parameter that both use: `linear(x, embedding_.weight(), bias_)` in
+/// forward(). So it stays shared in copies, files and conversions.
 class Parameter {
  public:
-  /// What an optimizer holds on to.
-  struct Slot {
-    Tensor value;
-    bool frozen = false;
+  /// What optimizers hold on to, and Module::parameters() lists.
+  class Slot {
+   public:
+    explicit Slot(const Tensor& value);
+    const Tensor& value() const { return value_; }
+    bool frozen() const { return frozen_; }
+    /// See Parameter::set.
+    void set(const Tensor& value);
+    /// See Parameter::freeze.
+    void freeze(bool frozen = true);
+
+   private:
+    friend struct elk::detail::SlotAccess;
+    Tensor value_;
+    bool frozen_ = false;
   };
 
   /// `value` must be f32 or f64 (DTypeError).
   explicit Parameter(const Tensor& value);
-  Parameter(const Parameter& other) : Parameter(other.value()) { freeze(other.frozen()); }
-  Parameter& operator=(const Parameter& other) { return *this = Parameter(other); }
+  Parameter(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
-  Parameter& operator=(Parameter&&) noexcept = default;
+  /// Does not compile: what is copied by mistake would be trained apart from the original.
+  template <class P>
+  requires std::is_same_v<P, Parameter> Parameter(
+      P&) {  // NOLINT(google-explicit-constructor): as implicit as the copy that it stands for
+    static_assert(sizeof(P) == 0,
+                  "a copy of a parameter is another parameter. To tie weights, use the one parameter in both "
+                  "places: linear(x, layer.weight(), bias) in forward(). For a reference, write auto& w = "
+                  "layer.weight(); for one of the same value, Parameter(layer.weight().value())");
+  }
+  /// The value and whether it is frozen; the slot stays, so that an optimizer goes on training it. ShapeError
+  /// where somebody follows the slot and the shape differs.
+  Parameter& operator=(const Parameter& other);
+  /// The same, unless somebody follows the other slot as well: then it takes that one over.
+  Parameter& operator=(Parameter&& other);
   ~Parameter() = default;
 
-  const Tensor& value() const { return slot()->value; }
+  const Tensor& value() const {
+    if (detail::innermost_call != nullptr) tell_used();
+    return slot()->value();
+  }
   /// The value.
   // NOLINTNEXTLINE(google-explicit-constructor): see the class comment
   operator const Tensor&() const { return value(); }
-  const Shape& shape() const { return value().shape(); }
+  const Shape& shape() const { return slot()->value().shape(); }
+  DType dtype() const { return slot()->value().dtype(); }
 
   /// Replaces the value; the shape must stay (ShapeError), the dtype may change.
-  void set(const Tensor& value);
+  void set(const Tensor& value) { slot()->set(value); }
   /// A frozen parameter is a constant: optimizers leave it alone, and tapes take it as it is when an
   /// operation uses it, whatever it was before.
-  void freeze(bool frozen = true);
-  bool frozen() const { return slot()->frozen; }
+  void freeze(bool frozen = true) { slot()->freeze(frozen); }
+  bool frozen() const { return slot()->frozen(); }
 
   const std::shared_ptr<Slot>& slot() const {
     if (slot_ == nullptr) detail::Moved::fail("parameter");
@@ -46,10 +87,12 @@ class Parameter {
   }
 
  private:
+  void tell_used() const;
   std::shared_ptr<Slot> slot_;
 };
 
 // So that `2 * scale_` and `scale_ * shift_` of parameters find the operators by argument-dependent lookup.
-using elk::operator+, elk::operator-, elk::operator*, elk::operator/;
+using elk::operator+, elk::operator-, elk::operator*, elk::operator/, elk::operator<<;
+using elk::operator<, elk::operator<=, elk::operator>, elk::operator>=;
 
 }  // namespace elk::nn

@@ -1,6 +1,7 @@
 // Sequential: modules one after another.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -13,34 +14,55 @@
 namespace elk::nn {
 
 /// Sequential net{Linear(784, 128, rng), ReLU(), Linear(128, 10, rng)}; its parts are named "0", "1", ... as
-/// in PyTorch, or as given to add(). Between braces they draw their weights in this order; between
-/// parentheses C++ leaves the order to the compiler. Copying copies the modules.
+/// in PyTorch, or as given to add(). Between braces C++ makes them, and so draws their weights, in this
+/// order. Sequential{net} is a copy. Copying copies the modules; assigning to a network of the same modules
+/// gives it the other's weights in its own slots, so that an optimizer goes on training it.
 class Sequential : public Module {
+  struct Part {
+    std::string name;
+    std::unique_ptr<Module> module;
+    std::unique_ptr<Module> (*copy)(const Module&);
+    void (*assign)(Module& to, Module& from);  // moves; null where the module cannot
+  };
+  template <class M>
+  static constexpr bool is_module = std::is_base_of_v<Module, std::remove_cvref_t<M>>;
+
  public:
+  /// Any module, on its way into a list of them.
+  class Layer {
+   public:
+    template <class M>
+    requires is_module<M> Layer(M&& module)  // NOLINT(google-explicit-constructor): Sequential{Linear(...)}
+        : part_(part("", std::forward<M>(module))) {}
+
+   private:
+    friend class Sequential;
+    mutable Part part_;  // taken out of an initializer list, whose elements are const
+  };
+
   Sequential() = default;
-  template <class... Modules>
-  requires(sizeof...(Modules) > 0 && (std::is_base_of_v<Module, std::remove_cvref_t<Modules>> && ...) &&
-           !(sizeof...(Modules) == 1 && (std::is_same_v<Sequential, std::remove_cvref_t<Modules>> &&
-                                         ...))) explicit Sequential(Modules&&... modules) {
-    (add(std::forward<Modules>(modules)), ...);
+  explicit Sequential(std::initializer_list<Layer> layers);
+  /// Of one module. Several need braces: it does not compile.
+  template <class M, class... More>
+  requires(is_module<M> && (is_module<More> && ...) &&
+           !(sizeof...(More) == 0 &&
+             std::is_same_v<Sequential, std::remove_cvref_t<M>>)) explicit Sequential(M&& module, More&&...) {
+    static_assert(
+        sizeof...(More) == 0,
+        "write the modules between braces, Sequential{Linear(...), ReLU()}: between parentheses C++ "
+        "leaves it to the compiler which of them draws its weights first");
+    add(std::forward<M>(module));
   }
 
   Sequential(const Sequential& other);
   Sequential& operator=(const Sequential& other) { return *this = Sequential(other); }
   Sequential(Sequential&&) noexcept = default;
-  Sequential& operator=(Sequential&&) noexcept = default;
+  Sequential& operator=(Sequential&& other);
 
   /// Appends a module under `name`. Throws ValueError for a name that fields() would not take.
   template <class M>
   Sequential& add(std::string name, M&& module) {
-    using T = std::remove_cvref_t<M>;
-    const auto copy = []([[maybe_unused]] const Module& m) -> std::unique_ptr<Module> {
-      if constexpr (std::is_copy_constructible_v<T>)
-        return std::make_unique<T>(static_cast<const T&>(m));
-      else
-        throw ValueError("[Sequential] it holds a module that cannot be copied");
-    };
-    return append({std::move(name), std::make_unique<T>(std::forward<M>(module)), copy});
+    return append(part(std::move(name), std::forward<M>(module)));
   }
   /// Appends a module under its number.
   template <class M>
@@ -60,11 +82,20 @@ class Sequential : public Module {
   std::string describe() const override;
 
  private:
-  struct Part {
-    std::string name;
-    std::unique_ptr<Module> module;
-    std::unique_ptr<Module> (*copy)(const Module&);
-  };
+  template <class M>
+  static Part part(std::string name, M&& module) {
+    using T = std::remove_cvref_t<M>;
+    const auto copy = []([[maybe_unused]] const Module& m) -> std::unique_ptr<Module> {
+      if constexpr (std::is_copy_constructible_v<T>)
+        return std::make_unique<T>(static_cast<const T&>(m));
+      else
+        throw ValueError("[Sequential] it holds a module that cannot be copied");
+    };
+    void (*assign)(Module&, Module&) = nullptr;
+    if constexpr (std::is_move_assignable_v<T>)
+      assign = [](Module& to, Module& from) { static_cast<T&>(to) = std::move(static_cast<T&>(from)); };
+    return {std::move(name), std::make_unique<T>(std::forward<M>(module)), copy, assign};
+  }
   Sequential& append(Part part);
   std::vector<Part> parts_;
 };

@@ -74,8 +74,8 @@ class Exporter {
     set.set_version(operator_set);
     graph_.set_name("elkgrad");
     const std::vector<nn::NamedSlot> parameters = net.parameters();
-    if (!parameters.empty()) dtype_ = parameters.front().slot->value.dtype();
-    for (const auto& [name, slot] : parameters) names_[slot.get()] = initializer(name, slot->value);
+    if (!parameters.empty()) dtype_ = parameters.front().slot->value().dtype();
+    for (const auto& [name, slot] : parameters) names_[slot.get()] = initializer(name, slot->value());
   }
 
   onnx::ModelProto run(const Shape& input_shape);

@@ -22,9 +22,28 @@ Tensor indicator(kernels::Comparison comparison, const Tensor& a, const Tensor& 
   return kernels::cast(kernels::compare(comparison, a, b), a.dtype());
 }
 
+// Whether one operand gives way to the other's dtype.
+bool mixed(const Tensor& a, const Tensor& b) {
+  return a.dtype() != b.dtype() && !(is_float(a.dtype()) && is_float(b.dtype()));
+}
+
+// `a` as it stands beside b, when they are mixed.
+Tensor beside(const Tensor& a, const Tensor& b) {
+  const bool gives_way = a.dtype() == u8 || (a.dtype() == i64 && is_float(b.dtype()));
+  return gives_way ? kernels::cast(a, b.dtype()) : a;
+}
+
+Tensor compared(kernels::Comparison comparison, const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return kernels::compare(comparison, beside(a, b), beside(b, a));
+  return kernels::compare(comparison, a, b);
+}
+
+Tensor truth(const Tensor& x) { return compared(kernels::Comparison::not_equal, x, number(0, x)); }
+
 }  // namespace
 
 Tensor operator+(const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return beside(a, b) + beside(b, a);
   return record("add", kernels::add(a, b),
                 wrt(a, [s = a.shape()](const Tensor& dy) { return sum_to(dy, s); }),
                 wrt(b, [s = b.shape()](const Tensor& dy) { return sum_to(dy, s); }));
@@ -33,6 +52,7 @@ Tensor operator+(const Tensor& a, double b) { return a + number(b, a); }
 Tensor operator+(double a, const Tensor& b) { return number(a, b) + b; }
 
 Tensor operator-(const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return beside(a, b) - beside(b, a);
   return record("sub", kernels::sub(a, b),
                 wrt(a, [s = a.shape()](const Tensor& dy) { return sum_to(dy, s); }),
                 wrt(b, [s = b.shape()](const Tensor& dy) { return sum_to(-dy, s); }));
@@ -41,6 +61,7 @@ Tensor operator-(const Tensor& a, double b) { return a - number(b, a); }
 Tensor operator-(double a, const Tensor& b) { return number(a, b) - b; }
 
 Tensor operator*(const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return beside(a, b) * beside(b, a);
   return record("mul", kernels::mul(a, b),
                 wrt(a, [s = a.shape(), b](const Tensor& dy) { return sum_to(dy * b, s); }),
                 wrt(b, [s = b.shape(), a](const Tensor& dy) { return sum_to(dy * a, s); }));
@@ -49,6 +70,7 @@ Tensor operator*(const Tensor& a, double b) { return a * number(b, a); }
 Tensor operator*(double a, const Tensor& b) { return number(a, b) * b; }
 
 Tensor operator/(const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return beside(a, b) / beside(b, a);
   const Tensor y = kernels::div(a, b);
   return record("div", y, wrt(a, [s = a.shape(), b](const Tensor& dy) { return sum_to(dy / b, s); }),
                 wrt(b, [s = b.shape(), b, y](const Tensor& dy) { return sum_to(-dy * y / b, s); }));
@@ -61,6 +83,8 @@ Tensor neg(const Tensor& x) {
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return maximum(beside(a, b), beside(b, a));
+  if (!is_float(a.dtype())) return where(greater(a, b), a, b);
   using enum kernels::Comparison;
   const auto rule = [](const Tensor& x, const Tensor& other) {
     return [s = x.shape(), x, other](const Tensor& dy) {
@@ -74,11 +98,18 @@ Tensor maximum(const Tensor& a, const Tensor& b) {
   return record("maximum", kernels::maximum(a, b), wrt(a, rule(a, b)), wrt(b, rule(b, a)));
 }
 Tensor maximum(const Tensor& a, double b) { return maximum(a, number(b, a)); }
+Tensor maximum(double a, const Tensor& b) { return maximum(number(a, b), b); }
 
-Tensor minimum(const Tensor& a, const Tensor& b) { return -maximum(-a, -b); }
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return minimum(beside(a, b), beside(b, a));
+  if (!is_float(a.dtype())) return where(less(a, b), a, b);
+  return -maximum(-a, -b);
+}
 Tensor minimum(const Tensor& a, double b) { return minimum(a, number(b, a)); }
+Tensor minimum(double a, const Tensor& b) { return minimum(number(a, b), b); }
 
 Tensor pow(const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return pow(beside(a, b), beside(b, a));
   const Tensor y = kernels::pow(a, b);
   return record("pow", y,
                 wrt(a,
@@ -104,6 +135,7 @@ Tensor pow(const Tensor& a, double b) {
   return record("pow", kernels::pow(a, number(b, a)),
                 wrt(a, [a, b](const Tensor& dy) { return dy * (b * pow(a, b - 1)); }));
 }
+Tensor pow(double a, const Tensor& b) { return pow(number(a, b), b); }
 
 namespace {
 
@@ -121,6 +153,7 @@ Tensor clamp(const Tensor& x, double low, double high) {
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  if (mixed(a, b)) return where(condition, beside(a, b), beside(b, a));
   return record("where", kernels::where(condition, a, b),
                 wrt(a, [s = a.shape(), condition](
                            const Tensor& dy) { return sum_to(where(condition, dy, number(0, dy)), s); }),
@@ -129,19 +162,21 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
                 }));
 }
 
-Tensor equal(const Tensor& a, const Tensor& b) { return kernels::compare(kernels::Comparison::equal, a, b); }
-Tensor not_equal(const Tensor& a, const Tensor& b) {
-  return kernels::compare(kernels::Comparison::not_equal, a, b);
+Tensor where(const Tensor& condition, const Tensor& a, double b) { return where(condition, a, number(b, a)); }
+Tensor where(const Tensor& condition, double a, const Tensor& b) { return where(condition, number(a, b), b); }
+Tensor where(const Tensor& condition, double a, double b, DType dtype) {
+  return where(condition, scalar(a, dtype), scalar(b, dtype));
 }
-Tensor less(const Tensor& a, const Tensor& b) { return kernels::compare(kernels::Comparison::less, a, b); }
+
+Tensor equal(const Tensor& a, const Tensor& b) { return compared(kernels::Comparison::equal, a, b); }
+Tensor not_equal(const Tensor& a, const Tensor& b) { return compared(kernels::Comparison::not_equal, a, b); }
+Tensor less(const Tensor& a, const Tensor& b) { return compared(kernels::Comparison::less, a, b); }
 Tensor less_equal(const Tensor& a, const Tensor& b) {
-  return kernels::compare(kernels::Comparison::less_equal, a, b);
+  return compared(kernels::Comparison::less_equal, a, b);
 }
-Tensor greater(const Tensor& a, const Tensor& b) {
-  return kernels::compare(kernels::Comparison::greater, a, b);
-}
+Tensor greater(const Tensor& a, const Tensor& b) { return compared(kernels::Comparison::greater, a, b); }
 Tensor greater_equal(const Tensor& a, const Tensor& b) {
-  return kernels::compare(kernels::Comparison::greater_equal, a, b);
+  return compared(kernels::Comparison::greater_equal, a, b);
 }
 Tensor equal(const Tensor& a, double b) { return equal(a, number(b, a)); }
 Tensor not_equal(const Tensor& a, double b) { return not_equal(a, number(b, a)); }
@@ -149,5 +184,23 @@ Tensor less(const Tensor& a, double b) { return less(a, number(b, a)); }
 Tensor less_equal(const Tensor& a, double b) { return less_equal(a, number(b, a)); }
 Tensor greater(const Tensor& a, double b) { return greater(a, number(b, a)); }
 Tensor greater_equal(const Tensor& a, double b) { return greater_equal(a, number(b, a)); }
+
+Tensor logical_and(const Tensor& a, const Tensor& b) { return both(truth(a), truth(b)); }
+Tensor logical_or(const Tensor& a, const Tensor& b) {
+  return kernels::where(truth(a), ones({}, u8), truth(b));
+}
+Tensor logical_not(const Tensor& x) { return compared(kernels::Comparison::equal, x, number(0, x)); }
+
+bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  using enum kernels::Comparison;
+  const Tensor u = kernels::cast(a, f64), v = kernels::cast(b, f64);
+  const Tensor distance = kernels::abs(kernels::sub(u, v));
+  const Tensor allowed = kernels::add(scalar(atol, f64), kernels::mul(scalar(rtol, f64), kernels::abs(v)));
+  // An infinity is far from everything else, although what it allows is infinite.
+  const Tensor near = both(distance <= allowed, distance < INFINITY);
+  Tensor close = logical_or(near, equal(u, v));
+  if (equal_nan) close = logical_or(close, both(not_equal(u, u), not_equal(v, v)));
+  return kernels::sum(close, Axes::all(), false).item() == static_cast<double>(close.size());
+}
 
 }  // namespace elk

@@ -1,13 +1,19 @@
-// Element-wise arithmetic, selection and comparison. Operands broadcast as in NumPy; their dtypes must agree
-// (a plain number takes the tensor's). Throws ShapeError or DTypeError naming the operation and both
-// operands.
+// Element-wise arithmetic, selection and comparison. Operands broadcast as in NumPy (ShapeError, which names
+// the operation and both). Of two dtypes u8 gives way to i64, and both to f32 and f64: a mask times floats is
+// of floats. f32 beside f64 is a DTypeError, for it is a mistake where it is not said with cast. A plain
+// number takes the tensor's dtype (ValueError where it cannot, as 0.5 in an integer one).
+//
+// Integers add, subtract and multiply exactly or throw ValueError: nothing wraps around. They have no `/`:
+// whether 7 / 2 is 3 or 3.5 would be anybody's guess.
 #pragma once
+
+#include <utility>
 
 #include <elk/tensor/tensor.hpp>
 
 namespace elk {
 
-/// Element by element; operands broadcast, and must have one dtype.
+/// Element by element; operands broadcast.
 /// @{
 Tensor operator+(const Tensor& a, const Tensor& b);
 Tensor operator+(const Tensor& a, double b);
@@ -27,22 +33,69 @@ Tensor neg(const Tensor& x);
 /// neg(x)
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
+/// A new value in the handle: other handles to the old one keep it, and tapes see an operation.
+/// @{
+inline Tensor& operator+=(Tensor& a, const Tensor& b) { return a = a + b; }
+inline Tensor& operator+=(Tensor& a, double b) { return a = a + b; }
+inline Tensor& operator-=(Tensor& a, const Tensor& b) { return a = a - b; }
+inline Tensor& operator-=(Tensor& a, double b) { return a = a - b; }
+inline Tensor& operator*=(Tensor& a, const Tensor& b) { return a = a * b; }
+inline Tensor& operator*=(Tensor& a, double b) { return a = a * b; }
+inline Tensor& operator/=(Tensor& a, const Tensor& b) { return a = a / b; }
+inline Tensor& operator/=(Tensor& a, double b) { return a = a / b; }
+/// @}
+
+/// `x[i] += y` and its like do not compile: see Tensor's assignment.
+/// @{
+template <class T>
+void operator+=(Tensor&& part, const T& b) {
+  std::move(part) = b;
+}
+template <class T>
+void operator-=(Tensor&& part, const T& b) {
+  std::move(part) = b;
+}
+template <class T>
+void operator*=(Tensor&& part, const T& b) {
+  std::move(part) = b;
+}
+template <class T>
+void operator/=(Tensor&& part, const T& b) {
+  std::move(part) = b;
+}
+/// @}
+
 /// The larger of each pair; NaN if either is, and then both get the gradient; of equal ones each gets half.
 Tensor maximum(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
+/// @{
 Tensor maximum(const Tensor& a, double b);
+Tensor maximum(double a, const Tensor& b);
+/// @}
 /// The smaller of each pair, likewise.
 Tensor minimum(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
+/// @{
 Tensor minimum(const Tensor& a, double b);
+Tensor minimum(double a, const Tensor& b);
+/// @}
 /// a to the power of b; NaN for a negative a and a b that is no whole number. Of pow(0, 0) derivatives are 0.
 Tensor pow(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
+/// @{
 Tensor pow(const Tensor& a, double b);
+Tensor pow(double a, const Tensor& b);
+/// @}
 /// x limited to [low, high]; the gradient passes where low <= x <= high, and at NaN.
 Tensor clamp(const Tensor& x, double low, double high);
 /// a where `condition` (u8) is not 0, b elsewhere.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+/// The same with plain numbers.
+/// @{
+Tensor where(const Tensor& condition, const Tensor& a, double b);
+Tensor where(const Tensor& condition, double a, const Tensor& b);
+Tensor where(const Tensor& condition, double a, double b, DType dtype = f32);
+/// @}
 
 /// Comparisons, of any dtype: u8, 1 where true. There is no ==: whether it meant elements or whole tensors
 /// would be anybody's guess.
@@ -59,6 +112,33 @@ Tensor less(const Tensor& a, double b);
 Tensor less_equal(const Tensor& a, double b);
 Tensor greater(const Tensor& a, double b);
 Tensor greater_equal(const Tensor& a, double b);
+inline Tensor operator<(const Tensor& a, const Tensor& b) { return less(a, b); }
+inline Tensor operator<(const Tensor& a, double b) { return less(a, b); }
+inline Tensor operator<(double a, const Tensor& b) { return greater(b, a); }
+inline Tensor operator<=(const Tensor& a, const Tensor& b) { return less_equal(a, b); }
+inline Tensor operator<=(const Tensor& a, double b) { return less_equal(a, b); }
+inline Tensor operator<=(double a, const Tensor& b) { return greater_equal(b, a); }
+inline Tensor operator>(const Tensor& a, const Tensor& b) { return greater(a, b); }
+inline Tensor operator>(const Tensor& a, double b) { return greater(a, b); }
+inline Tensor operator>(double a, const Tensor& b) { return less(b, a); }
+inline Tensor operator>=(const Tensor& a, const Tensor& b) { return greater_equal(a, b); }
+inline Tensor operator>=(const Tensor& a, double b) { return greater_equal(a, b); }
+inline Tensor operator>=(double a, const Tensor& b) { return less_equal(b, a); }
 /// @}
+
+/// Of masks, and of any dtype, in which what is not 0 is true, also NaN: u8. Both sides are computed.
+/// @{
+Tensor logical_and(const Tensor& a, const Tensor& b);
+Tensor logical_or(const Tensor& a, const Tensor& b);
+Tensor logical_not(const Tensor& x);
+inline Tensor operator&&(const Tensor& a, const Tensor& b) { return logical_and(a, b); }
+inline Tensor operator||(const Tensor& a, const Tensor& b) { return logical_or(a, b); }
+inline Tensor operator!(const Tensor& x) { return logical_not(x); }
+/// @}
+
+/// Whether |a - b| <= atol + rtol |b| for all elements, which broadcast; infinities are close to themselves,
+/// and NaN to NaN if `equal_nan`.
+bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8,
+              bool equal_nan = false);
 
 }  // namespace elk

@@ -54,4 +54,9 @@ Tensor abs(const Tensor& x) {
 
 Tensor sign(const Tensor& x) { return kernels::sign(x); }
 
+Tensor isnan(const Tensor& x) { return not_equal(x, x); }
+Tensor isfinite(const Tensor& x) {
+  return is_float(x.dtype()) ? equal(kernels::sub(x, x), 0) : ones(x.shape(), u8);
+}
+
 }  // namespace elk

@@ -17,4 +17,7 @@ Tensor erf(const Tensor& x);     ///< 2 / sqrt(pi) times the integral of exp(-t^
 Tensor abs(const Tensor& x);     ///< derivative 0 at 0
 Tensor sign(const Tensor& x);    ///< -1, 0 or 1; no gradient flows
 
+Tensor isnan(const Tensor& x);     ///< u8, of any dtype
+Tensor isfinite(const Tensor& x);  ///< likewise: neither NaN nor infinite
+
 }  // namespace elk

@@ -42,7 +42,11 @@ Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {
                 }));
 }
 
-Tensor min(const Tensor& x, const Axes& axes, bool keep_dims) { return -max(-x, axes, keep_dims); }
+Tensor min(const Tensor& x, const Axes& axes, bool keep_dims) {
+  if (is_float(x.dtype())) return -max(-x, axes, keep_dims);
+  const double last = x.dtype() == u8 ? 255 : -1;  // the differences from it fit
+  return last - max(last - x, axes, keep_dims);
+}
 
 Tensor var(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
   const Index results = kernels::reduced_shape("var", x.shape(), axes, false).size();
@@ -50,6 +54,40 @@ Tensor var(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
   if (n <= correction)
     fail<ShapeError>("[var] expected more than {} elements, got {} of shape {}", correction, n, x.shape());
   return sum(square(x - mean(x, axes, true)), axes, keep_dims) / static_cast<double>(n - correction);
+}
+
+Tensor stddev(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
+  const Tensor variance = var(detach(x), axes, keep_dims, correction), y = kernels::sqrt(variance);
+  const Shape kept = kernels::reduced_shape("stddev", x.shape(), axes, true);
+  return record("stddev", y, wrt(x, [x, y, axes, kept, correction](const Tensor& dy) {
+                  const double n = static_cast<double>(x.size()) / static_cast<double>(y.size()) - correction;
+                  const Tensor root = reshape(y, kept), none = equal(root, 0);
+                  const Tensor share = reshape(dy, kept) / (n * where(none, 1, root));
+                  return where(none, 0, share) * (x - mean(x, axes, true));
+                }));
+}
+
+Tensor prod(const Tensor& x, const Axes& axes, bool keep_dims) {
+  const auto reduced = axes.of("prod", x.shape());
+  std::vector<int> order;
+  for (const bool last : {false, true})
+    for (int i = 0; i < x.rank(); ++i)
+      if (reduced[static_cast<std::size_t>(i)] == last) order.push_back(i);
+  const Shape shape = kernels::reduced_shape("prod", x.shape(), axes, keep_dims);
+  const Index rows = shape.size();
+  if (x.size() == 0) return ones(shape, x.dtype());
+  Tensor y = reshape(permute(x, order), {rows, x.size() / rows});
+  while (y.size(1) > 1) {
+    const Index half = y.size(1) / 2;
+    const Tensor pairs = slice(y, 1, 0, half) * slice(y, 1, half, 2 * half);
+    y = y.size(1) % 2 == 0 ? pairs : concat({pairs, slice(y, 1, 2 * half, 2 * half + 1)}, 1);
+  }
+  return reshape(y, shape);
+}
+
+Tensor cumsum(const Tensor& x, int axis) {
+  return record("cumsum", kernels::cumsum(x, axis),
+                wrt(x, [axis](const Tensor& dy) { return flip(cumsum(flip(dy, axis), axis), axis); }));
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep_dims) {
@@ -63,5 +101,6 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep_dims) {
 }
 
 Tensor argmax(const Tensor& x, int axis) { return kernels::argmax(x, axis); }
+Tensor argmin(const Tensor& x, int axis) { return kernels::argmin(x, axis); }
 
 }  // namespace elk

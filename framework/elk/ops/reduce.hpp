@@ -1,5 +1,6 @@
 // Reductions over axes. sum(x, 0), sum(x, {0, -1}), sum(x) over all; with keep_dims the reduced axes stay
-// with size 1. Throws IndexError for an axis outside the shape.
+// with size 1. A std::vector<int> names axes known when the program runs. Throws IndexError for an axis
+// outside the shape.
 #pragma once
 
 #include <elk/tensor/tensor.hpp>
@@ -17,9 +18,18 @@ Tensor min(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = fal
 /// Mean squared distance from the mean, over n - correction (0: of a population; 1: estimated from a sample).
 /// ShapeError unless more than `correction` elements are reduced.
 Tensor var(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false, int correction = 0);
+/// The square root of var, likewise; of equal elements the derivative is 0. (Not `std`, which beside
+/// `using namespace elk` would be ambiguous.)
+Tensor stddev(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false, int correction = 0);
+/// The product; 1 over no elements. Multiplied in pairs, so that its gradient is right also at zeros.
+Tensor prod(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
+/// The sums of the elements up to each, along an axis; accumulated like a sum.
+Tensor cumsum(const Tensor& x, int axis);
 /// log(sum(exp(x))); the maximum is subtracted first, so that nothing overflows.
 Tensor logsumexp(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
 /// The position of the largest element along an axis, as i64: the first of equals; NaN counts as largest.
 Tensor argmax(const Tensor& x, int axis = -1);
+/// The same of the smallest; NaN counts as smallest.
+Tensor argmin(const Tensor& x, int axis = -1);
 
 }  // namespace elk

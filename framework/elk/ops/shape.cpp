@@ -3,6 +3,7 @@
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/ops/arithmetic.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/tensor/storage.hpp>
@@ -33,15 +34,15 @@ Tensor transpose(const Tensor& x) {
   return record("transpose", kernels::transpose(x), wrt(x, [](const Tensor& dy) { return transpose(dy); }));
 }
 
-namespace {
-
-Tensor permuted(const Tensor& x, const std::vector<int>& axes) {
+Tensor permute(const Tensor& x, const std::vector<int>& axes) {
   const Tensor y = kernels::permute(x, axes);
   std::vector<int> inverse(axes.size());
   for (std::size_t i = 0; i < axes.size(); ++i)
     inverse[static_cast<std::size_t>(axes[i] < 0 ? axes[i] + x.rank() : axes[i])] = static_cast<int>(i);
-  return record("permute", y, wrt(x, [inverse](const Tensor& dy) { return permuted(dy, inverse); }));
+  return record("permute", y, wrt(x, [inverse](const Tensor& dy) { return permute(dy, inverse); }));
 }
+
+namespace {
 
 // `count` elements of an axis from `begin` on, and the reverse; each is the other's rule.
 Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size);
@@ -66,8 +67,6 @@ int from_front(const char* operation, const Shape& shape, int axis, int rank) {
 }
 
 }  // namespace
-
-Tensor permute(const Tensor& x, std::initializer_list<int> axes) { return permuted(x, axes); }
 
 Tensor squeeze(const Tensor& x, int axis) {
   const int at = from_front("squeeze", x.shape(), axis, x.rank());
@@ -106,6 +105,72 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index end, Index step) {
   return sliced(x, at, first, distance > 0 ? (distance - 1) / stride + 1 : 0, step);
 }
 
+Tensor flip(const Tensor& x, const Axes& axes) {
+  const auto reversed = axes.of("flip", x.shape());
+  Tensor y = x;
+  for (int i = 0; i < x.rank(); ++i)
+    if (reversed[static_cast<std::size_t>(i)]) y = sliced(y, i, x.size(i) - 1, x.size(i), -1);
+  return y;
+}
+
+Tensor roll(const Tensor& x, Index shift, int axis) {
+  const int at = from_front("roll", x.shape(), axis, x.rank());
+  const Index n = x.size(at);
+  if (n == 0 || shift % n == 0) return x;
+  const Index moved = (shift % n + n) % n;  // those at the end that come to the beginning
+  return concat({sliced(x, at, n - moved, moved, 1), sliced(x, at, 0, n - moved, 1)}, at);
+}
+
+Tensor pad(const Tensor& x, const std::vector<Index>& widths, double value) {
+  const auto pairs = static_cast<int>(widths.size() / 2);
+  if (widths.size() % 2 != 0 || pairs > x.rank() ||
+      std::any_of(widths.begin(), widths.end(), [](Index w) { return w < 0; }))
+    fail<ShapeError>("[pad] expected up to {} pairs of widths of 0 or more for {}, got ({})", x.rank(),
+                     x.shape(), fmt::join(widths, ", "));
+  Tensor y = x;
+  for (int i = 0; i < pairs; ++i) {
+    const int axis = x.rank() - 1 - i;
+    const auto border = [&](Index width) {
+      Shape shape = y.shape();
+      shape[axis] = width;
+      return full(shape, value, x.dtype());
+    };
+    const auto at = static_cast<std::size_t>(2 * i);
+    if (widths[at] > 0 || widths[at + 1] > 0)
+      y = concat({border(widths[at]), y, border(widths[at + 1])}, axis);
+  }
+  return y;
+}
+
+std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, int axis) {
+  const int at = from_front("split", x.shape(), axis, x.rank());
+  Index left = x.size(at);
+  for (const Index size : sizes) left = size < 0 || size > left ? -1 : left - size;
+  if (left != 0)
+    fail<ShapeError>("[split] axis {} of {} is not the sum of ({})", axis, x.shape(), fmt::join(sizes, ", "));
+  std::vector<Tensor> parts;
+  Index begin = 0;
+  for (const Index size : sizes) {
+    parts.push_back(sliced(x, at, begin, size, 1));
+    begin += size;
+  }
+  return parts;
+}
+
+std::vector<Tensor> split(const Tensor& x, Index size, int axis) {
+  const int at = from_front("split", x.shape(), axis, x.rank());
+  if (size < 1) fail<ValueError>("[split] expected a size of at least 1, got {}", size);
+  std::vector<Index> sizes;
+  for (Index left = x.size(at); left > 0; left -= size) sizes.push_back(std::min(size, left));
+  return split(x, sizes, at);
+}
+
+std::vector<Tensor> chunk(const Tensor& x, Index count, int axis) {
+  const int at = from_front("chunk", x.shape(), axis, x.rank());
+  if (count < 1) fail<ValueError>("[chunk] expected at least 1 piece, got {}", count);
+  return split(x, std::max<Index>(1, x.size(at) / count + (x.size(at) % count != 0)), at);
+}
+
 Tensor concat(const std::vector<Tensor>& parts, int axis) {
   const Tensor y = kernels::concat(parts, axis);
   std::vector<Wrt<Rule>> inputs;
@@ -138,6 +203,11 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size) {
   return record("scatter_add", kernels::scatter_add(x, axis, index, size),
                 wrt(x, [axis, index](const Tensor& dy) { return gather(dy, axis, index); }));
+}
+
+Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
+  const int at = from_front("scatter_add", x.shape(), axis, x.rank());
+  return x + scatter_add(source, at, index, x.size(at));
 }
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {

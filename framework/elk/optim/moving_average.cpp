@@ -18,7 +18,7 @@ MovingAverage::MovingAverage(const nn::Module& module, double decay) : decay_(de
   if (!(decay >= 0 && decay < 1))
     fail<ValueError>("[moving_average] decay must be from 0 to below 1, got {}", decay);
   for (nn::NamedSlot& parameter : module.parameters()) {
-    const Tensor value = plain(parameter.slot->value);
+    const Tensor value = plain(parameter.slot->value());
     items_.push_back({std::move(parameter), value});
   }
 }
@@ -27,23 +27,22 @@ MovingAverage::MovingAverage(const nn::Module& module, double decay) : decay_(de
 void MovingAverage::check_parameters() const {
   moved_.check("moving_average");
   for (const Item& item : items_)
-    if (item.parameter.slot->value.dtype() != item.average.dtype())
+    if (item.parameter.slot->value().dtype() != item.average.dtype())
       fail<DTypeError>("[moving_average] \"{}\" is {} now, its average {}", item.parameter.name,
-                       item.parameter.slot->value.dtype(), item.average.dtype());
+                       item.parameter.slot->value().dtype(), item.average.dtype());
 }
 
 void MovingAverage::update() {
   check_parameters();
   for (Item& item : items_) detail::make_sole_owner(item.average);
-  for (Item& item : items_) kernels::average_update(item.average, item.parameter.slot->value, decay_);
+  for (Item& item : items_) kernels::average_update(item.average, item.parameter.slot->value(), decay_);
 }
 
 void MovingAverage::swap() {
   check_parameters();
   for (Item& item : items_) {
-    Tensor& weight = item.parameter.slot->value;
-    const Tensor before = plain(weight);
-    weight = detail::with_id(item.average, weight.id(), !item.parameter.slot->frozen);
+    const Tensor before = plain(item.parameter.slot->value());
+    item.parameter.slot->set(item.average);
     item.average = before;
   }
 }

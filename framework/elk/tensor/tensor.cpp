@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -261,61 +260,72 @@ Tensor from(std::initializer_list<double> values, const Shape& shape, DType dtyp
 }
 
 template <class T>
-Tensor from(const std::vector<T>& values, const Shape& shape) {
-  check_count(shape, dtype_of<T>, values.size());
+Tensor detail::from(const T* values, std::size_t count, const Shape& shape) {
+  check_count(shape, dtype_of<T>, count);
   Tensor x = empty(shape, dtype_of<T>);
-  std::copy(values.begin(), values.end(), detail::writable<T>(x));
+  std::copy_n(values, count, detail::writable<T>(x));
   return x;
 }
-template Tensor from(const std::vector<float>&, const Shape&);
-template Tensor from(const std::vector<double>&, const Shape&);
-template Tensor from(const std::vector<std::int64_t>&, const Shape&);
-template Tensor from(const std::vector<std::uint8_t>&, const Shape&);
+template Tensor detail::from(const float*, std::size_t, const Shape&);
+template Tensor detail::from(const double*, std::size_t, const Shape&);
+template Tensor detail::from(const std::int64_t*, std::size_t, const Shape&);
+template Tensor detail::from(const std::uint8_t*, std::size_t, const Shape&);
 
-Tensor arange(Index n) {
-  Tensor x = empty({n}, i64);
-  auto* data = detail::writable<std::int64_t>(x);
-  for (Index i = 0; i < n; ++i) data[i] = i;
-  return x;
-}
+void detail::beyond_i64(std::uint64_t value) { fail<ValueError>("[from] {} does not fit i64", value); }
 
 namespace {
 
-template <class Draw>
-Tensor drawn(const char* operation, const Shape& shape, DType dtype, Draw draw) {
-  if (!is_float(dtype)) fail<DTypeError>("[{}] expected f32 or f64, got {}", operation, dtype);
-  Tensor x = empty(shape, dtype);
-  visit(x,
-        [&]<class T>(T* data) { std::generate_n(data, x.size(), [&] { return static_cast<T>(draw()); }); });
-  return x;
-}
-
-// The smallest and the largest number of T in [low, high).
-template <class T>
-std::pair<double, double> inside(double low, double high) {
-  constexpr T infinity = std::numeric_limits<T>::infinity();
-  T first = static_cast<T>(low), last = static_cast<T>(high);
-  if (static_cast<double>(first) < low) first = std::nextafter(first, infinity);
-  if (static_cast<double>(last) >= high) last = std::nextafter(last, -infinity);
-  return {first, last};
+// How many of begin, begin + step, ... come before `end`.
+Index steps(double begin, double end, double step) {
+  if (!(std::isfinite(begin) && std::isfinite(end) && std::isfinite(step)) || step == 0)
+    fail<ValueError>("[arange] expected finite numbers and a step other than 0, got {}, {} and {}", begin,
+                     end, step);
+  const double count = std::ceil((end - begin) / step);
+  if (!(count < 0x1p62)) fail<ValueError>("[arange] {} to {} by {} are too many", begin, end, step);
+  return count > 0 ? static_cast<Index>(count) : 0;
 }
 
 }  // namespace
 
-Tensor randn(const Shape& shape, Rng& rng, DType dtype) {
-  return drawn("randn", shape, dtype, [&] { return rng.normal(); });
+Tensor detail::arange(Index begin, Index end, Index step) {
+  if (step == 0) fail<ValueError>("[arange] the step must not be 0");
+  // Unsigned, in which no difference overflows.
+  const auto from = static_cast<std::uint64_t>(begin), by = static_cast<std::uint64_t>(step),
+             distance =
+                 step > 0 ? static_cast<std::uint64_t>(end) - from : from - static_cast<std::uint64_t>(end),
+             stride = step > 0 ? by : -by;
+  const bool some = step > 0 ? begin < end : begin > end;
+  Tensor x = empty({some ? (distance - 1) / stride + 1 : 0}, i64);
+  auto* data = detail::writable<std::int64_t>(x);
+  for (Index i = 0; i < x.size(); ++i)
+    data[i] = static_cast<Index>(from + static_cast<std::uint64_t>(i) * by);
+  return x;
 }
 
-Tensor uniform(const Shape& shape, Rng& rng, double low, double high, DType dtype) {
-  if (low == high && std::isfinite(low))
-    return drawn("uniform", shape, dtype, [&] { return rng.uniform(low, high); });
-  // Rounding may take a draw to `high`, or out of the interval, and then it is the nearest number inside.
-  const auto [first, last] = dtype == f32 ? inside<float>(low, high) : inside<double>(low, high);
-  if (!(first <= last && std::isfinite(high - low)))
-    fail<ValueError>("[uniform] expected a range [low, high) with numbers of {} in it, got [{}, {})", dtype,
-                     low, high);
-  return drawn("uniform", shape, dtype,
-               [&, first = first, last = last] { return std::clamp(rng.uniform(low, high), first, last); });
+Tensor arange(Index n, DType dtype) {
+  if (n < 0) fail<ShapeError>("[arange] expected 0 or more, got {}", n);
+  return arange(0, static_cast<double>(n), 1, dtype);
+}
+
+Tensor arange(double begin, double end, double step, DType dtype) {
+  Tensor x = empty({steps(begin, end, step)}, dtype);
+  visit(x, [&]<class T>(T* data) {
+    for (Index i = 0; i < x.size(); ++i) data[i] = element<T>(begin + static_cast<double>(i) * step, dtype);
+  });
+  return x;
+}
+
+Tensor linspace(double begin, double end, Index count, DType dtype) {
+  if (!is_float(dtype)) fail<DTypeError>("[linspace] expected f32 or f64, got {}", dtype);
+  Tensor x = empty({count}, dtype);
+  const auto last = static_cast<double>(count - 1);
+  visit(x, [&]<class T>(T* data) {
+    for (Index i = 0; i < count; ++i) {  // weighted so, whole numbers stay whole, and nothing overflows
+      const double t = static_cast<double>(i);
+      data[i] = static_cast<T>(i == 0 ? begin : i == count - 1 ? end : (begin * (last - t) + end * t) / last);
+    }
+  });
+  return x;
 }
 
 }  // namespace elk

@@ -13,7 +13,7 @@ EarlyStopping::EarlyStopping(std::int64_t patience) : patience_(patience) {
 }
 
 void EarlyStopping::begun(Fit& fit) {
-  if (!fit.options().validation.images.defined())
+  if (!fit.options().validation.defined())
     fail<ValueError>("[early_stopping] the fit has no validation data to judge by");
   if (fit.step() > 0) return;  // a run that goes on
   waited_ = 0;

@@ -3,26 +3,36 @@
 
 #include <functional>
 
-#include <elk/data/dataset.hpp>
+#include <elk/data/examples.hpp>
 #include <elk/nn/module.hpp>
+#include <elk/ops/loss.hpp>
 
 namespace elk::train {
 
-/// The loss of a batch, shape (): logits (N, classes), labels i64 (N).
-using Loss = std::function<Tensor(const Tensor& logits, const Tensor& labels)>;
+/// The loss of a batch, shape (), from what the network gives and what it should: logits (N, classes) and
+/// labels i64 (N) for cross_entropy, y (N, ...) and targets of its shape for mse.
+using Loss = elk::Loss;
+
+/// How a network is called on a batch; where empty, net(batch.x). For one of several inputs:
+///
+///   [&](const Batch& b) { return net(b.x, b.others[0]); }
+using Forward = std::function<Tensor(const Batch& batch)>;
 
 /// How well a network does on a data set.
 struct Evaluation {
-  double loss;      ///< mean over the examples
-  double accuracy;  ///< share of examples whose largest output is the label's, 0 to 1
+  double loss;  ///< mean over the examples
+  /// The share of labels whose output is the largest, 0 to 1; labels below 0 do not count. NaN where labels
+  /// are not classes: i64 of the output's shape without its last axis.
+  double accuracy;
 };
 
 /// Evaluates in batches, without dropout and with nothing recorded, whatever tapes are alive. ShapeError
 /// for an empty data set.
-Evaluation evaluate(const nn::Module& net, const Dataset& dataset, const Loss& loss, DType dtype = f32,
-                    Index batch_size = 1000);
+Evaluation evaluate(const nn::Module& net, const Examples& examples, const Loss& loss, DType dtype = f32,
+                    Index batch_size = 1000, const Forward& forward = {});
 
-/// The network's outputs for all examples, in the data set's order, likewise: (N, ...).
-Tensor predict(const nn::Module& net, const Dataset& dataset, DType dtype = f32, Index batch_size = 1000);
+/// The network's outputs for all examples, in their order, likewise: (N, ...).
+Tensor predict(const nn::Module& net, const Examples& examples, DType dtype = f32, Index batch_size = 1000,
+               const Forward& forward = {});
 
 }  // namespace elk::train

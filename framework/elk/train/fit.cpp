@@ -11,6 +11,7 @@
 #include <elk/debug/non_finite.hpp>
 #include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/train/fit.hpp>
 
 namespace elk::train {
@@ -63,33 +64,36 @@ constexpr std::int64_t highest_count = std::int64_t{1} << 62;
 
 // A data set that is measured after every epoch, if there is one: what is wrong with it must not wait for the
 // end of the first.
-void check_measured(const char* option, const Dataset& measured, const Dataset& trained) {
-  if (!measured.images.defined()) return;
-  measured.check();
-  if (measured.size() == 0) fail<ShapeError>("[fit] {}: the data set \"{}\" is empty", option, measured.name);
-  if (measured.features() != trained.features())
-    fail<ShapeError>("[fit] {}: its examples are {}, those to train on {}", option, measured.sample_shape(),
-                     trained.sample_shape());
+void check_measured(const char* option, const Examples& measured, const Examples& trained) {
+  if (!measured.defined()) return;
+  if (measured.size() == 0)
+    fail<ShapeError>("[fit] {}: the data set \"{}\" is empty", option, measured.name());
+  const Dataset *const a = measured.images(), *const b = trained.images();
+  if (a != nullptr && b != nullptr && a->features() != b->features())
+    fail<ShapeError>("[fit] {}: its examples are {}, those to train on {}", option, a->sample_shape(),
+                     b->sample_shape());
 }
 
 std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i); }
 
 }  // namespace
 
-Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng, FitOptions options)
+Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options)
     : net_(net),
       optimizer_(optimizer),
       data_(data),
       rng_(rng),
       options_(std::move(options)),
       base_lr_(optimizer.lr()) {
-  data.check();
-  if (data.size() == 0) fail<ShapeError>("[fit] the data set \"{}\" is empty", data.name);
+  if (data.size() == 0) fail<ShapeError>("[fit] the data set \"{}\" is empty", data.name());
+  if (options_.augment && data.images() == nullptr) fail<ValueError>("[fit] only images can be augmented");
   if (options_.epochs < 0) fail<ValueError>("[fit] epochs must be at least 0, got {}", options_.epochs);
   if (options_.batch_size < 1)
     fail<ValueError>("[fit] the batch size must be at least 1, got {}", options_.batch_size);
   const std::vector<nn::NamedSlot> parameters = net.parameters();
-  if (!options_.dtype) options_.dtype = parameters.empty() ? f32 : parameters[0].slot->value.dtype();
+  uses_ = net.uses();
+  uses_->listen();
+  if (!options_.dtype) options_.dtype = parameters.empty() ? f32 : parameters[0].slot->value().dtype();
   if (!is_float(*options_.dtype)) fail<DTypeError>("[fit] expected f32 or f64, got {}", *options_.dtype);
   if (!options_.loss) fail<ValueError>("[fit] the options have no loss");
   for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
@@ -109,11 +113,13 @@ double Fit::position() const {
   return static_cast<double>(epoch_) + static_cast<double>(batch_) / static_cast<double>(batches());
 }
 
-Tensor Fit::objective(const Tensor& x, const Tensor& labels) const { return options_.loss(net_(x), labels); }
+Tensor Fit::objective(const Batch& batch) const {
+  return options_.loss(options_.forward ? options_.forward(batch) : net_(batch.x), batch.labels);
+}
 
-Evaluation Fit::measure(const Dataset& data) const {
+Evaluation Fit::measure(const Examples& data) const {
   const PrecisionScope full(Precision::full);  // a hook may ask within a step
-  return evaluate(net_, data, options_.evaluation_loss, *options_.dtype);
+  return evaluate(net_, data, options_.evaluation_loss, *options_.dtype, 1000, options_.forward);
 }
 
 void Fit::each(void (Callback::*call)(Fit&)) {
@@ -121,10 +127,10 @@ void Fit::each(void (Callback::*call)(Fit&)) {
 }
 
 // What first was not finite, in a computation on x that came `at` some point of the run.
-std::string Fit::where(const std::string& at, const Tensor& x, const Tensor& labels,
-                       const Rng& before) const {
-  const std::string first =
-      first_non_finite(net_, x, before, [&](const Tensor& input) { return objective(input, labels); });
+std::string Fit::where(const std::string& at, const Batch& batch, const Rng& before) const {
+  const std::string first = first_non_finite(net_, batch.x, before, [&](const Tensor& input) {
+    return objective({input, batch.labels, batch.others});
+  });
   if (first.starts_with("parameter "))
     return fmt::format("epoch {}, step {}: the update made {} not finite", batch_ == 0 ? epoch_ : epoch_ + 1,
                        step_, first);
@@ -146,7 +152,7 @@ bool Fit::train_epoch() {
     if (stop_asked_) return false;
     const auto start = Clock::now();
     const std::uint64_t flops_before = flops();
-    const auto [x, labels] = [&] {
+    const Batch batch = [&] {
       const Stage stage("batch");
       return *it;
     }();
@@ -155,19 +161,21 @@ bool Fit::train_epoch() {
     try {
       const PrecisionScope scope(options_.precision);
       Tape tape(rng_);
-      const Tensor y = objective(x, labels);
+      const Tensor y = objective(batch);
       loss_ = y.item();
       if (std::isfinite(loss_)) {
         Gradients gradients = tape.backward(y);
         if (options_.gradients) gradients = options_.gradients(std::move(gradients));
+        if (uses_ != nullptr) uses_->check("fit", net_.parameters(), gradients);
         optimizer_.step(gradients);
+        if (uses_ != nullptr) std::exchange(uses_, nullptr)->stop();
       }
     } catch (...) {
       rng_ = before;  // run() takes this step once more
       throw;
     }
     if (!std::isfinite(loss_)) {
-      result_.problem = where(fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1), x, labels, before);
+      result_.problem = where(fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1), batch, before);
       return false;
     }
     ++batch_;
@@ -183,19 +191,19 @@ bool Fit::train_epoch() {
 void Fit::finish_epoch() {
   HistoryRow row{
       .epoch = epoch_ + 1, .step = step_, .lr = optimizer_.lr(), .flops = flops_, .seconds = epoch_seconds_};
-  row.train_loss = options_.train_sample.images.defined() ? measure(options_.train_sample).loss
-                                                          : loss_sum_ / static_cast<double>(batch_);
-  if (options_.validation.images.defined()) {
+  row.train_loss = options_.train_sample.defined() ? measure(options_.train_sample).loss
+                                                   : loss_sum_ / static_cast<double>(batch_);
+  if (options_.validation.defined()) {
     const Evaluation held_out = measure(options_.validation);
     row.val_loss = held_out.loss;
-    row.val_accuracy = held_out.accuracy;
+    if (!std::isnan(held_out.accuracy)) row.val_accuracy = held_out.accuracy;
   }
   for (Callback* callback : options_.callbacks) callback->measure(*this, row);
   for (const auto& loss : {row.train_loss, row.val_loss, row.test_loss})
     if (loss && !std::isfinite(*loss)) row.diverged = true;
   if (row.diverged) {
-    const auto [x, labels] = gather(data_, std::vector<Index>{0}, *options_.dtype);
-    result_.problem = where(fmt::format("the end of epoch {}", epoch_ + 1), x, labels, rng_);
+    const Batch first = data_.gather(std::vector<Index>{0}, *options_.dtype);
+    result_.problem = where(fmt::format("the end of epoch {}", epoch_ + 1), first, rng_);
   }
   // Nothing throws from here on.
   order_.clear();
@@ -346,7 +354,7 @@ void Fit::load(const std::string& path) {
   }
 }
 
-Result fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng, FitOptions options) {
+Result fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options) {
   return Fit(net, optimizer, data, rng, std::move(options)).run();
 }
 

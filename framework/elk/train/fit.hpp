@@ -1,4 +1,4 @@
-// fit: trains a network on labelled images.
+// fit: trains a network on examples: images and labels, or any inputs and targets.
 //
 //   elk::train::Checkpoint checkpoint("run.safetensors");  // killed and started again, it goes on
 //   elk::train::Progress progress;
@@ -14,7 +14,7 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/base/precision.hpp>
 #include <elk/data/augment.hpp>
-#include <elk/data/dataset.hpp>
+#include <elk/data/examples.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/optim/schedule.hpp>
@@ -40,10 +40,11 @@ struct FitOptions {
   std::function<Gradients(Gradients)> gradients = {};
   /// The loss of evaluation, where it is another one.
   Loss evaluation_loss = {};
-  Dataset validation = {};  ///< measured after every epoch, where there is one
+  Forward forward = {};      ///< how the network is called, where net(batch.x) is not enough
+  Examples validation = {};  ///< measured after every epoch, where there is one
   /// What train_loss is measured on after every epoch; without it, train_loss is the plain mean over the
   /// epoch's batches of the loss before each update.
-  Dataset train_sample = {};
+  Examples train_sample = {};
   std::vector<Callback*> callbacks = {};  ///< must outlive the run
 };
 
@@ -61,9 +62,10 @@ struct Result {
 class Fit {
  public:
   /// Orders and dropout are drawn from `rng`; the optimizer's rate of now is the schedule's base. All that is
-  /// given by reference must outlive the run. ValueError, ShapeError or DTypeError for options or data that
-  /// no run can begin with.
-  Fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng, FitOptions options);
+  /// given by reference must outlive the run. The first step throws TapeError when `net` uses a parameter
+  /// that its fields() do not list. ValueError, ShapeError or DTypeError for options or data that no run can
+  /// begin with.
+  Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options);
 
   /// Trains from where the run is to its end, or until it is stopped. A loss that is not finite ends it as
   /// diverged. When the network, the loss, a hook or a callback throws, the run is where it was before the
@@ -78,7 +80,7 @@ class Fit {
   /// The network that is fitted.
   nn::Module& net() { return net_; }
   const optim::Optimizer& optimizer() const { return optimizer_; }
-  const Dataset& data() const { return data_; }
+  const Examples& data() const { return data_; }
   const FitOptions& options() const { return options_; }
   /// Of the run so far.
   const Result& result() const { return result_; }
@@ -92,7 +94,7 @@ class Fit {
   /// Of the batch before its update.
   double loss() const { return loss_; }
   /// The network on `data`, by the loss of evaluation.
-  Evaluation measure(const Dataset& data) const;
+  Evaluation measure(const Examples& data) const;
 
   /// Everything that continuing needs, as one file: the states of network, optimizer, callbacks and Rng, the
   /// position in the epoch, the history; and `about`.
@@ -101,19 +103,19 @@ class Fit {
   void load(const std::string& path);
 
  private:
-  Tensor objective(const Tensor& x, const Tensor& labels) const;
+  Tensor objective(const Batch& batch) const;
   void train();
   bool train_epoch();
   void finish_epoch();
   void add_row(HistoryRow row);
   bool is_over() const;
   double position() const;
-  std::string where(const std::string& at, const Tensor& x, const Tensor& labels, const Rng& before) const;
+  std::string where(const std::string& at, const Batch& batch, const Rng& before) const;
   void each(void (Callback::*call)(Fit&));
 
   nn::Module& net_;
   optim::Optimizer& optimizer_;
-  Dataset data_;
+  Examples data_;
   Rng& rng_;
   FitOptions options_;
   double base_lr_;
@@ -126,11 +128,13 @@ class Fit {
   double loss_ = 0;
   double loss_sum_ = 0, epoch_seconds_ = 0;  // of the epoch under way
   bool stop_asked_ = false, finish_asked_ = false;
+  std::shared_ptr<detail::Uses> uses_;  // until the first step
   Result result_;
 };
 
-/// Fits `net` to `data` and tells how it went. See Fit.
-Result fit(nn::Module& net, optim::Optimizer& optimizer, const Dataset& data, Rng& rng,
+/// Fits `net` to `data` and tells how it went; train::fit(net, adam, {x, y}, rng, {.loss = mse}) for tensors
+/// of examples. See Fit.
+Result fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng,
            FitOptions options = {});
 
 }  // namespace elk::train

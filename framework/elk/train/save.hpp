@@ -1,0 +1,31 @@
+// A network as one file, with its optimizer if wanted:
+//
+//   elk::train::save("net.safetensors", net);
+//   elk::train::load("net.safetensors", net);
+//
+//   elk::train::save("run.safetensors", net, adam);
+//   elk::train::load("run.safetensors", net, adam);
+#pragma once
+
+#include <string>
+
+#include <elk/nn/module.hpp>
+#include <elk/optim/optimizer.hpp>
+
+namespace elk::train {
+
+/// Writes the parameters and buffers under their names, as a safetensors file that appears whole or not at
+/// all; other tools read it as well. ValueError for a network that lists nothing, or whose calls used a
+/// parameter that it does not list; FileError when the file cannot be written.
+void save(const std::string& path, const nn::Module& net);
+/// The same with what the optimizer keeps, under names that begin with "optimizer.". ValueError where the
+/// network has such names itself.
+void save(const std::string& path, const nn::Module& net, const optim::Optimizer& optimizer);
+
+/// Sets what the network lists from a file of save(), with or without an optimizer, or of another tool under
+/// the same names. FileError when the file is damaged or of another network; then nothing has changed.
+void load(const std::string& path, nn::Module& net);
+/// The same with the optimizer; FileError, too, when the file has none or that of another kind.
+void load(const std::string& path, nn::Module& net, optim::Optimizer& optimizer);
+
+}  // namespace elk::train
