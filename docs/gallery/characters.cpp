@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <set>
 #include <string>
-#include <vector>
 
 #include <elk/elk.hpp>
 
@@ -15,35 +14,16 @@
 
 using elk::Index, elk::Tensor;
 
-const std::string alphabet = "\n -abcdefghijklmnopqrstuvwxyz";
-constexpr Index context = 12;
-
-struct Examples {
-  Tensor before, next;  // i64 (N, context), i64 (N)
-};
-
-// The characters of `text` at `positions`, and those before each.
-Examples examples(const std::string& text, const std::vector<Index>& positions) {
-  std::vector<Index> before, next;
-  const auto id = [&](Index i) {
-    return static_cast<Index>(alphabet.find(text[static_cast<std::size_t>(i)]));
-  };
-  for (const Index i : positions) {
-    for (Index k = i - context; k < i; ++k) before.push_back(id(k));
-    next.push_back(id(i));
-  }
-  return {elk::from(before, {static_cast<Index>(positions.size()), context}), elk::from(next)};
-}
+constexpr Index context = 12;  // characters that it sees
 
 struct Net : elk::nn::Module {
-  elk::nn::Parameter embedding;
+  elk::nn::Embedding embedding;
   elk::nn::Linear hidden, out;
 
-  explicit Net(elk::Rng& rng)
-      : embedding(elk::randn({29, 8}, rng)), hidden(8 * context, 128, rng), out(128, 29, rng) {}
-  Tensor forward(const Tensor& before) const override {  // i64 (N, context); logits (N, 29)
-    const Tensor embedded = elk::take_rows(embedding, elk::reshape(before, {-1}));
-    return out(elk::tanh(hidden(elk::reshape(embedded, {-1, 8 * context}))));
+  Net(Index characters, elk::Rng& rng)
+      : embedding(characters, 8, rng), hidden(8 * context, 128, rng), out(128, characters, rng) {}
+  Tensor forward(const Tensor& before) const override {  // i64 (N, context); logits (N, characters)
+    return out(elk::tanh(hidden(elk::reshape(embedding(before), {-1, 8 * context}))));
   }
   void fields(Fields& f) override { f("embedding", embedding)("hidden", hidden)("out", out); }
 };
@@ -51,46 +31,46 @@ struct Net : elk::nn::Module {
 int main(int argc, char**) {
   const int steps = argc > 1 ? 400 : 4000;  // few with --smoke
   elk::Rng rng(1);
-  std::string train, test;
+  std::string train_text, test_text;
   std::set<std::string> spelled;
   for (const Index n : rng.permutation(9999)) {
     const std::string number = spell(static_cast<int>(n + 1));
-    (spelled.size() < 9000 ? train : test) += number + "\n";
+    (spelled.size() < 9000 ? train_text : test_text) += number + "\n";
     spelled.insert(number);
   }
+  const elk::Characters characters(train_text);
+  const Tensor train = characters.encode(train_text), test = characters.encode(test_text);
 
-  Net net(rng);
+  Net net(characters.size(), rng);
   elk::optim::Adam adam(net, {.lr = 3e-3});
+  const auto loss = [&](const Tensor& text, const Tensor& at) {  // of the characters at these positions
+    const Tensor before = elk::take_rows(text, elk::expand(at, 1) + elk::arange(-context, 0));
+    return elk::cross_entropy(net(before), elk::take_rows(text, at));
+  };
   for (int step = 0; step < steps; ++step) {
     if (step == steps / 2) adam.set_lr(3e-4);
-    std::vector<Index> positions;
-    for (int i = 0; i < 256; ++i) positions.push_back(rng.integer(context, static_cast<Index>(train.size())));
-    const auto [before, next] = examples(train, positions);
+    const Tensor at = elk::randint(context, train.size(), {256}, rng);
     elk::Tape tape(rng);
-    adam.step(tape.backward(elk::cross_entropy(net(before), next)));
+    adam.step(tape.backward(loss(train, at)));
   }
-
-  std::vector<Index> all;
-  for (Index i = context; i < static_cast<Index>(test.size()); ++i) all.push_back(i);
-  const auto [before, next] = examples(test, all);
-  const double perplexity = std::exp(elk::cross_entropy(net(before), next).item());
+  const double perplexity = std::exp(loss(test, elk::arange(context, test.size())).item());
   std::printf("perplexity of a character  %.3f on new numbers; %.3f is the best possible\n", perplexity,
               std::exp(std::log(9999) * 9999 / static_cast<double>(train.size() + test.size())));
 
   // It writes on, character by character.
-  std::string text = test;
+  Tensor last = elk::slice(test, 0, -context, test.size());
+  std::string line;
+  int lines = 0, right = 0;
   for (int i = 0; i < 4000; ++i) {
-    const Tensor p = elk::softmax(net(examples(text + " ", {static_cast<Index>(text.size())}).before));
-    Index pick = 0;
-    for (double u = rng.uniform() - p.at(0); u > 0 && pick < 28; u -= p.at(pick)) ++pick;
-    text += alphabet[static_cast<std::size_t>(pick)];
+    const Tensor next = elk::reshape(elk::multinomial(elk::softmax(net(elk::expand(last, 0))), 1, rng), {1});
+    last = elk::concat({elk::slice(last, 0, 1, context), next});
+    line += characters.decode(next);
+    if (line.back() != '\n') continue;
+    line.pop_back();
+    if (++lines <= 4) std::printf("  %s\n", line.c_str());
+    right += static_cast<int>(spelled.count(line));
+    line.clear();
   }
-  int words = 0, right = 0;
-  text.erase(0, test.size());
-  for (std::size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
-    if (++words <= 4) std::printf("  %s\n", text.substr(0, end).c_str());
-    right += static_cast<int>(spelled.count(text.substr(0, end)));
-  }
-  std::printf("%d of the %d numbers that it wrote are spelled right\n", right, words);
+  std::printf("%d of the %d numbers that it wrote are spelled right\n", right, lines);
   return perplexity < (argc > 1 ? 2 : 1.4) ? 0 : 1;
 }

@@ -63,11 +63,7 @@ int main(int argc, char**) {
     {
       const Tensor real = ring(256, rng), fake = generator(elk::randn({256, 8}, rng));
       elk::Tape tape(rng);
-      const Tensor slope = [&] {  // by the points
-        elk::Tape inner;
-        inner.watch(real);
-        return inner.backward(elk::sum(discriminator(real)))[real];
-      }();
+      const Tensor slope = elk::grad([&](const Tensor& x) { return elk::sum(discriminator(x)); })(real);
       const Tensor penalty = 0.05 * elk::sum(elk::square(slope)) / 256;
       of_discriminator.step(tape.backward(judged(real, 1) + judged(fake, 0) + penalty));
     }

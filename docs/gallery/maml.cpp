@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <numbers>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -47,9 +46,7 @@ struct Net : elk::nn::Module {
       weights.emplace_back(elk::zeros({1, out}));
     }
   }
-  void fields(Fields& f) override {
-    for (std::size_t i = 0; i < weights.size(); ++i) f(std::to_string(i), weights[i]);
-  }
+  void fields(Fields& f) override { f("weights", weights); }
   Weights copies(Index tasks) const {
     Weights w;
     for (const Tensor& weight : weights)

@@ -33,20 +33,12 @@ int main(int argc, char**) {
     const Tensor none = elk::zeros({128, 1}),
                  end = elk::cast(elk::less(elk::uniform({128, 1}, rng), 0.5), elk::f32);
 
-    elk::Tape tape(rng);  // for the weights; the two inside give derivatives by x and t
-    Tensor u_t, u_xx;
-    {
-      elk::Tape second;
-      second.watch(x);
-      elk::Tape first;
-      first.watch(x);
-      first.watch(t);
-      const elk::Gradients du = first.backward(elk::sum(u(x, t)));
-      u_t = du[t];
-      u_xx = second.backward(elk::sum(du[x]))[x];
-    }
+    elk::Tape tape(rng);
+    const auto u_t = elk::grad([&](const Tensor& v) { return elk::sum(u(x, v)); });
+    const auto u_x = elk::grad([&](const Tensor& v) { return elk::sum(u(v, t)); });
+    const auto u_xx = elk::grad([&](const Tensor& v) { return elk::sum(u_x(v)); });
     const Tensor loss =
-        elk::mse(u_t, 0.1 * u_xx) + elk::mse(u(x, none), solution(x, none)) + elk::mse(u(end, t), none);
+        elk::mse(u_t(t), 0.1 * u_xx(x)) + elk::mse(u(x, none), solution(x, none)) + elk::mse(u(end, t), none);
     adam.step(tape.backward(loss));
     if (step % (steps / 5) == 0)
       std::printf("step %4d  loss %.1e  relative error %.4f\n", step, loss.item(), error());
