@@ -36,7 +36,7 @@ for meta in True, False:
         weights += [torch.randn(inputs, outputs) * math.sqrt(2 / inputs), torch.zeros(1, outputs)]
     weights = [w.requires_grad_() for w in weights]
     adam = torch.optim.Adam(weights, lr=1e-3)
-    for step in range(5000):
+    for step in range(10000):
         x, y, x_new, y_new = make_tasks(25)
         w = [weight.expand(25, -1, -1) for weight in weights]
         adam.zero_grad()
