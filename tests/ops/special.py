@@ -320,6 +320,23 @@ WHOLE = {  # name: function of torch tensors, and further inputs beside the rows
     "where": (lambda x: torch.where(torch.tensor([[True, False, True]]), x, torch.zeros((), dtype=x.dtype)), []),
     "cast_f32": (lambda x: x.to(torch.float32), []),
     "detach_mul": (lambda x: x * x.detach(), []),
+    "index": (lambda x: x[0, :2], []),
+    "index_put": (lambda x: x.index_put((torch.tensor([0]), torch.tensor([1])), torch.full((), 0.5, dtype=x.dtype)), []),
+    "index_select": (lambda x: x.index_select(1, torch.tensor([1, 1, 0])), []),
+    "masked": (lambda x: x[torch.tensor([[True, False, True]])], []),
+    "masked_fill": (lambda x: x.masked_fill(torch.tensor([[True, False, True]]), -1), []),
+    "tril": (lambda x: x.tril(), []),
+    "triu": (lambda x: x.triu(), []),
+    "split": (lambda x: x.split([1, 2], 1)[1], []),
+    "chunk": (lambda x: x.chunk(2, 1)[0], []),
+    "flip": (lambda x: x.flip(1), []),
+    "roll": (lambda x: x.roll(1, 1), []),
+    "pad": (lambda x: functional("pad")(x, (1, 0)), []),
+    "sort": (lambda x: x.sort(dim=-1, stable=True)[0], []),
+    "topk": (lambda x: x.sort(dim=-1, descending=True, stable=True)[0][:, :2], []),
+    "cumsum": (lambda x: x.cumsum(1), []),
+    "prod": (lambda x: x[:, 0] * x[:, 1] * x[:, 2], []),
+    "stddev": (lambda x: x.std(1, unbiased=False), []),
 }
 
 
