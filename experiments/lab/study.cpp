@@ -164,6 +164,9 @@ std::string compare(const Outcome& a, const Outcome& b, Metric metric) {
   const double scale = is_share(metric) ? 100 : 1;
   const char* unit = is_share(metric) ? " points" : "";
   const int decimals = is_share(metric) ? 2 : 4;
+  if (std::isnan(found.mean))
+    return fmt::format("{} and {} cannot be compared by {}: no run of both came to its end", a.cell.label,
+                       b.cell.label, name(metric));
   if (std::isnan(found.low))
     return fmt::format("{} and {} differ by {:.{}f}{} of {} in {}: one seed, which resolves nothing",
                        a.cell.label, b.cell.label, found.mean * scale, decimals, unit, name(metric),
@@ -192,6 +195,8 @@ const Outcome& best(std::span<const Outcome> outcomes) {
 
 std::string best_of(std::span<const Outcome> outcomes, const std::string& what) {
   const Outcome& first = best(outcomes);
+  if (std::isnan(first.mean(Metric::test_accuracy).mean))
+    return fmt::format("{}: no run came to its end, so that none is the best", what);
   const bool validated = !std::isnan(first.mean(Metric::val_accuracy).mean);
   std::vector<const Outcome*> others;
   std::vector<double> p;

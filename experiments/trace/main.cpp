@@ -149,16 +149,16 @@ void learn_digits(const std::string& folder, std::uint32_t seed) {
 }
 
 // An operation of one's own, as in the README: the value, then how the gradient dy flows back to x.
-Tensor softsign(const Tensor& x) {
-  const Tensor v = detach(x), y = v / (1 + abs(v));  // not recorded: the rule below is to stand for it
-  return record("softsign", y, wrt(x, [x](const Tensor& dy) { return dy / square(1 + abs(x)); }));
+Tensor isru(const Tensor& x) {
+  const Tensor v = detach(x), y = v / sqrt(1 + square(v));  // not recorded: the rule below is to stand for it
+  return record("isru", y, wrt(x, [x](const Tensor& dy) { return dy / pow(1 + square(x), 1.5); }));
 }
 
 // One neuron, and one of its steps: all numbers can be followed by hand.
-void follow_softsign(const std::string& folder, std::uint32_t) {
+void follow_isru(const std::string& folder, std::uint32_t) {
   struct Neuron : nn::Module {
     nn::Parameter w{scalar(2)}, b{scalar(-1)};
-    Tensor forward(const Tensor& x) const override { return softsign(w * x + b); }
+    Tensor forward(const Tensor& x) const override { return isru(w * x + b); }
     void fields(Fields& f) override { f("w", w)("b", b); }
     std::string describe() const override { return "Neuron"; }
   } net;
@@ -168,10 +168,10 @@ void follow_softsign(const std::string& folder, std::uint32_t) {
   Trace trace;
   trace.name(x, "x");
   trace.name(target, "target");
-  trace.explain("softsign",
-                {.formula = "y = x / (1 + |x|)",
+  trace.explain("isru",
+                {.formula = "y = x / √(1 + x²)",
                  .words = "Brings any number between −1 and 1, more gently than tanh.",
-                 .rules = {"dx = dy / (1 + |x|)²"},
+                 .rules = {"dx = dy / (1 + x²)^1.5"},
                  .rule_words = "All of the gradient passes at 0, less and less of it further out."});
   for (int step = 1; step <= 3; ++step) {
     Tape tape;
@@ -196,7 +196,7 @@ int run_trace(int argc, char** argv) {
       throw UsageError(fmt::format("--out-dir: {} is there already; choose another folder", folder));
   for (const std::string& example : options.examples) {
     const std::string folder = root + "/" + example;
-    const auto make = example == "xor" ? learn_xor : example == "softmax" ? learn_digits : follow_softsign;
+    const auto make = example == "xor" ? learn_xor : example == "softmax" ? learn_digits : follow_isru;
     make(folder, options.seed);
     pages.push_back(folder + "/trace.html");
     if (!options.quiet && !options.json) fmt::print("{}\n", pages.back());

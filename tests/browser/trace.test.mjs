@@ -51,7 +51,7 @@ const near = (a, b, error, what) => assert.ok(Math.abs(a - b) <= error, `${what}
 const norm = (numbers) => Math.sqrt(numbers.reduce((sum, v) => sum + v * v, 0));
 
 // What the page of small.json has to show at a place: the operation's value, and on the way back its gradient.
-const names = ['linear', 'tanh', 'softsign', 'add', 'linear', 'sub', 'square', 'sum'];
+const names = ['linear', 'tanh', 'isru', 'add', 'linear', 'sub', 'square', 'sum'];
 const inputs = [['x', 'first.weight', 'first.bias'], [0], [1], [1, 2], [3, 'second.weight', 'second.bias'], [4, null], [5],
                 [6]]; // operations by their place; null is a constant
 async function expectPlace(page, place, step = 0) {
@@ -88,7 +88,7 @@ async function expectPlace(page, place, step = 0) {
     numbers.forEach(({is}, at) => near(is, flow[at], 1e-6 * total, what));
     assert.equal(numbers.length, flow.length, what);
   });
-  if (i === 1) assert.match(shown.text, /It is the sum of what 2 uses gave back: softsign \(norm .*\), add \(norm /);
+  if (i === 1) assert.match(shown.text, /It is the sum of what 2 uses gave back: isru \(norm .*\), add \(norm /);
 }
 
 describe('the page of a trace', () => {

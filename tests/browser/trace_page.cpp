@@ -20,10 +20,10 @@ struct Example : nn::Module {
 };
 
 // With a rule of the program's own; it may be wrong.
-Tensor softsign(const Tensor& x, double factor = 1) {
+Tensor isru(const Tensor& x, double factor = 1) {
   const Tensor v = detach(x);
-  return record(factor == 1 ? "softsign" : "wrong", v / (1 + abs(v)),
-                wrt(x, [x, factor](const Tensor& dy) { return factor * dy / square(1 + abs(x)); }));
+  return record(factor == 1 ? "isru" : "wrong", v / sqrt(1 + square(v)),
+                wrt(x, [x, factor](const Tensor& dy) { return factor * dy / pow(1 + square(x), 1.5); }));
 }
 
 // Few numbers, modules, and a tensor that two operations take.
@@ -32,7 +32,7 @@ struct Small : Example {
   Tensor target = from({0, 1, 1, 0}, {4, 1});
   explicit Small(Rng& rng) : first(2, 3, rng), second(3, 1, rng) {}
   std::vector<Tensor> results(const Tensor& x) const override {
-    const Tensor z = first(x), h = tanh(z), s = softsign(h), r = h + s, y = second(r),
+    const Tensor z = first(x), h = tanh(z), s = isru(h), r = h + s, y = second(r),
                  d = y - cast(target, y.dtype()), q = square(d);
     return {z, h, s, r, y, d, q, sum(q)};
   }
@@ -44,7 +44,7 @@ struct Large : Example {
   nn::Linear linear;
   explicit Large(Rng& rng) : linear(200, 8, rng) {}
   std::vector<Tensor> results(const Tensor& x) const override {
-    const Tensor z = linear(x), s = softsign(z, 1.5), q = square(s);
+    const Tensor z = linear(x), s = isru(z, 1.5), q = square(s);
     return {z, s, q, sum(q)};
   }
   void fields(Fields& f) override { f("linear", linear); }
@@ -77,9 +77,9 @@ void write(const std::string& path, Example& net, const Tensor& x, int steps, co
   optim::SGD sgd(net, {.lr = 0.1});
   Trace trace;
   trace.name(x, name);
-  trace.explain("softsign", {.formula = "y = x / (1 + |x|)",
+  trace.explain("isru", {.formula = "y = x / √(1 + x²)",
                              .words = "Brings any number between −1 and 1.",
-                             .rules = {"dx = dy / (1 + |x|)²"},
+                             .rules = {"dx = dy / (1 + x²)^1.5"},
                              .rule_words = "Less and less passes further out."});
   Json all = Json::array();
   for (int i = 0; i < steps; ++i) {

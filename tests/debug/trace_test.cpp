@@ -863,7 +863,7 @@ TEST(Trace, ExplainsEveryOperationOfTheLibrary) {
     for (const std::string& rule : text->rules)
       EXPECT_THAT(rule, testing::ContainsRegex("^d[A-Za-z] = ")) << name;
   }
-  EXPECT_EQ(tracing::explanation("softsign"), nullptr);
+  EXPECT_EQ(tracing::explanation("isru"), nullptr);
 }
 
 TEST(Trace, ExplainsWhatItWasTold) {

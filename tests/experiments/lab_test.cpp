@@ -13,6 +13,7 @@
 #include <lab/program.hpp>
 #include <lab/run_folder.hpp>
 #include <lab/shell.hpp>
+#include <lab/study.hpp>
 #include <lab/training.hpp>
 
 #include "io/temporary_folder.hpp"
@@ -259,6 +260,18 @@ TEST(TrainingRuns, CheckpointsOfOtherDataOrNetworksAreRefused) {
   EXPECT_EQ(error_of<FileError>([&] { wider.run({&checkpoint}); }),
             "[checkpoint] " + (folder / "c") +
                 ": [load_state] \"fc1.weight\" must be f32 (9, 784), got f32 (8, 784)");
+}
+
+TEST(Verdicts, WhereEveryRunFailedNoneIsTheBest) {
+  RunSummary failed;
+  failed.status = "failed";
+  Outcomes outcomes(2);
+  outcomes[0].cell.label = "8";
+  outcomes[1].cell.label = "16";
+  for (lab::Outcome& outcome : outcomes) outcome.runs = {failed, failed};
+  EXPECT_EQ(best_of(outcomes, "width"), "width: no run came to its end, so that none is the best");
+  EXPECT_EQ(compare(outcomes[0], outcomes[1], Metric::test_loss),
+            "8 and 16 cannot be compared by test loss: no run of both came to its end");
 }
 
 }  // namespace

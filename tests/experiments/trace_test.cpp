@@ -47,7 +47,7 @@ TEST_F(TraceProgram, WritesItsExamples) {
     }
   }
   const Json custom = Json::parse(file("t/custom/trace.json"));
-  EXPECT_EQ(custom["operations"]["softsign"]["rules"][0], "dx = dy / (1 + |x|)²");
+  EXPECT_EQ(custom["operations"]["isru"]["rules"][0], "dx = dy / (1 + x²)^1.5");
   EXPECT_EQ(Json::parse(file("t/xor/trace.json"))["steps"].back()["label"], "step 500");
 }
 

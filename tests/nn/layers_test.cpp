@@ -122,11 +122,23 @@ TEST(Activations, AreTheOperations) {
   EXPECT_EQ(values(Sigmoid()(x)), values(sigmoid(x)));
   EXPECT_EQ(values(Tanh()(x)), values(tanh(x)));
   EXPECT_EQ(values(Softmax()(x)), values(softmax(x, -1)));
+  EXPECT_EQ(values(SiLU()(x)), values(silu(x)));
+  EXPECT_EQ(values(ELU(0.5)(x)), values(elu(x, 0.5)));
+  EXPECT_EQ(values(SELU()(x)), values(selu(x)));
+  EXPECT_EQ(values(Softsign()(x)), values(softsign(x)));
+  EXPECT_EQ(values(Hardtanh(-2, 0.5)(x)), values(hardtanh(x, -2, 0.5)));
+  EXPECT_EQ(values(LogSigmoid()(x)), values(log_sigmoid(x)));
   EXPECT_EQ(ReLU().describe(), "ReLU");
   EXPECT_EQ(LeakyReLU(0.2).describe(), "LeakyReLU(0.2)");
   EXPECT_EQ(Sigmoid().describe(), "Sigmoid");
   EXPECT_EQ(Tanh().describe(), "Tanh");
   EXPECT_EQ(Softmax().describe(), "Softmax");
+  EXPECT_EQ(SiLU().describe(), "SiLU");
+  EXPECT_EQ(ELU(0.5).describe(), "ELU(0.5)");
+  EXPECT_EQ(SELU().describe(), "SELU");
+  EXPECT_EQ(Softsign().describe(), "Softsign");
+  EXPECT_EQ(Hardtanh().describe(), "Hardtanh(-1, 1)");
+  EXPECT_EQ(LogSigmoid().describe(), "LogSigmoid");
   EXPECT_EQ(ReLU().parameter_count(), 0);
   EXPECT_TRUE(ReLU().state().empty());
 }

@@ -180,7 +180,7 @@ class Case {
   const Index rows_ = rng_.integer(1, 200), in_ = rng_.integer(1, 12), out_ = rng_.integer(2, 7);
   nn::Sequential net_;
   Tensor x_, target_;
-  std::function<Tensor(const Tensor&, const Tensor&)> loss_;
+  Loss loss_;
   std::unique_ptr<optim::Optimizer> optimizer_;
   double clip_ = 0;
   Json spec_{{"network", Json::array()}};

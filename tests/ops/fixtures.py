@@ -344,6 +344,173 @@ case("binary_cross_entropy/matrix", lambda z, t: np.mean(-t * np.log(1 / (1 + np
 case("huber_half/matrix", lambda a, b: np.mean(np.where(abs(a - b) <= 0.5, (a - b) ** 2 / 2, (abs(a - b) - 0.25) / 2)),
      np.array([[0.1, 1.5, -2.0, 0.3]]), np.array([[0.0, 0.25, 0.5, 0.0]]))
 
+rng = np.random.RandomState(16)  # so that what is above may grow
+
+SELU_ALPHA, SELU_SCALE = np.longdouble("1.6732632423543772848170429916717"), np.longdouble("1.0507009873554804934193349852946")
+elu = lambda x, alpha: np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1))
+for name, f, make in (
+    ("silu", lambda x: x / (1 + np.exp(-x)), lambda *s: draw(*s, low=-6, high=6)),
+    ("elu", lambda x: elu(x, 1), apart),
+    ("elu_half", lambda x: elu(x, 0.5), apart),
+    ("selu", lambda x: SELU_SCALE * elu(x, SELU_ALPHA), apart),
+    ("softsign", lambda x: x / (1 + abs(x)), apart),
+    ("hardtanh", lambda x: np.minimum(np.maximum(x, -1), 1), distinct),
+    ("hardtanh_0_6", lambda x: np.minimum(np.maximum(x, 0), np.longdouble(0.6)), distinct),
+    ("log_sigmoid", lambda x: -np.log(1 + np.exp(-x)), draw),
+):
+    for shape_name, shape in (("scalar", ()), ("vector", (5,)), ("matrix", (3, 4)), ("rank3", (2, 3, 2)), ("empty", (0, 3))):
+        case(f"{name}/{shape_name}", f, make(*shape))
+
+
+def reductions(name, f, *inputs):
+    """A loss of each element: its mean, its sum and as it is."""
+    case(f"{name}/matrix", lambda *x: f(*x).sum() / f(*x).size, *inputs)
+    case(f"{name}_sum/matrix", lambda *x: f(*x).sum(), *inputs)
+    case(f"{name}_none/matrix", f, *inputs)
+
+
+CLASS_WEIGHTS = np.longdouble([0.5, 2, 1.25])
+
+
+def cross_entropies(z, labels, ignored=None, weights=None, smoothing=0):
+    """Of every row, and what the mean divides by; formulas of PyTorch's documentation."""
+    rows, log_p = z.reshape(-1, z.shape[-1]), log_softmax(z.reshape(-1, z.shape[-1]))
+    weights = np.ones(z.shape[-1], np.longdouble) if weights is None else weights
+    losses, total = np.zeros(len(rows), np.longdouble), np.longdouble(0)
+    for i, label in enumerate(labels.ravel()):
+        if label == ignored:
+            continue
+        losses[i] = -(1 - smoothing) * weights[label] * log_p[i, label] - smoothing / z.shape[-1] * (weights * log_p[i]).sum()
+        total += weights[label]
+    return losses.reshape(labels.shape), total
+
+
+def mean_cross_entropy(*args, **options):
+    losses, total = cross_entropies(*args, **options)
+    return losses.sum() / total
+
+
+smoothing = np.longdouble("0.1")
+z, labels = draw(4, 3), np.array([2, 0, 1, 1])
+padded = np.array([2, -100, 1, -100])
+case("cross_entropy/rank3", mean_cross_entropy, draw(2, 3, 4), indices(4, 2, 3))
+case("cross_entropy/rank4", mean_cross_entropy, draw(2, 1, 2, 3), indices(3, 2, 1, 2))
+case("cross_entropy_sum/matrix", lambda z, r: cross_entropies(z, r)[0].sum(), z, labels)
+case("cross_entropy_none/matrix", lambda z, r: cross_entropies(z, r)[0], z, labels)
+case("cross_entropy_none/rank3", lambda z, r: cross_entropies(z, r)[0], draw(2, 3, 4), indices(4, 2, 3))
+case("cross_entropy_ignore/matrix", lambda z, r: mean_cross_entropy(z, r, -100), z, padded)
+case("cross_entropy_ignore/rank3", lambda z, r: mean_cross_entropy(z, r, -100), draw(2, 2, 3), padded.reshape(2, 2))
+case("cross_entropy_ignore_none/matrix", lambda z, r: cross_entropies(z, r, -100)[0], z, padded)
+case("cross_entropy_ignore_none/all", lambda z, r: cross_entropies(z, r, -100)[0], z, np.full(4, -100))
+case("cross_entropy_weight/matrix", lambda z, r: mean_cross_entropy(z, r, None, CLASS_WEIGHTS), z, labels)
+case("cross_entropy_smooth/matrix", lambda z, r: mean_cross_entropy(z, r, None, None, smoothing), z, labels)
+case("cross_entropy_all/matrix", lambda z, r: mean_cross_entropy(z, r, -100, CLASS_WEIGHTS, smoothing), z, padded)
+case("cross_entropy_all/rank3", lambda z, r: mean_cross_entropy(z, r, -100, CLASS_WEIGHTS, smoothing), draw(2, 2, 3),
+     padded.reshape(2, 2))
+case("cross_entropy_soft/matrix", lambda z, t: -(CLASS_WEIGHTS * (t * (1 - smoothing) + smoothing / 3) * log_softmax(z)).sum() / 4, z,
+     draw(4, 3, low=0, high=1))
+reductions("l1", lambda a, b: abs(a - b), apart(3, 4), np.zeros((3, 4)))
+reductions("smooth_l1", lambda e, b: np.where(abs(e - b) < 0.5, (e - b) ** 2, abs(e - b) - 0.25),
+           np.array([[0.1, 1.5, -2.0, 0.3]]), np.zeros((1, 4)))
+case("smooth_l1_beta_0/matrix", lambda a, b: abs(a - b).sum() / 12, apart(3, 4), np.zeros((3, 4)))
+reductions("kl_div", lambda x, t: t * (np.log(t) - x), draw(3, 4), draw(3, 4, low=0.2, high=1))
+reductions("hinge", lambda x, t: np.maximum(1 - t * x, 0), draw(3, 4) + 1 / 64, np.where(indices(2, 3, 4) == 0, -1.0, 1.0))
+reductions("gaussian_nll", lambda x, t, v: (np.log(v) + (x - t) ** 2 / v) / 2, draw(3, 4), draw(3, 4), draw(3, 4, low=0.2, high=2))
+case("gaussian_nll/row", lambda x, t, v: ((np.log(v) + (x - t) ** 2 / v) / 2).sum() / 12, draw(3, 4), draw(3, 4), draw(4, low=0.2, high=2))
+case("gaussian_nll_full/matrix", lambda x, t, v: ((np.log(v) + (x - t) ** 2 / v + np.log(2 * np.longdouble(np.pi))) / 2).sum() / 12,
+     draw(3, 4), draw(3, 4), draw(3, 4, low=0.2, high=2))
+norm_of = lambda e, p: (abs(e) ** p).sum(-1) ** (1 / np.longdouble(p))
+epsilon = np.longdouble("1e-6")
+triplet = lambda p: lambda a, b, c: np.maximum(1 + norm_of(a - b + epsilon, p) - norm_of(a - c + epsilon, p), 0)
+corners = draw(3, 4), draw(3, 4), draw(3, 4)
+reductions("triplet_margin", triplet(2), *corners)
+case("triplet_margin_1/matrix", lambda *x: triplet(1)(*x).sum() / 3, *corners)
+case("triplet_margin_3/matrix", lambda *x: triplet(3)(*x).sum() / 3, *corners)
+case("triplet_margin_swap/matrix", lambda a, b, c: np.maximum(1 + norm_of(a - b + epsilon, 2) - np.minimum(
+    norm_of(a - c + epsilon, 2), norm_of(b - c + epsilon, 2)), 0).sum() / 3, *corners)
+case("mse_sum/matrix", lambda a, b: ((a - b) ** 2).sum(), draw(3, 4), draw(3, 4))
+case("mse_none/matrix", lambda a, b: (a - b) ** 2, draw(3, 4), draw(3, 4))
+case("nll_none/matrix", lambda z, r: -z[np.arange(4), r], draw(4, 3), np.array([2, 0, 1, 1]))
+case("soft_cross_entropy_none/matrix", lambda z, t: -(t * log_softmax(z)).sum(1), draw(4, 3), draw(4, 3, low=0, high=1))
+
+
+def cosine(axis):
+    length = lambda x: np.sqrt((x * x).sum(axis))
+    return lambda a, b: (a * b).sum(axis) / (length(a) * length(b))
+
+
+case("cosine_similarity_1/matrix", cosine(1), apart(3, 4), apart(3, 4))
+case("cosine_similarity_1/rank3", cosine(1), apart(2, 3, 4), apart(2, 3, 4))
+case("cosine_similarity_last/rank3", cosine(-1), apart(2, 3, 4), apart(3, 4))
+
+# Products, distances and equations.
+case("bmm/rank3", np.matmul, draw(2, 3, 4), draw(2, 4, 2))
+case("bmm/empty", np.matmul, draw(0, 3, 4), draw(0, 4, 2))
+case("outer/vectors", np.multiply.outer, draw(3), draw(4))
+case("outer/empty", np.multiply.outer, draw(0), draw(4))
+EINSUMS = {
+    "matmul": ("ij,jk->ik", (2, 3), (3, 4)), "implicit": ("ij,jk", (2, 3), (3, 4)), "inner": ("i,i->", (4,), (4,)),
+    "outer": ("i,j->ij", (2,), (3,)), "batch": ("bij,bjk->bik", (2, 3, 4), (2, 4, 2)), "transposed": ("bij,bkj->bki", (2, 3, 4), (2, 5, 4)),
+    "sum": ("ij->", (2, 3)), "column": ("ij->j", (2, 3)), "turn": ("ijk->kij", (2, 3, 4)), "trace": ("ii->", (3, 3)), "diagonal": ("ii->i", (3, 3)),
+    "middle_diagonal": ("iji->ij", (3, 2, 3)), "three": ("ij,jk,kl->il", (2, 3), (3, 4), (4, 2)), "bilinear": ("bi,ijk,bk->bj", (2, 3), (3, 2, 4), (2, 4)),
+    "ellipsis": ("...ij,...jk->...ik", (2, 1, 3, 4), (5, 4, 2)), "ellipsis_implicit": ("...ij,jk", (2, 3, 4), (4, 2)), "one": ("ij,ij->ij", (1, 3), (2, 3)),
+    "attention": ("bqhd,bkhd->bhqk", (2, 3, 2, 4), (2, 5, 2, 4)), "alone": ("ij,k->i", (2, 3), (4,)), "empty": ("ij,jk->ik", (2, 0), (0, 3)),
+    "scalar": (",ij->ji", (), (2, 3)),
+}
+for how, (equation, *shapes) in EINSUMS.items():
+    case(f"einsum_{how}/case", lambda *x: np.einsum(equation, *x), *(draw(*shape) for shape in shapes))
+pairwise = lambda p: lambda a, b: norm_of(a[..., :, None, :] - b[..., None, :, :], p)
+case("cdist/matrix", pairwise(2), draw(3, 4), draw(2, 4))
+case("cdist/stacks", pairwise(2), draw(2, 3, 4), draw(2, 2, 4))
+case("cdist/both_stretch", pairwise(2), draw(2, 1, 3, 2), draw(3, 2, 2))
+case("cdist/empty", lambda a, b: np.zeros((0, 2)), draw(0, 4), draw(2, 4))
+case("cdist_1/matrix", pairwise(1), distinct(3, 4), distinct(2, 4) + 1 / 16)
+case("cdist_3/matrix", pairwise(3), distinct(3, 4), distinct(2, 4) + 1 / 16)
+clipped = lambda x, axis: x * np.minimum(1, np.longdouble(2) / np.sqrt((x * x).sum(axis, keepdims=True)))
+case("clip_by_norm_2/long", lambda x: clipped(x, None), apart(3, 4) * 2)
+case("clip_by_norm_2/short", lambda x: x, draw(3, 4) / 16)
+case("clip_by_norm_2/zero", lambda x: x, np.zeros((2, 2)))
+case("clip_by_norm_2/empty", lambda x: x, draw(0, 3))
+case("clip_by_norm_rows/matrix", lambda x: clipped(x, 1), np.concatenate([apart(2, 4) * 2, apart(2, 4) / 8]))
+
+
+def solved(a, b):
+    """Gauss's elimination in long doubles."""
+    a, b = a.copy(), b.copy()
+    for i in range(len(a)):
+        p = i + np.argmax(abs(a[i:, i]))
+        a[[i, p]], b[[i, p]] = a[[p, i]], b[[p, i]]
+        for k in range(len(a)):
+            if k != i:
+                factor = a[k, i] / a[i, i]
+                a[k], b[k] = a[k] - factor * a[i], b[k] - factor * b[i]
+    return b / np.diag(a).reshape((-1,) + (1,) * (b.ndim - 1))
+
+
+def rooted(a):
+    l = np.zeros_like(a)
+    for i in range(len(a)):
+        for j in range(i + 1):
+            rest = a[i, j] - (l[i, :j] * l[j, :j]).sum()
+            l[i, j] = np.sqrt(rest) if i == j else rest / l[j, j]
+    return l
+
+
+stacked = lambda f: lambda *x: np.stack([f(*one) for one in zip(*x)])
+regular = lambda *shape: draw(*shape) + 4 * np.eye(shape[-1])
+gram = lambda x: (x[:, :, None] * x.T[None]).sum(1) + np.eye(len(x))
+case("solve/matrix", solved, regular(3, 3), draw(3, 2))
+case("solve/vector", solved, regular(3, 3), draw(3))
+case("solve/one", solved, regular(1, 1), draw(1, 2))
+case("solve/stacks", stacked(solved), regular(2, 3, 3), draw(2, 3, 2))
+case("solve/one_matrix", lambda a, b: np.stack([solved(a, one) for one in b]), regular(3, 3), draw(2, 3, 2))
+case("solve/empty", lambda a, b: b, draw(0, 0), draw(0, 2))
+case("inverse/matrix", lambda a: solved(a, np.eye(3, dtype=np.longdouble)), regular(3, 3))
+case("inverse/stacks", stacked(lambda a: solved(a, np.eye(2, dtype=np.longdouble))), regular(2, 2, 2))
+case("inverse/empty", lambda a: a, draw(0, 2, 2))
+case("cholesky/matrix", lambda x: rooted(gram(x)), draw(3, 3))
+case("cholesky/stacks", stacked(lambda x: rooted(gram(x))), draw(2, 2, 2))
+
 # Operators, numbers on either side, integers. With draws of its own, as each section from here on.
 rng = np.random.RandomState(8)
 mask = lambda *shape: indices(2, *shape).astype(np.uint8)

@@ -15,14 +15,17 @@
 #include <elk/kernels/kernels.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/einsum.hpp>
 #include <elk/ops/index.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/ops/math.hpp>
+#include <elk/ops/norm.hpp>
 #include <elk/ops/normalize.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/search.hpp>
 #include <elk/ops/shape.hpp>
+#include <elk/ops/solve.hpp>
 #include <nlohmann/json.hpp>
 
 namespace elk {
@@ -69,6 +72,9 @@ std::vector<Refused> refused_pairs(const std::vector<const char*>& texts) {
                        texts.back()}};
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(texts.size())};
 }
+
+Tensor class_weights(const Tensor& like) { return from({0.5, 2, 1.25}, like.dtype()); }
+Tensor identity(const Tensor& like) { return one_hot(arange(like.size(-1)), like.size(-1), like.dtype()); }
 
 const std::vector<Row>& table() {
   // clang-format off
@@ -373,6 +379,134 @@ const std::vector<Row>& table() {
       {"huber_half", [](const In& x) { return huber(x[0], x[1], 0.5); }, differentiable,
        {{[] { return In{z({2}), z({3})}; }, "[huber] shapes differ: (2) and (3)"}}},
 
+      // More activations
+      {"silu", [](const In& x) { return silu(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[silu] expected f32 or f64, got i64: convert with cast"}}},
+      {"elu", [](const In& x) { return elu(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[elu] expected f32 or f64, got i64: convert with cast"}}},
+      {"elu_half", [](const In& x) { return elu(x[0], 0.5); }},
+      {"selu", [](const In& x) { return selu(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[elu] expected f32 or f64, got i64: convert with cast"}}},
+      {"softsign", [](const In& x) { return softsign(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[softsign] expected f32 or f64, got i64: convert with cast"}}},
+      {"hardtanh", [](const In& x) { return hardtanh(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[hardtanh] expected f32 or f64, got i64: convert with cast"}}},
+      {"hardtanh_0_6", [](const In& x) { return hardtanh(x[0], 0, 0.6); }},
+      {"log_sigmoid", [](const In& x) { return log_sigmoid(x[0]); }, differentiable,
+       {{[] { return In{z({2}, i64)}; }, "[log_sigmoid] expected f32 or f64, got i64: convert with cast"}}},
+
+      // More losses
+      {"cross_entropy_sum", [](const In& x) { return cross_entropy(x[0], x[1], {.reduction = Reduction::sum}); }, differentiable,
+       {{[] { return In{z({2, 3}), ints({0, 3})}; }, "[cross_entropy] label 3 of row 1 is outside 0 to 2"}}},
+      {"cross_entropy_none", [](const In& x) { return cross_entropy(x[0], x[1], {.reduction = Reduction::none}); }, differentiable,
+       {{[] { return In{z({2, 2, 3}), z({2, 3}, i64)}; }, "[cross_entropy] logits (2, 2, 3) need labels (2, 2), got (2, 3)"},
+        {[] { return In{z({2, 3}), z({2}, u8)}; }, "[cross_entropy] expected labels of i64, got u8"}}},
+      {"cross_entropy_ignore", [](const In& x) { return cross_entropy(x[0], x[1], {.ignore_index = -100}); }, differentiable,
+       {{[] { return In{z({2, 3}), ints({-100, -100})}; }, "[cross_entropy] all 2 labels are -100, which is ignored: the mean has no value"},
+        {[] { return In{z({2, 3}), ints({-100, -1})}; }, "[cross_entropy] label -1 of row 1 is outside 0 to 2"}}},
+      {"cross_entropy_ignore_none", [](const In& x) { return cross_entropy(x[0], x[1], {.ignore_index = -100, .reduction = Reduction::none}); }},
+      {"cross_entropy_weight", [](const In& x) { return cross_entropy(x[0], x[1], {.weight = class_weights(x[0])}); }, differentiable,
+       {{[] { return In{z({2, 4}), ints({0, 0})}; }, "[cross_entropy] logits (2, 4) need a weight (4), got (3)"}}},
+      {"cross_entropy_smooth", [](const In& x) { return cross_entropy(x[0], x[1], {.label_smoothing = 0.1}); }},
+      {"cross_entropy_all", [](const In& x) { return cross_entropy(x[0], x[1], {.ignore_index = -100, .weight = class_weights(x[0]), .label_smoothing = 0.1}); }},
+      {"cross_entropy_soft", [](const In& x) { return cross_entropy(x[0], x[1], {.weight = class_weights(x[0]), .label_smoothing = 0.1}); }, differentiable,
+       {{[] { return In{z({2, 3}), z({3, 2})}; }, "[soft_cross_entropy] shapes differ: (2, 3) and (3, 2)"}}},
+      {"soft_cross_entropy_none", [](const In& x) { return soft_cross_entropy(x[0], x[1], Reduction::none); }},
+      {"nll_none", [](const In& x) { return nll(x[0], x[1], Reduction::none); }},
+      {"mse_sum", [](const In& x) { return mse(x[0], x[1], Reduction::sum); }},
+      {"mse_none", [](const In& x) { return mse(x[0], x[1], Reduction::none); }},
+      {"l1", [](const In& x) { return l1(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 1}), z({2})}; }, "[l1] shapes differ: (2, 1) and (2)"},
+        {[] { return In{z({0}), z({0})}; }, "[mean] shape (0) has no elements"}}},
+      {"l1_sum", [](const In& x) { return l1(x[0], x[1], Reduction::sum); }},
+      {"l1_none", [](const In& x) { return l1(x[0], x[1], Reduction::none); }},
+      {"smooth_l1", [](const In& x) { return smooth_l1(x[0], x[1], 0.5); }, differentiable,
+       {{[] { return In{z({2}), z({3})}; }, "[smooth_l1] shapes differ: (2) and (3)"}}},
+      {"smooth_l1_sum", [](const In& x) { return smooth_l1(x[0], x[1], 0.5, Reduction::sum); }},
+      {"smooth_l1_none", [](const In& x) { return smooth_l1(x[0], x[1], 0.5, Reduction::none); }},
+      {"smooth_l1_beta_0", [](const In& x) { return smooth_l1(x[0], x[1], 0); }},
+      {"kl_div", [](const In& x) { return kl_div(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2}), z({3})}; }, "[kl_div] shapes differ: (2) and (3)"}}},
+      {"kl_div_sum", [](const In& x) { return kl_div(x[0], x[1], Reduction::sum); }},
+      {"kl_div_none", [](const In& x) { return kl_div(x[0], x[1], Reduction::none); }},
+      {"hinge", [](const In& x) { return hinge(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2}), z({3})}; }, "[hinge] shapes differ: (2) and (3)"}}},
+      {"hinge_sum", [](const In& x) { return hinge(x[0], x[1], 1, Reduction::sum); }},
+      {"hinge_none", [](const In& x) { return hinge(x[0], x[1], 1, Reduction::none); }},
+      {"gaussian_nll", [](const In& x) { return gaussian_nll(x[0], x[1], x[2]); }, differentiable,
+       {{[] { return In{z({2}), z({3}), z({2})}; }, "[gaussian_nll] shapes differ: (2) and (3)"},
+        {[] { return In{z({2}), z({2}), z({2, 2})}; }, "[gaussian_nll] the variance (2, 2) does not stretch to (2)"},
+        {[] { return In{z({2}), z({2}), from({1, -1})}; }, "[gaussian_nll] expected variances of at least 0, got -1"}}},
+      {"gaussian_nll_sum", [](const In& x) { return gaussian_nll(x[0], x[1], x[2], {.reduction = Reduction::sum}); }},
+      {"gaussian_nll_none", [](const In& x) { return gaussian_nll(x[0], x[1], x[2], {.reduction = Reduction::none}); }},
+      {"gaussian_nll_full", [](const In& x) { return gaussian_nll(x[0], x[1], x[2], {.full = true}); }},
+      {"triplet_margin", [](const In& x) { return triplet_margin(x[0], x[1], x[2]); }, differentiable,
+       {{[] { return In{z({2, 3}), z({2, 3}), z({2, 4})}; }, "[triplet_margin] shapes differ: (2, 3) and (2, 4)"},
+        {[] { return In{z({}), z({}), z({})}; }, "[triplet_margin] expected vectors (..., D), got scalars"}}},
+      {"triplet_margin_sum", [](const In& x) { return triplet_margin(x[0], x[1], x[2], {.reduction = Reduction::sum}); }},
+      {"triplet_margin_none", [](const In& x) { return triplet_margin(x[0], x[1], x[2], {.reduction = Reduction::none}); }},
+      {"triplet_margin_1", [](const In& x) { return triplet_margin(x[0], x[1], x[2], {.p = 1}); }},
+      {"triplet_margin_3", [](const In& x) { return triplet_margin(x[0], x[1], x[2], {.p = 3}); }},
+      {"triplet_margin_swap", [](const In& x) { return triplet_margin(x[0], x[1], x[2], {.swap = true}); }},
+      {"cosine_similarity_1", [](const In& x) { return cosine_similarity(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({3}), z({3})}; }, "[sum] axis 1 is outside shape (3)"}}},
+      {"cosine_similarity_last", [](const In& x) { return cosine_similarity(x[0], x[1], -1); }},
+
+      // Products, distances and equations
+      {"bmm", [](const In& x) { return bmm(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 3, 4}), z({3, 4, 2})}; }, "[bmm] expected two stacks of equally many matrices, got (2, 3, 4) x (3, 4, 2)"},
+        {[] { return In{z({2, 3}), z({3, 2})}; }, "[bmm] expected two stacks of equally many matrices, got (2, 3) x (3, 2)"},
+        {[] { return In{z({1, 2, 3}), z({1, 2, 3})}; }, "[matmul] inner sizes differ: (1, 2, 3) x (1, 2, 3)"}}},
+      {"outer", [](const In& x) { return outer(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2}), z({2, 1})}; }, "[outer] expected two vectors, got (2) and (2, 1)"}}},
+      {"einsum_matmul", [](const In& x) { return einsum("ij,jk->ik", x); }, differentiable,
+       {{[] { return In{z({2, 3}), z({4, 2})}; }, "[einsum] \"ij,jk->ik\": an axis is 3 in one operand and 4 in another, of shape (4, 2)"},
+        {[] { return In{z({2, 3})}; }, "[einsum] \"ij,jk->ik\": it has 2 operands, got 1"},
+        {[] { return In{z({2, 3, 1}), z({3, 2})}; }, "[einsum] \"ij\" does not fit operand 0 of shape (2, 3, 1)"},
+        {[] { return In{z({2, 3}), z({3, 2}, f64)}; }, "[matmul] dtypes differ: f32 and f64"}}},
+      {"einsum_implicit", [](const In& x) { return einsum("ij,jk", x); }},
+      {"einsum_inner", [](const In& x) { return einsum("i,i->", x); }},
+      {"einsum_outer", [](const In& x) { return einsum("i,j->ij", x); }},
+      {"einsum_batch", [](const In& x) { return einsum("bij,bjk->bik", x); }},
+      {"einsum_transposed", [](const In& x) { return einsum("bij,bkj->bki", x); }},
+      {"einsum_sum", [](const In& x) { return einsum("ij->", x); }},
+      {"einsum_column", [](const In& x) { return einsum("ij->j", x); }},
+      {"einsum_turn", [](const In& x) { return einsum("ijk->kij", x); }},
+      {"einsum_trace", [](const In& x) { return einsum("ii->", x); }, differentiable,
+       {{[] { return In{z({2, 3})}; }, "[einsum] \"ii\" takes the diagonal of axes of 2 and 3 in shape (2, 3)"}}},
+      {"einsum_diagonal", [](const In& x) { return einsum("ii->i", x); }},
+      {"einsum_middle_diagonal", [](const In& x) { return einsum("iji->ij", x); }},
+      {"einsum_three", [](const In& x) { return einsum("ij,jk,kl->il", x); }, differentiable,
+       {{[] { return In{}; }, "[einsum] there are no operands"}}},
+      {"einsum_bilinear", [](const In& x) { return einsum("bi,ijk,bk->bj", x); }},
+      {"einsum_ellipsis", [](const In& x) { return einsum("...ij,...jk->...ik", x); }},
+      {"einsum_ellipsis_implicit", [](const In& x) { return einsum("...ij,jk", x); }},
+      {"einsum_one", [](const In& x) { return einsum("ij,ij->ij", x); }},
+      {"einsum_attention", [](const In& x) { return einsum("bqhd, bkhd -> bhqk", x); }},
+      {"einsum_alone", [](const In& x) { return einsum("ij,k->i", x); }},
+      {"einsum_empty", [](const In& x) { return einsum("ij,jk->ik", x); }},
+      {"einsum_scalar", [](const In& x) { return einsum(",ij->ji", x); }},
+      {"cdist", [](const In& x) { return cdist(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 3}), z({2, 4})}; }, "[cdist] expected rows of one length, (..., n, d) and (..., m, d), got (2, 3) and (2, 4)"},
+        {[] { return In{z({3}), z({2, 3})}; }, "[cdist] expected rows of one length, (..., n, d) and (..., m, d), got (3) and (2, 3)"},
+        {[] { return In{z({2, 3}), z({2, 3}, f64)}; }, "[cdist] dtypes differ: f32 and f64"},
+        {[] { return In{z({2, 3}, i64), z({2, 3}, i64)}; }, "[cdist] expected f32 or f64, got i64: convert with cast"}}},
+      {"cdist_1", [](const In& x) { return cdist(x[0], x[1], 1); }},
+      {"cdist_3", [](const In& x) { return cdist(x[0], x[1], 3); }},
+      {"clip_by_norm_2", [](const In& x) { return clip_by_norm(x[0], 2); }},
+      {"clip_by_norm_rows", [](const In& x) { return clip_by_norm(x[0], 2, 1); }},
+      {"solve", [](const In& x) { return solve(x[0], x[1]); }, differentiable,
+       {{[] { return In{z({2, 3}), z({2})}; }, "[solve] expected square matrices (..., n, n), got (2, 3)"},
+        {[] { return In{z({2, 2}), z({3})}; }, "[solve] matrices (2, 2) need right sides (..., 2, k) or (2), got (3)"},
+        {[] { return In{z({2, 2}), z({2}, f64)}; }, "[solve] dtypes differ: f32 and f64"},
+        {[] { return In{z({2, 2}, i64), z({2}, i64)}; }, "[solve] expected f32 or f64, got i64: convert with cast"},
+        {[] { return In{from({1, 2, 2, 4}, {2, 2}), z({2})}; }, "[solve] matrix (2, 2) is singular: pivot 2 is 0"},
+        {[] { return In{from({1, 0, 0, 1, 1, 1, 1, 1}, {2, 2, 2}), z({2, 2, 1})}; }, "[solve] matrix 1 of the stack (2, 2, 2) is singular: pivot 2 is 0"}}},
+      {"inverse", [](const In& x) { return inverse(x[0]); }, differentiable,
+       {{[] { return In{z({3})}; }, "[inverse] expected square matrices (..., n, n), got (3)"},
+        {[] { return In{z({2, 2})}; }, "[inverse] matrix (2, 2) is singular: pivot 1 is 0"}}},
+      {"cholesky", [](const In& x) { return cholesky(matmul_nt(x[0], x[0]) + identity(x[0])); }, differentiable,
+       {{[] { return In{NAN * from({1, 0, 0, 1}, {2, 2})}; }, "[cholesky] matrix (2, 2) is not positive definite: its first 1 rows and columns are not"}}},
       // What operators, numbers on either side and integers make of them
       {"add_assigned", [](const In& x) { Tensor y = x[0]; y += x[1]; y += 1.5; return y; }},
       {"sub_assigned", [](const In& x) { Tensor y = x[0]; y -= x[1]; y -= 1.5; return y; }},

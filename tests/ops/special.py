@@ -108,6 +108,12 @@ def leaky(slope):
     return lambda x: x if x > 0 else slope * x, lambda x: 1 if x > 0 else slope, lambda x: mp.mpf(0)
 
 
+def exponential(alpha, scale):
+    """elu's, whose second derivative at 0 is that from below."""
+    return (lambda x: scale * (x if x > 0 else alpha * mp.expm1(x)), lambda x: scale * (1 if x > 0 else alpha * mp.exp(x)),
+            lambda x: scale * (mp.mpf(0) if x > 0 else alpha * mp.exp(x)))
+
+
 zero = lambda x: mp.mpf(0)
 one = lambda x: mp.mpf(1)
 # A row with kinks takes 0 and infinity as they are, and says what it gives of NaN: a gradient that meets NaN goes on.
@@ -128,6 +134,9 @@ ONE = {
     "softplus": (lambda x: x + mp.log1p(mp.exp(-x)) if x > 0 else mp.log1p(mp.exp(x)), sigmoid,
                  lambda x: sigmoid(x) * sigmoid(-x)),
     "gelu": (lambda x: x * below(x), lambda x: below(x) + x * density(x), lambda x: (2 - x * x) * density(x)),
+    "silu": (lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x)),
+             lambda x: sigmoid(x) * sigmoid(-x) * (2 - x * mp.tanh(x / 2))),
+    "log_sigmoid": (lambda x: -softplus(-x), lambda x: sigmoid(-x), lambda x: -sigmoid(x) * sigmoid(-x)),
     "pow_number_2": (lambda x: x**2, lambda x: 2 * x, lambda x: mp.mpf(2)),
     "pow_number_3": (lambda x: x**3, lambda x: 3 * x**2, lambda x: 6 * x),
     "pow_number_half": (root, lambda x: 1 / (2 * root(x)), lambda x: -1 / (4 * root(x) ** 3)),
@@ -153,6 +162,16 @@ ONE = {
     "huber_half": (*huber(mp.mpf(0.5)), (nan, nan, 1.0)),
     "huber_infinite": (*huber(mp.inf), (nan, nan, 1.0)),
     "mse": (lambda x: x * x, lambda x: 2 * x, lambda x: mp.mpf(2)),
+    "elu": (*exponential(mp.mpf(1), mp.mpf(1)), (nan, nan, nan)),
+    "elu_half": (*exponential(mp.mpf(0.5), mp.mpf(1)), (nan, nan, nan)),
+    "selu": (*exponential(mp.mpf("1.6732632423543772848170429916717"), mp.mpf("1.0507009873554804934193349852946")), (nan, nan, nan)),
+    "softsign": (lambda x: mp.sign(x) if mp.isinf(x) else x / (1 + abs(x)), lambda x: (1 + abs(x)) ** -2,
+                 lambda x: -2 * mp.sign(x) * (1 + abs(x)) ** -3, (nan, nan, nan)),
+    "hardtanh": (lambda x: min(max(x, mp.mpf(-1)), mp.mpf(1)), lambda x: mp.mpf(1 if -1 < x < 1 else 0), zero, KINKED),
+    "l1": (abs, mp.sign, zero, (nan, nan, 0.0)),
+    "smooth_l1": (lambda x: huber(mp.mpf(0.5))[0](x) * 2, lambda x: huber(mp.mpf(0.5))[1](x) * 2,
+                  lambda x: huber(mp.mpf(0.5))[2](x) * 2, (nan, nan, 2.0)),
+    "hinge": (lambda x: max(1 - x, mp.mpf(0)), lambda x: mp.mpf(-1 if x <= 1 else 0), zero, (nan, -1.0, 0.0)),
 }
 
 
@@ -320,6 +339,19 @@ WHOLE = {  # name: function of torch tensors, and further inputs beside the rows
     "where": (lambda x: torch.where(torch.tensor([[True, False, True]]), x, torch.zeros((), dtype=x.dtype)), []),
     "cast_f32": (lambda x: x.to(torch.float32), []),
     "detach_mul": (lambda x: x * x.detach(), []),
+    "cross_entropy_options": (lambda x: functional("cross_entropy")(
+        x, torch.tensor([2]), weight=torch.tensor([0.5, 2, 1.25], dtype=x.dtype), label_smoothing=0.25, ignore_index=-100), []),
+    "cross_entropy_ignored": (lambda x: functional("cross_entropy")(
+        torch.cat([x, x / 2]), torch.tensor([2, -100]), reduction="sum"), []),
+    "kl_div": (lambda x: functional("kl_div")(x, torch.tensor([[0.25, 0.0, 0.75]], dtype=x.dtype), reduction="none"), []),
+    "gaussian_nll": (lambda x, t, v: functional("gaussian_nll_loss")(x, t, v, reduction="none"), [[[0.5, 1.0, -2.0]], [[1.0, 0.5, 2.0]]]),
+    "triplet_margin": (lambda x, p, n: functional("triplet_margin_loss")(x, p, n), [[[0.5, 1.0, -2.0]], [[1.0, 0.5, 2.0]]]),
+    "cosine_similarity": (lambda x, y: functional("cosine_similarity")(x, y), [[[0.5, 1.0, -2.0]]]),
+    "bmm": (lambda x, w: torch.bmm(x[None], w[None]), [[[1.0, 2.0], [0.5, -1.0], [0.0, 1.0]]]),
+    "outer": (lambda x, w: torch.outer(x[0], w), [[1.0, 2.0]]),
+    "einsum": (lambda x, w: torch.einsum("ij,jk->k", x, w), [[[1.0, 2.0], [0.5, -1.0], [0.0, 1.0]]]),
+    "cdist": (lambda x, y: (x[:, None] - y[None]).square().sum(-1).sqrt(), [[[0.5, 1.0, -2.0], [1.0, 0.5, 2.0]]]),
+    "clip_by_norm": (lambda x: torch.where(x.square().sum() > 4, x * (2 / x.square().sum().clamp(min=4).sqrt()), x), []),
     "index": (lambda x: x[0, :2], []),
     "index_put": (lambda x: x.index_put((torch.tensor([0]), torch.tensor([1])), torch.full((), 0.5, dtype=x.dtype)), []),
     "index_select": (lambda x: x.index_select(1, torch.tensor([1, 1, 0])), []),

@@ -4,16 +4,6 @@
 
 namespace elk {
 
-const Tensor& detail::Product::value() const {
-  const std::lock_guard lock(mutex_);
-  if (!computed_) {
-    const PrecisionScope scope(precision_);
-    value_ = kernels::matmul("matmul_tn", a_, true, b_, false);
-    computed_.store(true, std::memory_order_release);
-  }
-  return value_;
-}
-
 Tensor detail::add_gradients(const Tensor& a, const Tensor& b) {
   const auto pass = [](const Tensor& dy) { return dy; };
   return record("add", kernels::add(a, b), wrt(a, pass), wrt(b, pass));

@@ -65,7 +65,7 @@ std::uint32_t Tape::find_input(const char* operation, const Tensor& x) {
 std::uint32_t Tape::add_node(const char* operation, const Tensor& x, bool wanted) {
   const auto at = static_cast<std::uint32_t>(nodes_.size());
   if (at == absent) fail<TapeError>("[tape] more than {} operations on one tape", absent - 1);
-  nodes_.push_back({operation, x.shape(), x.dtype(), wanted, 0, x.id(), Scope::current(), {}, {}});
+  nodes_.push_back({operation, x.shape(), x.dtype(), wanted, true, 0, x.id(), Scope::current(), {}, {}});
   index_.emplace(x.id(), at);
   return at;
 }
@@ -133,15 +133,34 @@ void Tape::record(const char* operation, const Tensor& y, detail::Input* inputs,
   for (const auto& observer : recorded_) observer({operation, y, Scope::current(), operands});
 }
 
-Gradients Tape::backward(const Tensor& y) {
-  if (y.size() != 1)
-    fail<TapeError>(
-        "[backward] expected a tensor of one element, got shape {}: reduce it, or give its gradient",
-        y.shape());
-  return backward(y, ones(y.shape(), is_float(y.dtype()) ? y.dtype() : f32));
+namespace {
+
+// The gradient that backward begins with.
+Tensor one_of(const Tensor& y) {
+  if (y.size() == 1) return ones(y.shape(), is_float(y.dtype()) ? y.dtype() : f32);
+  fail<TapeError>(
+      "[backward] expected a tensor of one element, got shape {}: reduce it, or give its gradient",
+      y.shape());
 }
 
-Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
+}  // namespace
+
+Gradients Tape::backward(const Tensor& y) { return walk(y, one_of(y), nullptr); }
+
+Gradients Tape::backward(const Tensor& y, const std::vector<Tensor>& inputs) {
+  return walk(y, one_of(y), &inputs);
+}
+
+void Tape::aim_at(const std::vector<Tensor>& inputs) {
+  for (Node& node : nodes_) node.wanted = node.leads = false;
+  for (const Tensor& x : inputs)
+    if (const auto at = find(x); at != absent) nodes_[at].wanted = nodes_[at].leads = true;
+  auto link = links_.begin();
+  for (Node& node : nodes_)
+    for (std::uint32_t i = 0; i < node.links; ++i) node.leads |= nodes_[link++->to].leads;
+}
+
+Gradients Tape::walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor>* inputs) {
   check_usable("backward");
   const std::uint32_t start = find_input("backward", y);
   if (start == absent)
@@ -152,6 +171,7 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
     fail<ShapeError>("[backward] expected a gradient {} {}, got {} {}", y.dtype(), y.shape(), dy.dtype(),
                      dy.shape());
   used_up_ = true;  // from here on this tape does not record: the rules' own operations are for outer tapes
+  if (inputs != nullptr) aim_at(*inputs);
   nodes_[start].gradient = dy;
 
   Gradients result;
@@ -166,7 +186,7 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();
-      if (!node.gradient.defined() || keep_product(link, node.gradient)) continue;
+      if (!node.gradient.defined() || !nodes_[link.to].leads || keep_product(link, node.gradient)) continue;
       Tensor dx = link.rule(node.gradient);
       if (!flowed_.empty()) tell({node.id, node.gradient, link.input, &dx});
       accumulate(node.operation, link, std::move(dx));

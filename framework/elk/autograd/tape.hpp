@@ -5,18 +5,16 @@
 //   auto grads = tape.backward(loss);     // d loss / d w is grads[w]
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <elk/base/moved.hpp>
-#include <elk/base/precision.hpp>
+#include <elk/kernels/product.hpp>
 #include <elk/tensor/tensor.hpp>
 
 namespace elk {
@@ -30,25 +28,6 @@ namespace detail {
 
 struct Input;  // see record.hpp
 void record(const char* operation, const Tensor& y, Input* inputs, std::size_t count);
-
-/// The gradient aᵀ b of a linear layer's weight, for as long as nobody has read it.
-class Product {
- public:
-  Product(Tensor a, Tensor b) : a_(std::move(a)), b_(std::move(b)) {}
-  const Tensor& a() const { return a_; }
-  const Tensor& b() const { return b_; }
-  Precision precision() const { return precision_; }  ///< in which it is to be computed
-  bool computed() const { return computed_.load(std::memory_order_acquire); }
-  /// The product, computed when it is first asked for. May be called by several threads at once.
-  const Tensor& value() const;
-
- private:
-  Tensor a_, b_;
-  Precision precision_ = elk::precision();
-  mutable std::mutex mutex_;
-  mutable std::atomic<bool> computed_{false};
-  mutable Tensor value_;
-};
 
 }  // namespace detail
 
@@ -121,8 +100,18 @@ class Tape {
   /// it kept.
   Gradients backward(const Tensor& y);
   /// The same for any `y`, starting from `dy`, the gradient of something computed from y.
-  Gradients backward(const Tensor& y, const Tensor& dy);
+  Gradients backward(const Tensor& y, const Tensor& dy) { return walk(y, dy, nullptr); }
+  /// The gradients of `inputs` alone, watched or not: only rules that lead to one of them run.
+  Gradients backward(const Tensor& y, const std::vector<Tensor>& inputs);
+  Gradients backward(const Tensor& y, std::initializer_list<Tensor> inputs) {
+    return backward(y, std::vector<Tensor>(inputs));
+  }
+  Gradients backward(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& inputs) {
+    return walk(y, dy, &inputs);
+  }
 
+  /// Whether x was watched or recorded: whether backward(x) has a way to go.
+  bool has(const Tensor& x) const { return find(x) != absent; }
   /// Operations and inputs recorded and not yet used up.
   std::size_t size() const { return nodes_.size(); }
 
@@ -167,6 +156,7 @@ class Tape {
     Shape shape;
     DType dtype;
     bool wanted;  // report its gradient
+    bool leads;   // to one that is wanted
     std::uint32_t links;
     std::uint64_t id;
     const void* scope;  // that it happened in
@@ -186,6 +176,8 @@ class Tape {
   std::uint32_t find_input(const char* operation, const Tensor& x);
   std::uint32_t add_node(const char* operation, const Tensor& x, bool wanted);
   void check_usable(const char* call) const;
+  Gradients walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor>* inputs);
+  void aim_at(const std::vector<Tensor>& inputs);
   void record(const char* operation, const Tensor& y, detail::Input* inputs, std::size_t count, bool last);
   bool keep_product(const Link& link, const Tensor& dy);
   void accumulate(const char* operation, const Link& link, Tensor gradient);

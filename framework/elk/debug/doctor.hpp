@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <elk/nn/module.hpp>
+#include <elk/ops/loss.hpp>
 #include <elk/optim/optimizer.hpp>
 
 namespace elk {
@@ -19,7 +20,7 @@ namespace elk {
 /// How doctor() trains the network for a moment, and judges it.
 struct DoctorOptions {
   /// Shape (), from logits (N, classes) and labels (N); cross_entropy where empty.
-  std::function<Tensor(const Tensor& logits, const Tensor& labels)> loss = {};
+  Loss loss = {};
   /// What `loss` is for a network that guesses: what the loss at the start is compared with, and overfitting
   /// measured by. ln(classes) for cross_entropy; for another loss the start is not judged unless it is given.
   std::optional<double> expected_loss = {};

@@ -2,16 +2,17 @@
 // (the line above must come first)
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
+#include <elk/kernels/moments.hpp>
 
 namespace elk::kernels {
 
 namespace {
 
-// A moment that decays ends at the smallest subnormal numbers and stays there, rounding to itself; arithmetic
-// on those is a hundred times slower. Below the normal range a moment is 0.
+// See flush_subnormal.
 template <class T>
 T without_subnormal(T x) {
   return std::abs(x) < std::numeric_limits<T>::min() ? T(0) : x;
@@ -48,6 +49,35 @@ void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double
   });
 }
 
+void flush_subnormal(Tensor& moment) {
+  for_float("flush", moment.dtype(), [&]<class T>() {
+    T* const x = writable<T>(moment);
+    for (Index i = 0; i < moment.size(); ++i) x[i] = without_subnormal(x[i]);
+  });
+}
+
+namespace {
+
+// The bias corrections of both moments, folded into the rate and the root.
+template <class T>
+AdamStep<T> adam_step(double lr, double beta1, double beta2, double epsilon, double weight_decay,
+                      bool decoupled, std::int64_t step) {
+  const auto t = static_cast<double>(step);
+  AdamStep<T> s{};
+  s.rate = static_cast<T>(lr / (1 - std::pow(beta1, t)));
+  s.root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t)));
+  s.beta1 = static_cast<T>(beta1);
+  s.beta2 = static_cast<T>(beta2);
+  s.c1 = static_cast<T>(1 - beta1);
+  s.c2 = static_cast<T>(1 - beta2);
+  s.decay = static_cast<T>(decoupled ? 0 : weight_decay);
+  s.keep = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
+  s.epsilon = static_cast<T>(epsilon);
+  return s;
+}
+
+}  // namespace
+
 void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
                  double beta1, double beta2, double epsilon, double weight_decay, bool decoupled,
                  std::int64_t step) {
@@ -56,20 +86,32 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gra
   check_update("adam", weight, square);
   for_float("adam", weight.dtype(), [&]<class T>() {
     const Index n = weight.size();
-    const auto t = static_cast<double>(step);
-    AdamStep<T> s{};
-    // The bias corrections of both moments, folded into the rate and the root.
-    s.rate = static_cast<T>(lr / (1 - std::pow(beta1, t)));
-    s.root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t)));
-    s.beta1 = static_cast<T>(beta1);
-    s.beta2 = static_cast<T>(beta2);
-    s.c1 = static_cast<T>(1 - beta1);
-    s.c2 = static_cast<T>(1 - beta2);
-    s.decay = static_cast<T>(decoupled ? 0 : weight_decay);
-    s.keep = static_cast<T>(decoupled ? 1 - lr * weight_decay : 1);
-    s.epsilon = static_cast<T>(epsilon);
+    const auto s = adam_step<T>(lr, beta1, beta2, epsilon, weight_decay, decoupled, step);
     loops<T>().adam(n, writable<T>(weight), writable<T>(mean), writable<T>(square), readable<T>(gradient), s);
     count_flops(15 * n);
+  });
+}
+
+void amsgrad_update(Tensor& weight, Tensor& mean, Tensor& square, Tensor& max_square, const Tensor& gradient,
+                    double lr, double beta1, double beta2, double epsilon, double weight_decay,
+                    bool decoupled, std::int64_t step) {
+  for (const Tensor* x :
+       {&gradient, &std::as_const(mean), &std::as_const(square), &std::as_const(max_square)})
+    check_update("adam", weight, *x);
+  for_float("adam", weight.dtype(), [&]<class T>() {
+    const auto s = adam_step<T>(lr, beta1, beta2, epsilon, weight_decay, decoupled, step);
+    const Index n = weight.size();
+    const T* const gradients = readable<T>(gradient);
+    T *const w = writable<T>(weight), *const m = writable<T>(mean), *const v = writable<T>(square),
+             *const most = writable<T>(max_square);
+    for (Index i = 0; i < n; ++i) {
+      const T g = gradients[i] + s.decay * w[i];
+      m[i] = without_subnormal(s.beta1 * m[i] + s.c1 * g);
+      v[i] = without_subnormal(s.beta2 * v[i] + s.c2 * g * g);
+      most[i] = v[i] <= most[i] ? most[i] : v[i];  // NaN goes on
+      w[i] = s.keep * w[i] - s.rate * m[i] / (std::sqrt(most[i]) * s.root + s.epsilon);
+    }
+    count_flops(16 * n);
   });
 }
 

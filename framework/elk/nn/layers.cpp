@@ -41,6 +41,18 @@ std::string LeakyReLU::describe() const { return fmt::format("LeakyReLU({})", sl
 Tensor Sigmoid::forward(const Tensor& x) const { return sigmoid(x); }
 Tensor Tanh::forward(const Tensor& x) const { return tanh(x); }
 Tensor GELU::forward(const Tensor& x) const { return gelu(x); }
+Tensor SiLU::forward(const Tensor& x) const { return silu(x); }
+
+Tensor ELU::forward(const Tensor& x) const { return elu(x, alpha_); }
+std::string ELU::describe() const { return fmt::format("ELU({})", alpha_); }
+
+Tensor SELU::forward(const Tensor& x) const { return selu(x); }
+Tensor Softsign::forward(const Tensor& x) const { return softsign(x); }
+
+Tensor Hardtanh::forward(const Tensor& x) const { return hardtanh(x, low_, high_); }
+std::string Hardtanh::describe() const { return fmt::format("Hardtanh({}, {})", low_, high_); }
+
+Tensor LogSigmoid::forward(const Tensor& x) const { return log_sigmoid(x); }
 
 LayerNorm::LayerNorm(Index size, double epsilon, DType dtype)
     : weight_(ones({size}, dtype)), bias_(zeros({size}, dtype)), epsilon_(epsilon) {}

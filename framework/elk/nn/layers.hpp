@@ -76,6 +76,61 @@ class GELU : public Module {
   std::string describe() const override { return "GELU"; }
 };
 
+/// See elk::silu.
+class SiLU : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "SiLU"; }
+};
+
+/// See elk::elu.
+class ELU : public Module {
+ public:
+  explicit ELU(double alpha = 1) : alpha_(alpha) {}
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override;
+
+  double alpha() const { return alpha_; }
+
+ private:
+  double alpha_;
+};
+
+/// See elk::selu.
+class SELU : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "SELU"; }
+};
+
+/// See elk::softsign.
+class Softsign : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "Softsign"; }
+};
+
+/// See elk::hardtanh.
+class Hardtanh : public Module {
+ public:
+  explicit Hardtanh(double low = -1, double high = 1) : low_(low), high_(high) {}
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override;
+
+  double low() const { return low_; }
+  double high() const { return high_; }
+
+ private:
+  double low_, high_;
+};
+
+/// See elk::log_sigmoid.
+class LogSigmoid : public Module {
+ public:
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override { return "LogSigmoid"; }
+};
+
 /// See elk::layer_norm: x (..., size), weight (size) beginning at 1, bias (size) at 0.
 class LayerNorm : public Module {
  public:
@@ -118,7 +173,7 @@ class Dropout : public Module {
   double p_;
 };
 
-/// Any function of one tensor as a layer without parameters: Function("softsign", softsign).
+/// Any function of one tensor as a layer without parameters: Function("sin", elk::sin).
 class Function : public Module {
  public:
   Function(std::string name, std::function<Tensor(const Tensor&)> function)

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <numbers>
 
 #include <elk/autograd/record.hpp>
@@ -7,10 +8,16 @@
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
+#include <elk/ops/shape.hpp>
 
 namespace elk {
 
 namespace {
+
+void check_float(const char* operation, const Tensor& x) {
+  if (!is_float(x.dtype()))
+    fail<DTypeError>("[{}] expected f32 or f64, got {}: convert with cast", operation, x.dtype());
+}
 
 // dy where x > 0 or NaN, slope * dy elsewhere: linear in dy, so it is its own rule.
 Tensor gate(const Tensor& dy, const Tensor& x, double slope) {
@@ -68,6 +75,53 @@ Tensor softplus(const Tensor& x) {
 
 Tensor gelu(const Tensor& x) {
   return record("gelu", kernels::gelu(x), wrt(x, [x](const Tensor& dy) { return dy * gelu_slope(x); }));
+}
+
+Tensor silu(const Tensor& x) {
+  check_float("silu", x);
+  // Beyond 1000 sigmoid is 0 or 1 in both dtypes, and infinity times 0 would be NaN.
+  return record("silu", kernels::mul(kernels::clamp(x, -1000, INFINITY), kernels::sigmoid(x)),
+                wrt(x, [x](const Tensor& dy) {
+                  const Tensor near = clamp(x, -1000, 1000);
+                  return dy * (sigmoid(near) * (1 + near * sigmoid(-near)));
+                }));
+}
+
+Tensor elu(const Tensor& x, double alpha) {
+  check_float("elu", x);
+  const Tensor above = greater(x, 0), constant = detach(x);
+  return record("elu", where(above, constant, alpha * expm1(clamp(constant, -INFINITY, 0))),
+                wrt(x, [x, above, alpha](const Tensor& dy) {
+                  const Tensor slope = alpha * exp(clamp(x, -INFINITY, 0));
+                  return dy * where(above, ones(x.shape(), x.dtype()), slope);
+                }));
+}
+
+Tensor selu(const Tensor& x) {
+  constexpr double alpha = 1.6732632423543772848170429916717, scale = 1.0507009873554804934193349852946;
+  return scale * elu(x, alpha);
+}
+
+Tensor softsign(const Tensor& x) {
+  check_float("softsign", x);
+  const Tensor near = clamp(detach(x), -1e30, 1e30);  // infinity / infinity would be NaN
+  return record("softsign", near / (1 + abs(near)),
+                wrt(x, [x](const Tensor& dy) { return dy * square(1 / (1 + abs(x))); }));
+}
+
+Tensor hardtanh(const Tensor& x, double low, double high) {
+  check_float("hardtanh", x);
+  if (!(low < high)) fail<ValueError>("[hardtanh] expected low < high, got {} and {}", low, high);
+  return record("hardtanh", kernels::clamp(x, low, high), wrt(x, [x, low, high](const Tensor& dy) {
+                  const Tensor zero = scalar(0, x.dtype());
+                  return where(less_equal(x, low), zero, where(greater_equal(x, high), zero, dy));
+                }));
+}
+
+Tensor log_sigmoid(const Tensor& x) {
+  check_float("log_sigmoid", x);
+  return record("log_sigmoid", kernels::neg(kernels::softplus(kernels::neg(x))),
+                wrt(x, [x](const Tensor& dy) { return dy * sigmoid(-x); }));
 }
 
 Tensor softmax(const Tensor& x, int axis) {

@@ -19,6 +19,20 @@ Tensor softplus(const Tensor& x);
 /// x times the share of a standard normal below x. (D. Hendrycks, K. Gimpel, "Gaussian error linear units",
 /// 2016; the exact form.)
 Tensor gelu(const Tensor& x);
+/// x sigmoid(x), also called swish.
+Tensor silu(const Tensor& x);
+/// x where it is above 0, alpha (exp(x) - 1) elsewhere.
+Tensor elu(const Tensor& x, double alpha = 1);
+/// A scaled elu that keeps mean 0 and variance 1. (G. Klambauer et al., "Self-normalizing neural networks",
+/// 2017.)
+Tensor selu(const Tensor& x);
+/// x / (1 + |x|), a tanh without exponentials.
+Tensor softsign(const Tensor& x);
+/// x limited to [low, high]; as in PyTorch, and unlike clamp, no gradient passes at the ends. ValueError
+/// unless low is below high.
+Tensor hardtanh(const Tensor& x, double low = -1, double high = 1);
+/// log(sigmoid(x)), without overflow.
+Tensor log_sigmoid(const Tensor& x);
 
 /// exp(x) / sum(exp(x)) along an axis; the maximum is subtracted first, so that nothing overflows.
 Tensor softmax(const Tensor& x, int axis = -1);

@@ -1,5 +1,7 @@
 #include <elk/autograd/record.hpp>
+#include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/ops/arithmetic.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
@@ -22,6 +24,18 @@ Tensor matmul_tn(const Tensor& a, const Tensor& b) {
   return record("matmul_tn", kernels::matmul("matmul_tn", a, true, b, false),
                 wrt(a, [s = a.shape(), b](const Tensor& dy) { return sum_to(matmul_nt(b, dy), s); }),
                 wrt(b, [s = b.shape(), a](const Tensor& dy) { return sum_to(matmul(a, dy), s); }));
+}
+
+Tensor bmm(const Tensor& a, const Tensor& b) {
+  if (a.rank() != 3 || b.rank() != 3 || a.size(0) != b.size(0))
+    fail<ShapeError>("[bmm] expected two stacks of equally many matrices, got {} x {}", a.shape(), b.shape());
+  return matmul(a, b);
+}
+
+Tensor outer(const Tensor& a, const Tensor& b) {
+  if (a.rank() != 1 || b.rank() != 1)
+    fail<ShapeError>("[outer] expected two vectors, got {} and {}", a.shape(), b.shape());
+  return expand(a, 1) * b;
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {

@@ -13,6 +13,10 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 Tensor matmul_nt(const Tensor& a, const Tensor& b);
 /// The transpose of a (k, m) times b (k, n): (m, n).
 Tensor matmul_tn(const Tensor& a, const Tensor& b);
+/// Of two stacks of equally many matrices: a (B, m, k) times b (B, k, n): (B, m, n).
+Tensor bmm(const Tensor& a, const Tensor& b);
+/// Every element of a (m) times every one of b (n): (m, n).
+Tensor outer(const Tensor& a, const Tensor& b);
 /// x (..., in), weight (out, in), bias (out) or undefined: x weightᵀ + bias, (..., out).
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 

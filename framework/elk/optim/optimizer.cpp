@@ -3,19 +3,12 @@
 
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/moments.hpp>
+#include <elk/optim/check.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk::optim {
-
-namespace {
-
-void check(const char* optimizer, const char* option, double value, double low, double below) {
-  if (!(value >= low && value < below))
-    fail<ValueError>("[{}] {} must be from {} to below {}, got {}", optimizer, option, low, below, value);
-}
-
-}  // namespace
 
 Optimizer::Optimizer(const nn::Module& module, double lr, double weight_decay,
                      std::vector<const char*> moments)
@@ -70,31 +63,88 @@ void Optimizer::check_step(const Item& item, const Gradients& gradients) const {
   }
 }
 
+Optimizer::Step Optimizer::next_step(const Item& item) const {
+  return {lr_ * item.group.lr_factor, item.group.weight_decay.value_or(weight_decay_), item.steps + 1};
+}
+
+std::vector<Tensor> Optimizer::moments_of(const Item& item) const {
+  if (item.steps > 0) return item.moments;
+  const Tensor& weight = item.parameter.slot->value;
+  std::vector<Tensor> moments;
+  for (std::size_t i = 0; i < moment_names_.size(); ++i)
+    moments.push_back(zeros(weight.shape(), weight.dtype()));
+  return moments;
+}
+
 void Optimizer::step(const Gradients& gradients) {
   const Stage stage("update");
   std::vector<Item*> trained;
   for (Item& item : items_)
     if (!item.parameter.slot->frozen) trained.push_back(&item);
   for (const Item* item : trained) check_step(*item, gradients);
-  // All that needs memory, which may be refused as well.
-  for (Item* item : trained) {
-    Tensor& weight = item->parameter.slot->value;
-    if (item->steps == 0) item->moments.assign(moment_names_.size(), Tensor());
-    for (Tensor& moment : item->moments) {
-      if (item->steps == 0) moment = zeros(weight.shape(), weight.dtype());
+  apply(trained, gradients);
+}
+
+void Optimizer::apply(const std::vector<Item*>& trained, const Gradients& gradients) {
+  const Pause pause;
+  struct Next {
+    Tensor weight;
+    std::vector<Tensor> moments;
+  };
+  std::vector<Next> all;
+  for (const Item* item : trained) {
+    const Tensor& weight = item->parameter.slot->value;
+    std::vector<Tensor> moments = moments_of(*item);
+    const Tensor next = update(weight, moments, gradients[weight], next_step(*item));
+    const auto check = [&](const char* what, const Tensor& x) {
+      if (x.shape() != weight.shape() || x.dtype() != weight.dtype())
+        fail<ShapeError>("[step] the update of parameter \"{}\" gave {} {} {}, expected {} {}",
+                         item->parameter.name, what, x.dtype(), x.shape(), weight.dtype(), weight.shape());
+    };
+    check("a weight", next);
+    if (moments.size() != moment_names_.size())
+      fail<ValueError>("[step] the update of parameter \"{}\" left {} moments of {}", item->parameter.name,
+                       moments.size(), moment_names_.size());
+    for (Tensor& moment : moments) {
+      check("a moment", moment);
       detail::make_sole_owner(moment);
+      kernels::flush_subnormal(moment);
     }
+    all.push_back({detail::with_id(next, weight.id(), true), std::move(moments)});
+  }
+  for (std::size_t i = 0; i < trained.size(); ++i) {
+    trained[i]->parameter.slot->value = std::move(all[i].weight);
+    trained[i]->moments = std::move(all[i].moments);
+    ++trained[i]->steps;
+  }
+}
+
+Tensor InPlaceOptimizer::update(const Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                                const Step& step) {
+  Tensor next = weight;
+  detail::make_sole_owner(next);
+  for (Tensor& moment : moments) detail::make_sole_owner(moment);
+  update_in_place(next, moments, gradient, step);
+  return next;
+}
+
+void InPlaceOptimizer::apply(const std::vector<Item*>& trained, const Gradients& gradients) {
+  // First all that needs memory, which may be refused.
+  for (Item* item : trained) {
+    if (item->steps == 0) item->moments = moments_of(*item);
+    for (Tensor& moment : item->moments) detail::make_sole_owner(moment);
+    Tensor& weight = item->parameter.slot->value;
     detail::make_sole_owner(weight);
     if (!takes_products()) (void)gradients[weight];
   }
   for (Item* item : trained) {
     Tensor& weight = item->parameter.slot->value;
-    const Step step{lr_ * item->group.lr_factor, item->group.weight_decay.value_or(weight_decay_),
-                    ++item->steps};
+    const Step step = next_step(*item);
+    ++item->steps;
     if (const detail::Product* product = gradients.product(weight))
       update_by_product(weight, *product, step);
     else
-      update(weight, item->moments, gradients[weight], step);
+      update_in_place(weight, item->moments, gradients[weight], step);
   }
 }
 
@@ -142,15 +192,17 @@ void Optimizer::load_state(const State& state) {
 }
 
 SGD::SGD(const nn::Module& module, const Options& options)
-    : Optimizer(module, options.lr, options.weight_decay,
-                options.momentum > 0 ? std::vector<const char*>{"velocity"} : std::vector<const char*>{}),
+    : InPlaceOptimizer(
+          module, options.lr, options.weight_decay,
+          options.momentum > 0 ? std::vector<const char*>{"velocity"} : std::vector<const char*>{}),
       options_(options) {
   check("sgd", "momentum", options.momentum, 0, 1);
   check("sgd", "weight_decay", options.weight_decay, 0, INFINITY);
   if (options.nesterov && options.momentum == 0) fail<ValueError>("[sgd] nesterov needs a momentum above 0");
 }
 
-void SGD::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, const Step& step) {
+void SGD::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                          const Step& step) {
   Tensor none;
   kernels::sgd_update(weight, moments.empty() ? none : moments[0], gradient, step.lr, options_.momentum,
                       options_.nesterov, step.weight_decay);
@@ -164,7 +216,9 @@ void SGD::update_by_product(Tensor& weight, const detail::Product& gradient, con
 Adam::Adam(const nn::Module& module, const Options& options) : Adam(module, options, false) {}
 
 Adam::Adam(const nn::Module& module, const Options& options, bool decoupled)
-    : Optimizer(module, options.lr, options.weight_decay, {"mean", "square"}),
+    : InPlaceOptimizer(module, options.lr, options.weight_decay,
+                       options.amsgrad ? std::vector<const char*>{"mean", "square", "max_square"}
+                                       : std::vector<const char*>{"mean", "square"}),
       options_(options),
       decoupled_(decoupled) {
   check("adam", "beta1", options.beta1, 0, 1);
@@ -173,9 +227,15 @@ Adam::Adam(const nn::Module& module, const Options& options, bool decoupled)
   check("adam", "weight_decay", options.weight_decay, 0, INFINITY);
 }
 
-void Adam::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, const Step& step) {
-  kernels::adam_update(weight, moments[0], moments[1], gradient, step.lr, options_.beta1, options_.beta2,
-                       options_.epsilon, step.weight_decay, decoupled_, step.number);
+void Adam::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                           const Step& step) {
+  const double beta1 = options_.beta1, beta2 = options_.beta2, epsilon = options_.epsilon;
+  if (options_.amsgrad)
+    kernels::amsgrad_update(weight, moments[0], moments[1], moments[2], gradient, step.lr, beta1, beta2,
+                            epsilon, step.weight_decay, decoupled_, step.number);
+  else
+    kernels::adam_update(weight, moments[0], moments[1], gradient, step.lr, beta1, beta2, epsilon,
+                         step.weight_decay, decoupled_, step.number);
 }
 
 AdamW::AdamW(const nn::Module& module, const Options& options)
@@ -184,17 +244,19 @@ AdamW::AdamW(const nn::Module& module, const Options& options)
             .beta1 = options.beta1,
             .beta2 = options.beta2,
             .epsilon = options.epsilon,
-            .weight_decay = options.weight_decay},
+            .weight_decay = options.weight_decay,
+            .amsgrad = options.amsgrad},
            true) {}
 
 Lion::Lion(const nn::Module& module, const Options& options)
-    : Optimizer(module, options.lr, options.weight_decay, {"mean"}), options_(options) {
+    : InPlaceOptimizer(module, options.lr, options.weight_decay, {"mean"}), options_(options) {
   check("lion", "beta1", options.beta1, 0, 1);
   check("lion", "beta2", options.beta2, 0, 1);
   check("lion", "weight_decay", options.weight_decay, 0, INFINITY);
 }
 
-void Lion::update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient, const Step& step) {
+void Lion::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                           const Step& step) {
   kernels::lion_update(weight, moments[0], gradient, step.lr, options_.beta1, options_.beta2,
                        step.weight_decay);
 }

@@ -11,7 +11,17 @@
 /// Optimizers, schedules and what is done to gradients before a step.
 namespace elk::optim {
 
-/// What optimizers have in common: a step for every parameter of a module. Derive for one of your own.
+/// What optimizers have in common: a step for every parameter of a module. One of your own says how a weight
+/// moves:
+///
+///   class SignSGD : public elk::optim::Optimizer {
+///    public:
+///     SignSGD(const elk::nn::Module& net, double lr) : Optimizer(net, lr) {}
+///     Tensor update(const Tensor& weight, std::vector<Tensor>&, const Tensor& gradient,
+///                   const Step& step) override {
+///       return weight - step.lr * elk::sign(gradient);
+///     }
+///   };
 class Optimizer {
  public:
   virtual ~Optimizer() = default;
@@ -47,7 +57,8 @@ class Optimizer {
 
  protected:
   /// `moments` names the tensors kept for each parameter, such as "velocity"; they start at 0.
-  Optimizer(const nn::Module& module, double lr, double weight_decay, std::vector<const char*> moments);
+  Optimizer(const nn::Module& module, double lr, double weight_decay = 0,
+            std::vector<const char*> moments = {});
 
   /// What update() is told of a step.
   struct Step {
@@ -55,17 +66,14 @@ class Optimizer {
     double weight_decay;  ///< likewise
     std::int64_t number;  ///< of this parameter's own steps, from 1: one that was frozen starts when thawed
   };
-  /// Updates one parameter in place; `moments` in the order of the constructor's names. All have the weight's
-  /// shape and dtype. Must not throw: other parameters are updated already.
-  virtual void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-                      const Step& step) = 0;
-  /// Whether update_by_product() is called for a gradient that is still a product (see Gradients::product).
-  virtual bool takes_products() const { return false; }
-  /// The same as update(), to the bit.
-  virtual void update_by_product(Tensor& /*weight*/, const detail::Product& /*gradient*/,
-                                 const Step& /*step*/) {}
+  /// The weight after the step. `moments`, in the order of the constructor's names, are to be replaced by the
+  /// new ones. All have the weight's shape and dtype. Nothing is recorded. When it throws, no parameter has
+  /// changed.
+  virtual Tensor update(const Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                        const Step& step) = 0;
 
  private:
+  friend class InPlaceOptimizer;
   struct Item {
     nn::NamedSlot parameter;
     Group group = {};
@@ -73,15 +81,38 @@ class Optimizer {
     std::vector<Tensor> moments = {};  // made at the first step
   };
   void check_step(const Item& item, const Gradients& gradients) const;
+  Step next_step(const Item& item) const;
+  std::vector<Tensor> moments_of(const Item& item) const;
+  virtual void apply(const std::vector<Item*>& trained, const Gradients& gradients);
 
   double lr_ = 0, weight_decay_ = 0;
   std::vector<const char*> moment_names_;
   std::vector<Item> items_;
 };
 
+/// One whose kernel writes to the elements: no second copy of the weights while it steps.
+class InPlaceOptimizer : public Optimizer {
+ protected:
+  using Optimizer::Optimizer;
+
+  /// Updates one parameter; see update(). Must not throw: other parameters are updated already.
+  virtual void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                               const Step& step) = 0;
+  /// Whether update_by_product() is called for a gradient that is still a product (see Gradients::product).
+  virtual bool takes_products() const { return false; }
+  /// The same as update_in_place(), to the bit.
+  virtual void update_by_product(Tensor& /*weight*/, const detail::Product& /*gradient*/,
+                                 const Step& /*step*/) {}
+
+ private:
+  Tensor update(const Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                const Step& step) final;
+  void apply(const std::vector<Item*>& trained, const Gradients& gradients) final;
+};
+
 /// w -= lr (g + weight_decay w), with momentum: v = momentum v + g, w -= lr v; with Nesterov's: w -= lr (g +
 /// momentum v). (As PyTorch's SGD without dampening.)
-class SGD : public Optimizer {
+class SGD : public InPlaceOptimizer {
  public:
   /// Its numbers.
   struct Options {
@@ -93,8 +124,8 @@ class SGD : public Optimizer {
   SGD(const nn::Module& module, const Options& options);
 
  private:
-  void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-              const Step& step) override;
+  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                       const Step& step) override;
   bool takes_products() const override { return options_.momentum == 0; }
   void update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) override;
   Options options_;
@@ -103,7 +134,7 @@ class SGD : public Optimizer {
 /// w -= lr m / (sqrt(v) + epsilon), with moving means m of the gradient and v of its square, corrected for
 /// their beginning at 0. Weight decay is added to the gradient. (D. Kingma, J. Ba, "Adam: a method for
 /// stochastic optimization", 2015, algorithm 1.)
-class Adam : public Optimizer {
+class Adam : public InPlaceOptimizer {
  public:
   /// Its numbers.
   struct Options {
@@ -112,6 +143,7 @@ class Adam : public Optimizer {
     double beta2 = 0.999;
     double epsilon = 1e-8;
     double weight_decay = 0;
+    bool amsgrad = false;  ///< by the largest v so far (S. Reddi et al., 2018)
   };
   Adam(const nn::Module& module, const Options& options);
 
@@ -119,8 +151,8 @@ class Adam : public Optimizer {
   Adam(const nn::Module& module, const Options& options, bool decoupled);
 
  private:
-  void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-              const Step& step) override;
+  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                       const Step& step) override;
   Options options_;
   bool decoupled_;
 };
@@ -136,13 +168,14 @@ class AdamW : public Adam {
     double beta2 = 0.999;
     double epsilon = 1e-8;
     double weight_decay = 0.01;
+    bool amsgrad = false;
   };
   AdamW(const nn::Module& module, const Options& options);
 };
 
 /// w -= lr (sign(beta1 m + (1 - beta1) g) + weight_decay w), then m = beta2 m + (1 - beta2) g. (X. Chen et
 /// al., "Symbolic discovery of optimization algorithms", 2023, algorithm 2.)
-class Lion : public Optimizer {
+class Lion : public InPlaceOptimizer {
  public:
   /// Its numbers.
   struct Options {
@@ -154,8 +187,8 @@ class Lion : public Optimizer {
   Lion(const nn::Module& module, const Options& options);
 
  private:
-  void update(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-              const Step& step) override;
+  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+                       const Step& step) override;
   Options options_;
 };
 

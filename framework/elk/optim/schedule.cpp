@@ -51,16 +51,61 @@ Schedule cosine(double epochs) {
   return [epochs](double base, double epoch) { return half_cosine(base, 0, epoch / epochs); };
 }
 
-Schedule one_cycle(double epochs, std::int64_t steps_per_epoch) {
+Schedule cosine_restarts(double epochs, double factor, double least) {
+  check_epochs("cosine_restarts", epochs);
+  if (!(factor >= 1 && std::isfinite(factor)))
+    fail<ValueError>("[cosine_restarts] the factor must be at least 1 and finite, got {}", factor);
+  return [=](double base, double epoch) {
+    double begin = 0, length = epochs;
+    if (factor == 1) begin = std::floor(epoch / epochs) * epochs;
+    for (; factor > 1 && epoch >= begin + length; length *= factor) begin += length;
+    return half_cosine(base, least, (epoch - begin) / length);
+  };
+}
+
+Schedule linear(double epochs, double first, double last) {
+  check_epochs("linear", epochs);
+  check_factor("linear", first);
+  if (!(last >= 0 && std::isfinite(last)))
+    fail<ValueError>("[linear] the last factor must be finite and not negative, got {}", last);
+  return [=](double base, double epoch) {
+    return base * (first + (last - first) * std::clamp(epoch / epochs, 0.0, 1.0));
+  };
+}
+
+Schedule polynomial(double epochs, double power) {
+  check_epochs("polynomial", epochs);
+  if (!(power > 0 && std::isfinite(power)))
+    fail<ValueError>("[polynomial] the power must be above 0 and finite, got {}", power);
+  return [=](double base, double epoch) {
+    return base * std::pow(1 - std::clamp(epoch / epochs, 0.0, 1.0), power);
+  };
+}
+
+Schedule one_cycle(double epochs, std::int64_t steps_per_epoch, const OneCycleOptions& options) {
   check_epochs("one_cycle", epochs);
   if (steps_per_epoch < 0)
     fail<ValueError>("[one_cycle] the steps of an epoch must not be negative, got {}", steps_per_epoch);
+  if (!(options.rise > 0 && options.rise < 1))
+    fail<ValueError>("[one_cycle] the rise must take a share between 0 and 1, got {}", options.rise);
+  if (options.three_phases && options.rise > 0.5)
+    fail<ValueError>("[one_cycle] with three phases the rise takes at most half, got {}", options.rise);
+  check_factor("one_cycle", options.div_factor);
+  check_factor("one_cycle", options.final_div_factor);
   // The top and the end are steps, the first of which is step 0.
   const double one_step = steps_per_epoch == 0 ? 0 : 1 / static_cast<double>(steps_per_epoch);
-  const double top = 0.3 * epochs - one_step, end = epochs - one_step;
-  return [top, end](double base, double epoch) {
-    return epoch < top ? half_cosine(base / 25, base, epoch / top)
-                       : half_cosine(base, base / 250'000, end > top ? (epoch - top) / (end - top) : 1);
+  const double top = options.rise * epochs - one_step, end = epochs - one_step;
+  const double foot = 2 * options.rise * epochs - 2 * one_step;  // of three phases, where the way down ends
+  const auto way = [straight = options.straight](double a, double b, double part) {
+    return straight ? a + (b - a) * std::clamp(part, 0.0, 1.0) : half_cosine(a, b, part);
+  };
+  return [=](double base, double epoch) {
+    const double low = base / options.div_factor,
+                 last = base / (options.div_factor * options.final_div_factor);
+    const auto part = [&](double from, double to) { return to > from ? (epoch - from) / (to - from) : 1; };
+    if (epoch < top) return way(low, base, epoch / top);
+    if (!options.three_phases) return way(base, last, part(top, end));
+    return epoch < foot ? way(base, low, part(top, foot)) : way(low, last, part(foot, end));
   };
 }
 

@@ -19,11 +19,27 @@ Schedule step(int every, double factor);
 /// From base down to 0 along half a cosine over `epochs`. (I. Loshchilov, F. Hutter, "SGDR", 2017, without
 /// restarts.)
 Schedule cosine(double epochs);
+/// The same with restarts: the first cosine takes `epochs`, each next one `factor` times as long, and all end
+/// at `least`. (PyTorch's CosineAnnealingWarmRestarts.) ValueError for a factor below 1.
+Schedule cosine_restarts(double epochs, double factor = 1, double least = 0);
+/// base times a factor that goes linearly from `first` to `last` over `epochs`, and stays. (PyTorch's
+/// LinearLR.)
+Schedule linear(double epochs, double first = 1.0 / 3, double last = 1);
+/// From base down to 0 as (1 - epoch / epochs) to the `power`. (PyTorch's PolynomialLR.)
+Schedule polynomial(double epochs, double power = 1);
+/// What one_cycle can be told.
+struct OneCycleOptions {
+  double rise = 0.3;              ///< the share of the epochs that the way up takes
+  double div_factor = 25;         ///< the rate begins at base / div_factor
+  double final_div_factor = 1e4;  ///< and ends at that, divided by this
+  bool straight = false;          ///< along lines, not cosines
+  bool three_phases = false;      ///< down as long as up, then on to the end
+};
 /// Up from base / 25 to base along half a cosine over the first 30% of `epochs`, then down to base / 250,000.
 /// Asked once a step, and told how many steps an epoch has, it is the rate of PyTorch's OneCycleLR, which
 /// reaches the top and the end with steps; without, both are points in time. The momentum stays as it is, as
 /// with cycle_momentum=False. (L. Smith, N. Topin, "Super-convergence", 2018.) ValueError for negative steps.
-Schedule one_cycle(double epochs, std::int64_t steps_per_epoch = 0);
+Schedule one_cycle(double epochs, std::int64_t steps_per_epoch = 0, const OneCycleOptions& options = {});
 /// `then`, with the rate rising linearly from 0 over the first `epochs`.
 Schedule warm_up(double epochs, Schedule then);
 

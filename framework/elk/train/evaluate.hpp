@@ -1,15 +1,14 @@
 // A network on a data set: its loss, its accuracy, its outputs. For more see metrics.hpp.
 #pragma once
 
-#include <functional>
-
 #include <elk/data/dataset.hpp>
 #include <elk/nn/module.hpp>
+#include <elk/ops/loss.hpp>
 
 namespace elk::train {
 
 /// The loss of a batch, shape (): logits (N, classes), labels i64 (N).
-using Loss = std::function<Tensor(const Tensor& logits, const Tensor& labels)>;
+using Loss = elk::Loss;
 
 /// How well a network does on a data set.
 struct Evaluation {

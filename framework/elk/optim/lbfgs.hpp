@@ -1,0 +1,77 @@
+// L-BFGS: few and large steps for losses that are computed on all data, such as physics-informed networks'.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <vector>
+
+#include <elk/nn/module.hpp>
+
+namespace elk::optim {
+
+/// Steps along the gradient times an approximation of the Hessian's inverse, made of the last steps and of
+/// how the gradient changed with them. It computes the loss itself, several times a step:
+///
+///   LBFGS lbfgs(net, {.line_search = true});
+///   for (int i = 0; i < 10; ++i) loss = lbfgs.step([&] { return mse(net(x), y); });
+///
+/// All in f64, whatever the parameters are. (J. Nocedal, "Updating quasi-Newton matrices with limited
+/// storage", 1980; steps, tests and line search are those of PyTorch's LBFGS, after M. Schmidt's minFunc.)
+class LBFGS {
+ public:
+  /// Its numbers.
+  struct Options {
+    double lr = 1;
+    int max_iterations = 20;           ///< of a step
+    int max_evaluations = 0;           ///< of the loss in a step; 0: a quarter more than iterations
+    double gradient_tolerance = 1e-7;  ///< below it every element of a gradient counts as 0
+    double change_tolerance = 1e-9;    ///< a step or a change of the loss below it ends the iterations
+    int history = 100;                 ///< how many steps are remembered
+    bool line_search = false;          ///< for lengths that meet the strong Wolfe conditions, not lr itself
+  };
+  LBFGS(const nn::Module& module, const Options& options);
+  explicit LBFGS(const nn::Module& module) : LBFGS(module, Options()) {}
+
+  /// Up to max_iterations; `loss` computes the loss, of one element, anew with the parameters as they are.
+  /// Returns the loss at the beginning. A parameter that is frozen stays; TapeError names one without a
+  /// gradient. What `loss` throws leaves the parameters at the point that it was asked about.
+  double step(const std::function<Tensor()>& loss);
+
+  double lr() const { return options_.lr; }
+  /// ValueError unless it is finite and not negative.
+  void set_lr(double lr);
+
+  /// What resuming needs besides the parameters.
+  State state() const;
+  /// Of an optimizer of the same parameters (ValueError, ShapeError); otherwise throws and changes nothing.
+  void load_state(const State& state);
+
+ private:
+  using Vector = std::vector<double>;
+  struct Pair {
+    Vector change, step;  // of the gradient, of the parameters
+    double inverse;       // 1 / (change · step)
+  };
+  struct Point {  // the loss at a distance along the direction
+    double at = 0, loss = 0;
+    Vector gradient = {};
+    double slope = 0;
+  };
+  std::vector<nn::NamedSlot> trained() const;
+  Vector position() const;
+  void move_to(const Vector& from, double distance);
+  Point evaluate(const std::function<Tensor()>& loss);
+  Point probe(const std::function<Tensor()>& loss, const Vector& from, double distance);
+  Point search(const std::function<Tensor()>& loss, const Vector& from, const Point& start, double distance,
+               int& evaluations);
+  void remember(const Vector& gradient);
+  Vector newton_direction(const Vector& gradient) const;
+
+  Options options_;
+  std::vector<nn::NamedSlot> parameters_;
+  std::deque<Pair> pairs_;
+  Vector direction_, gradient_;  // of the last iteration; empty before
+  double distance_ = 0, scale_ = 1;
+};
+
+}  // namespace elk::optim
