@@ -29,7 +29,7 @@ struct Naive {
   Sizes s;
   Index out[2];
   explicit Naive(const Sizes& sizes) : s(sizes) {
-    for (const std::size_t axis : {0, 1}) {
+    for (const std::size_t axis : {0u, 1u}) {
       const Index image = axis == 0 ? s.height : s.width,
                   kernel = axis == 0 ? s.kernel_height : s.kernel_width;
       out[axis] =

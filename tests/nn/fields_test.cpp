@@ -6,6 +6,8 @@
 #include <vector>
 
 #include <elk/nn/layers.hpp>
+#include <elk/nn/sequential.hpp>
+#include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 
 #include "support.hpp"
@@ -65,6 +67,20 @@ TEST(Fields, RefuseNamesAndNullPointersInVectors) {
             "[fields] the name \"layers\" is used twice");
   EXPECT_EQ(error_of<ValueError>([&] { fields("a.b", list); }),
             "[fields] a name must not be empty or hold a dot, got \"a.b\"");
+}
+
+TEST(Sequential, TakesFunctions) {
+  Rng rng(1);
+  const double slope = 0.5;
+  const nn::Sequential net{nn::Linear(2, 3, rng), relu, [slope](const Tensor& x) { return slope * x; }};
+  const Tensor x = randn({4, 2}, rng);
+  EXPECT_EQ(test::values(net(x)), test::values(0.5 * relu(dynamic_cast<const nn::Linear&>(net[0])(x))));
+  EXPECT_EQ(net.describe(), "Sequential(Linear(2, 3), function, function)");
+  const nn::Sequential copy = net;
+  EXPECT_EQ(test::values(copy(x)), test::values(net(x)));
+  nn::Sequential one(relu);
+  one.add("twice", [](const Tensor& y) { return 2 * y; }).add(relu);
+  EXPECT_EQ(test::values(one(from({-1, 2}))), (std::vector<double>{0, 4}));
 }
 
 }  // namespace

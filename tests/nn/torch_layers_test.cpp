@@ -231,7 +231,7 @@ TEST_P(TorchLayers, ComputeAndTrainAsThere) {
           if (is_float(x.dtype()))
             expect_near(gradients[x], fixture["input_gradients"][i++], "the gradient of an input");
         for (const nn::NamedSlot& parameter : net.parameters())
-          expect_near(gradients[parameter.slot->value], fixture["gradients"][parameter.name],
+          expect_near(gradients[parameter.slot->value()], fixture["gradients"][parameter.name],
                       "the gradient of " + parameter.name);
       }
       if (trains) sgd->step(gradients);

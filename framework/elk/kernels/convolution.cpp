@@ -41,7 +41,7 @@ Geometry geometry(const char* operation, const Shape& x, const Shape& weight, co
     fail<ShapeError>("[{}] expected x (N, C, H, W) and a weight (out, C / groups, h, w), got {} and {}",
                      operation, x, weight);
   constexpr Index limit = std::numeric_limits<std::int32_t>::max();
-  for (const std::size_t axis : {0, 1})
+  for (const std::size_t axis : {0u, 1u})
     if (how.stride[axis] < 1 || how.dilation[axis] < 1 || how.padding[axis] < 0 ||
         std::max({how.stride[axis], how.dilation[axis], how.padding[axis]}) > limit)
       fail<ValueError>(
@@ -58,7 +58,7 @@ Geometry geometry(const char* operation, const Shape& x, const Shape& weight, co
     fail<ShapeError>("[{}] expected a weight (out, {}, h, w) for x {} in {} group{}, got {}", operation,
                      x[1] / how.groups, x, how.groups, how.groups == 1 ? "" : "s", weight);
   Geometry g{x[0], weight[1], weight[0] / how.groups, {x[2], x[3]}, {weight[2], weight[3]}, {}, how};
-  for (const std::size_t axis : {0, 1}) {
+  for (const std::size_t axis : {0u, 1u}) {
     const Index reach = (g.kernel[axis] - 1) * how.dilation[axis] + 1,
                 room = g.image[axis] + 2 * how.padding[axis];
     if (g.kernel[axis] < 1 || g.kernel[axis] > limit || g.image[axis] > limit || reach > room)

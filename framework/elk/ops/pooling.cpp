@@ -32,9 +32,9 @@ Windows windows(const char* operation, const Tensor& x, Pair kernel, Pair stride
             {padding.rows, padding.columns},
             {dilation.rows, dilation.columns},
             {}};
-  for (const std::size_t axis : {0, 1})
+  for (const std::size_t axis : {0u, 1u})
     if (w.stride[axis] == 0) w.stride[axis] = w.size[axis];
-  for (const std::size_t axis : {0, 1}) {
+  for (const std::size_t axis : {0u, 1u}) {
     const Index image = x.size(static_cast<int>(axis) + 2);
     if (std::min({w.size[axis], w.stride[axis], w.dilation[axis]}) < 1 ||
         std::max({w.size[axis], w.stride[axis], w.dilation[axis], image}) >= limit || w.padding[axis] < 0 ||
