@@ -42,7 +42,7 @@ struct Net : elk::nn::Module {
 
   explicit Net(elk::Rng& rng) {
     for (const auto& [in, out] : {std::pair<Index, Index>{1, 40}, {40, 40}, {40, 1}}) {
-      weights.emplace_back(elk::randn({in, out}, rng) * std::sqrt(2. / static_cast<double>(in)));
+      weights.emplace_back(elk::randn({in, out}, rng) * std::sqrt(1. / static_cast<double>(in)));
       weights.emplace_back(elk::zeros({1, out}));
     }
   }

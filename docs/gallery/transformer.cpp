@@ -10,17 +10,17 @@
 using namespace elk::nn;
 using elk::Index, elk::Tensor;
 
-constexpr Index length = 12, numbers = 32, size = 64;
+constexpr Index length = 12, numbers = 32, width = 64;
 
 struct Net : Module {
   Embedding tokens, positions;
   Sequential layers;
 
-  explicit Net(elk::Rng& rng) : tokens(numbers, size, rng), positions(length, size, rng) {
+  explicit Net(elk::Rng& rng) : tokens(numbers, width, rng), positions(length, width, rng) {
     for (int i = 0; i < 2; ++i)
       layers.add(
-          TransformerEncoderLayer(size, 4, rng, {.dim_feedforward = 128, .dropout = 0, .norm_first = true}));
-    layers.add(LayerNorm(size)).add(Linear(size, numbers, rng));
+          TransformerEncoderLayer(width, 4, rng, {.dim_feedforward = 128, .dropout = 0, .norm_first = true}));
+    layers.add(LayerNorm(width)).add(Linear(width, numbers, rng));
   }
   Tensor forward(const Tensor& x) const override {  // i64 (N, length); logits (N, length, numbers)
     return layers(tokens(x) + positions(elk::arange(length)));

@@ -33,7 +33,7 @@ table = []
 for meta in True, False:
     weights = []
     for inputs, outputs in (1, 40), (40, 40), (40, 1):
-        weights += [torch.randn(inputs, outputs) * math.sqrt(2 / inputs), torch.zeros(1, outputs)]
+        weights += [torch.randn(inputs, outputs) * math.sqrt(1 / inputs), torch.zeros(1, outputs)]
     weights = [w.requires_grad_() for w in weights]
     adam = torch.optim.Adam(weights, lr=1e-3)
     for step in range(10000):
