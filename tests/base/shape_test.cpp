@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <sstream>
 #include <vector>
 
+#include <elk/base/dtype.hpp>
 #include <elk/base/error.hpp>
 #include <elk/base/shape.hpp>
 
@@ -67,6 +69,18 @@ TEST(Shape, SizeThatOverflowsIsAnErrorAndNotASmallNumber) {
   EXPECT_EQ((Shape{huge, huge, 0}).size(), 0);
 }
 
+TEST(Shape, TakesSizesOfAnyIntegerType) {
+  const std::vector<int> v(6);
+  const unsigned char three = 3;
+  EXPECT_EQ((Shape{v.size() / 3, three, 1}), (Shape{2, 3, 1}));
+}
+
+TEST(Shape, IsWrittenToStreams) {
+  std::ostringstream out;
+  out << Shape{2, 3} << ' ' << Shape{} << ' ' << f64;
+  EXPECT_EQ(out.str(), "(2, 3) () f64");
+}
+
 TEST(Broadcast, FollowsNumPy) {
   const auto both = [](const Shape& a, const Shape& b) {
     const Shape result = broadcast("add", a, b);
@@ -100,6 +114,10 @@ TEST(Broadcast, NamesTheOperationAndBothShapes) {
 
 TEST(Axes, MarksWhatIsReduced) {
   const Shape shape{2, 3, 4};
+  EXPECT_THAT(Axes(std::vector<int>{0, -1}).of("sum", shape),
+              ElementsAre(true, false, true, false, false, false, false, false));
+  EXPECT_THAT([] { Axes(std::vector<int>(9)); },
+              ThrowsMessage<IndexError>("[axes] at most 8 axes are supported"));
   EXPECT_THAT(Axes(1).of("sum", shape), ElementsAre(false, true, false, false, false, false, false, false));
   EXPECT_THAT((Axes{0, -1}).of("sum", shape),
               ElementsAre(true, false, true, false, false, false, false, false));

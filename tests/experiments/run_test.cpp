@@ -615,7 +615,8 @@ TEST_F(TrainRun, OutputThatCannotBeWritten) {
 class Terminal {
  public:
   Terminal() : master_(posix_openpt(O_RDWR | O_NOCTTY)) {
-    if (master_ < 0 || grantpt(master_) != 0 || unlockpt(master_) != 0) ADD_FAILURE() << "no pseudo-terminal";
+    if (master_ < 0 || grantpt(master_) != 0 || unlockpt(master_) != 0)
+      throw Error("there is no pseudo-terminal here: is /dev/pts mounted?");
     name_ = ptsname(master_);
     slave_ = open(name_.c_str(), O_RDWR | O_NOCTTY);  // kept open, so that reading ends only with ours
     reader_ = std::thread([this] {

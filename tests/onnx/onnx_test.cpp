@@ -7,19 +7,29 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include <elk/autograd/tape.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/nn/batch_norm.hpp>
+#include <elk/nn/convolution.hpp>
+#include <elk/nn/embedding.hpp>
 #include <elk/nn/layers.hpp>
 #include <elk/nn/normalize.hpp>
+#include <elk/nn/pooling.hpp>
+#include <elk/nn/recurrent.hpp>
 #include <elk/nn/residual.hpp>
 #include <elk/onnx/onnx.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/shape.hpp>
 #include <models/mlp.hpp>
+#include <nlohmann/json.hpp>
 
 #include "io/temporary_folder.hpp"
 #include "support.hpp"
@@ -41,7 +51,18 @@ struct Case {
   const char* name;
   nn::Sequential net;
   Shape input_shape;
+  Index ids = 0;  // of an embedding: how many there are
 };
+
+// What a network is given.
+Tensor draw(const Case& test, Index batch, Rng& rng, DType dtype = f32) {
+  Shape shape{batch};
+  for (const Index size : test.input_shape) shape.push_back(size);
+  if (test.ids == 0) return randn(shape, rng, dtype);
+  std::vector<std::int64_t> ids;
+  for (Index i = 0; i < shape.size(); ++i) ids.push_back(rng.integer(0, test.ids));
+  return from(ids, shape);
+}
 
 std::vector<Case> cases() {
   Rng rng(1);
@@ -49,6 +70,10 @@ std::vector<Case> cases() {
   const auto add = [&](const char* name, nn::Sequential net, const Shape& input_shape) {
     shake(net, rng);
     list.push_back({name, std::move(net), input_shape});
+  };
+  const auto train = [&](nn::Sequential& net, const Shape& shape) {  // moves running statistics
+    const Tape tape(rng);
+    (void)net(3 * randn(shape, rng) + 1);
   };
   using namespace nn;
   const auto linear = [&](Index in, Index out) { return Linear(in, out, rng); };
@@ -94,6 +119,54 @@ std::vector<Case> cases() {
       models::MLP({.sizes = {6, 5, 3}, .activation = models::activation("relu"), .clip = models::clip(0.7)},
                   rng),
       {6});
+  add("Conv1d", Sequential{Conv1d(4, 6, 3, rng, {.stride = 2, .padding = 2, .dilation = 2, .groups = 2})},
+      {4, 9});
+  add("Conv2d", Sequential{Conv2d(3, 4, 3, rng)}, {3, 6, 5});
+  add("Conv2dOfAll",
+      Sequential{
+          Conv2d(4, 6, {3, 2}, rng,
+                 {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2, .bias = false})},
+      {4, 7, 6});
+  add("ConvTranspose2d",
+      Sequential{ConvTranspose2d(
+          4, 6, {3, 2}, rng, {.stride = {2, 3}, .padding = {1, 0}, .output_padding = {1, 2}, .groups = 2})},
+      {4, 3, 4});
+  add("LeNet",
+      Sequential{Conv2d(1, 4, 5, rng, {.padding = 2}), ReLU(), MaxPool2d(2), Conv2d(4, 6, 3, rng), ReLU(),
+                 AvgPool2d(2), Flatten(), linear(24, 5)},
+      {1, 12, 12});
+  add("MaxPool2d", Sequential{MaxPool2d({3, 2}, {.stride = {2, 1}, .padding = {1, 1}})}, {3, 7, 6});
+  add("MaxPool1d", Sequential{MaxPool1d(3, {.stride = 2, .padding = 1})}, {3, 8});
+  add("AvgPool2d", Sequential{AvgPool2d({3, 2}, {.stride = {2, 1}, .padding = 1})}, {3, 7, 6});
+  add("AvgPool2dUnpadded",
+      Sequential{AvgPool2d({3, 2}, {.stride = {2, 1}, .padding = 1, .count_include_pad = false})}, {3, 7, 6});
+  add("AvgPool1d", Sequential{AvgPool1d(3, {.stride = 2, .padding = 1})}, {3, 8});
+  add("AdaptiveAvgPool2d", Sequential{AdaptiveAvgPool2d({3, 1})}, {2, 6, 5});
+  add("AdaptiveAvgPool1d", Sequential{AdaptiveAvgPool1d(2)}, {2, 6});
+  add("Upsample", Sequential{Upsample({2, 3})}, {2, 3, 4});
+  add("UpsampleBilinear", Sequential{Upsample({2, 3}, Interpolation::bilinear)}, {2, 3, 4});
+  add("UpsampleCorners", Sequential{Upsample(2, Interpolation::align_corners)}, {2, 3, 4});
+  Sequential residual{Conv2d(2, 4, 3, rng, {.padding = 1, .bias = false}),
+                      BatchNorm2d(4),
+                      ReLU(),
+                      Residual{Conv2d(4, 4, 3, rng, {.padding = 1, .bias = false}), BatchNorm2d(4), ReLU()},
+                      AdaptiveAvgPool2d(1),
+                      Flatten(),
+                      linear(4, 3)};
+  train(residual, {4, 2, 6, 6});
+  add("BatchNorm2d", std::move(residual), {2, 6, 6});
+  Sequential rows{linear(3, 4), BatchNorm1d(4)};
+  train(rows, {5, 3});
+  add("BatchNorm1d", std::move(rows), {3});
+  add("GroupNorm", Sequential{GroupNorm(2, 6)}, {6, 2, 3});
+  add("GroupNormOfRows", Sequential{GroupNorm(2, 6)}, {6});
+  add("RMSNorm", Sequential{RMSNorm(5)}, {3, 5});
+  add("RNN", Sequential{RNN(3, 4, rng)}, {5, 3});
+  add("GRU", Sequential{GRU(3, 4, rng, {.layers = 2, .bidirectional = true})}, {5, 3});
+  add("LSTM", Sequential{LSTM(3, 4, rng, {.layers = 2}), linear(4, 2)}, {5, 3});
+  add("LSTMOfBothDirections", Sequential{LSTM(3, 4, rng, {.bias = false, .bidirectional = true})}, {5, 3});
+  add("Embedding", Sequential{Embedding(7, 3, rng), GRU(3, 4, rng), Flatten(), linear(20, 2)}, {5});
+  list.back().ids = 7;
   return list;
 }
 
@@ -213,7 +286,9 @@ TEST_F(Onnx, RefusesWhatHasNoForm) {
   const std::string expected =
       " has no ONNX form: expected Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, "
       "Sigmoid, Tanh, GELU, Softmax, "
-      "Flatten, Dropout, "
+      "Flatten, Dropout, Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
+      "AdaptiveAvgPool1d and AdaptiveAvgPool2d (of windows of one size), Upsample, BatchNorm1d, BatchNorm2d, "
+      "GroupNorm, RMSNorm, Embedding (first), RNN, GRU, LSTM, "
       "Residual, Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, gelu or clip(...)";
   Rng rng(1);
   nn::Sequential net;
@@ -233,6 +308,59 @@ TEST_F(Onnx, RefusesWhatHasNoForm) {
   EXPECT_EQ(error(function("clip(nan)", [](const Tensor& x) { return x * NAN; })),
             "[onnx] \"0\" (clip(nan))" + expected);
   EXPECT_TRUE(folder.names().empty());
+}
+
+TEST_F(Onnx, RefusesLayersInPlacesOrSizesThatHaveNoForm) {
+  Rng rng(1);
+  const auto starts = [&](const nn::Sequential& net, const Shape& shape) {
+    const std::string text = error_of<ValueError>([&] { save_onnx(path, net, shape); });
+    return text.substr(0, text.find(':'));
+  };
+  EXPECT_EQ(starts(nn::Sequential{nn::AdaptiveAvgPool2d({3, 2})}, {2, 6, 5}),
+            "[onnx] \"0\" (AdaptiveAvgPool2d((3, 2))) has no ONNX form");
+  EXPECT_TRUE(folder.names().empty());
+}
+
+// ONNX Runtime, where ELK_ONNXRUNTIME names a folder in which npm installed it (see run.mjs).
+TEST_F(Onnx, OnnxRuntimeComputesTheSame) {
+  const char* runtime = std::getenv("ELK_ONNXRUNTIME");
+  if (runtime == nullptr) GTEST_SKIP() << "ELK_ONNXRUNTIME is not set: there is no ONNX Runtime";
+  using Json = nlohmann::ordered_json;
+  Json list = Json::array();
+  std::vector<std::pair<std::string, Tensor>> expected;
+  Rng rng(2);
+  for (const Case& test : cases()) {
+    const std::string model = folder / (std::to_string(expected.size()) + ".onnx");
+    save_onnx(model, test.net, test.input_shape);
+    for (const Index batch : {1, 3}) {
+      const Tensor x = draw(test, batch, rng);
+      expected.emplace_back(test.name, test.net(x));
+      list.push_back({{"model", model},
+                      {"dtype", test.ids > 0 ? "int64" : "float32"},
+                      {"shape", std::vector<Index>(x.shape().begin(), x.shape().end())},
+                      {"values", test::values(x)}});
+    }
+  }
+  std::ofstream(folder / "cases.json") << list;
+  ASSERT_EQ(std::system(("node " ELK_TESTS_DIR "/onnx/run.mjs " + (folder / "cases.json") + " " +
+                         (folder / "results.json") + " " + runtime)
+                            .c_str()),
+            0);
+  const Json results = Json::parse(std::ifstream(folder / "results.json"));
+  ASSERT_EQ(results.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const auto& [name, y] = expected[i];
+    SCOPED_TRACE(name);
+    if (results[i].contains("error")) {
+      ADD_FAILURE() << results[i]["error"];
+      continue;
+    }
+    ASSERT_EQ(results[i]["shape"].get<std::vector<Index>>(),
+              std::vector<Index>(y.shape().begin(), y.shape().end()));
+    const auto values = results[i]["values"].get<std::vector<double>>();
+    for (Index j = 0; j < y.size(); ++j)
+      EXPECT_NEAR(values[static_cast<std::size_t>(j)], y.at(j), 1e-5 * std::max(1.0, std::abs(y.at(j))));
+  }
 }
 
 TEST_F(Onnx, RefusesInputsThatTheNetworkDoesNotTake) {
@@ -269,9 +397,7 @@ TEST_F(Onnx, OpenCVComputesTheSame) {
     if (test.name == std::string("ClippedMLP")) continue;  // OpenCV 4.6 knows Clip of operator set 6 only
     save_onnx(path, test.net, test.input_shape);
     for (const Index batch : {1, 3}) {
-      Shape shape{batch};
-      for (const Index size : test.input_shape) shape.push_back(size);
-      const Tensor x = randn(shape, rng), expected = test.net(x);
+      const Tensor x = draw(test, batch, rng), expected = test.net(x);
       Tensor found;
       try {
         found = run(path, x);

@@ -510,6 +510,315 @@ case("inverse/stacks", stacked(lambda a: solved(a, np.eye(2, dtype=np.longdouble
 case("inverse/empty", lambda a: a, draw(0, 2, 2))
 case("cholesky/matrix", lambda x: rooted(gram(x)), draw(3, 3))
 case("cholesky/stacks", stacked(lambda x: rooted(gram(x))), draw(2, 2, 2))
+# Convolution and pooling, normalization and attention. Draws of their own, so that cases above do not move these.
+rng.seed(16)
+
+
+def conv(x, w, b=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
+    reach = [(w.shape[2 + i] - 1) * dilation[i] + 1 for i in (0, 1)]
+    out = [(x.shape[2 + i] - reach[i]) // stride[i] + 1 for i in (0, 1)]
+    y = np.zeros((x.shape[0], w.shape[0], *out), x.dtype)
+    inner, outer = w.shape[1], w.shape[0] // groups
+    for o in range(w.shape[0]):
+        part = x[:, o // outer * inner:(o // outer + 1) * inner]
+        for i in range(out[0]):
+            for j in range(out[1]):
+                top, left = i * stride[0], j * stride[1]
+                window = part[:, :, top:top + reach[0]:dilation[0], left:left + reach[1]:dilation[1]]
+                y[:, o, i, j] = (window * w[o]).sum((1, 2, 3))
+    return y if b is None else y + b[:, None, None]
+
+
+def conv_transpose(x, w, b, stride, padding, output_padding, dilation, groups):
+    reach = [(w.shape[2 + i] - 1) * dilation[i] + 1 for i in (0, 1)]
+    full = [(x.shape[2 + i] - 1) * stride[i] + reach[i] + output_padding[i] for i in (0, 1)]
+    outer, inner = w.shape[1], w.shape[0] // groups
+    y = np.zeros((x.shape[0], outer * groups, *full), x.dtype)
+    for c in range(w.shape[0]):
+        for o in range(outer):
+            for i in range(x.shape[2]):
+                for j in range(x.shape[3]):
+                    top, left = i * stride[0], j * stride[1]
+                    y[:, c // inner * outer + o, top:top + reach[0]:dilation[0], left:left + reach[1]:dilation[1]] += (
+                        x[:, c, i, j][:, None, None] * w[c, o])
+    y = y[:, :, padding[0]:full[0] - padding[0], padding[1]:full[1] - padding[1]]
+    return y + b[:, None, None]
+
+
+every = dict(stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)
+for how, x, w in (("plain", (2, 3, 5, 4), (2, 3, 3, 2)), ("whole_image", (2, 2, 3, 3), (2, 2, 3, 3)), ("pixels", (2, 3, 2, 4), (2, 3, 1, 1)),
+                  ("empty", (0, 3, 5, 4), (2, 3, 3, 2))):
+    case(f"conv2d/{how}", conv, draw(*x), draw(*w), draw(w[0]))
+    case(f"conv2d_without_bias/{how}", conv, draw(*x), draw(*w))
+case("conv2d_all/plain", lambda x, w, b: conv(x, w, b, **every), draw(2, 4, 5, 4), draw(6, 2, 3, 2), draw(6))
+case("conv2d_all/empty", lambda x, w, b: conv(x, w, b, **every), draw(0, 4, 5, 4), draw(6, 2, 3, 2), draw(6))
+case("conv1d_all/plain", lambda x, w, b: conv(x[:, :, None], w[:, :, None], b, (1, 2), (0, 1), (1, 2), 2)[:, :, 0], draw(2, 4, 8),
+     draw(2, 2, 3), draw(2))
+case("conv_transpose2d_all/plain", lambda x, w, b: conv_transpose(x, w, b, (2, 3), (1, 0), (1, 2), (2, 1), 2), draw(2, 4, 3, 2),
+     draw(4, 3, 3, 2), draw(6))
+case("conv_transpose2d_all/empty", lambda x, w, b: conv_transpose(x, w, b, (2, 3), (1, 0), (1, 2), (2, 1), 2), draw(0, 4, 3, 2),
+     draw(4, 3, 3, 2), draw(6))
+
+
+def windows(x, f, kernel, stride, padding, fill, dilation=(1, 1)):
+    x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2), constant_values=fill)
+    reach = [(kernel[i] - 1) * dilation[i] + 1 for i in (0, 1)]
+    out = [(x.shape[2 + i] - reach[i]) // stride[i] + 1 for i in (0, 1)]
+    y = np.zeros((*x.shape[:2], *out), x.dtype)
+    for i in range(out[0]):
+        for j in range(out[1]):
+            top, left = i * stride[0], j * stride[1]
+            y[:, :, i, j] = f(x[:, :, top:top + reach[0]:dilation[0], left:left + reach[1]:dilation[1]], (2, 3))
+    return y
+
+
+for how, batch in (("plain", 2), ("empty", 0)):
+    case(f"max_pool2d/{how}", lambda x: windows(x, np.max, (3, 2), (2, 1), (1, 1), -np.inf, (1, 2)), distinct(batch, 2, 5, 4))
+    case(f"max_pool1d/{how}", lambda x: windows(x[:, :, None], np.max, (1, 3), (1, 3), (0, 0), 0)[:, :, 0], distinct(batch, 2, 7))
+    case(f"avg_pool2d/{how}", lambda x: windows(x, np.mean, (3, 2), (2, 1), (1, 1), 0), draw(batch, 2, 5, 4))
+    case(f"avg_pool2d_unpadded/{how}", lambda x: windows(x, np.nanmean, (3, 2), (2, 1), (1, 1), np.nan), draw(batch, 2, 5, 4))
+    case(f"avg_pool1d/{how}", lambda x: windows(x[:, :, None], np.mean, (1, 3), (1, 3), (0, 0), 0)[:, :, 0], draw(batch, 2, 7))
+
+
+def adaptive(x, rows, columns):
+    bounds = lambda i, size, out: slice(i * size // out, -(-(i + 1) * size // out))
+    return np.stack([np.stack([x[:, :, bounds(i, x.shape[2], rows), bounds(j, x.shape[3], columns)].mean((2, 3)) for j in range(columns)], -1)
+                     for i in range(rows)], -2)
+
+
+case("adaptive_avg_pool2d/smaller", lambda x: adaptive(x, 3, 2), draw(2, 2, 7, 5))
+case("adaptive_avg_pool2d/larger", lambda x: adaptive(x, 3, 2), draw(2, 2, 2, 1))
+case("adaptive_avg_pool1d/smaller", lambda x: adaptive(x[:, :, None], 1, 3)[:, :, 0], draw(2, 2, 8))
+
+
+def between(size, out, corners):
+    """The matrix that interpolates along an axis."""
+    matrix = np.zeros((out, size), np.longdouble)
+    for i in range(out):
+        place = np.longdouble(i) * (size - 1) / (out - 1) if corners else max((np.longdouble(i) + 0.5) * size / out - 0.5, 0)
+        low = min(int(place), size - 1)
+        matrix[i, low] += 1 - (place - low)
+        matrix[i, min(low + 1, size - 1)] += place - low
+    return matrix
+
+
+case("interpolate_nearest/plain", lambda x: x[:, :, [0, 0, 1, 1, 2]][..., [0, 0, 1]], draw(2, 2, 3, 2))
+for corners in False, True:
+    case(f"interpolate_{'corners' if corners else 'bilinear'}/plain", lambda x: np.einsum(
+        "ih,jw,nchw->ncij", between(3, 5, corners), between(2, 3, corners), x), draw(2, 2, 3, 2))
+
+per_channel = lambda v, x: v.reshape((-1,) + (1,) * (x.ndim - 2))
+over = lambda x: (0, *range(2, x.ndim))
+for how, shape in (("matrix", (3, 4)), ("sequences", (2, 4, 3)), ("images", (2, 4, 2, 3))):
+    case(f"channel_mean/{how}", lambda x: x.mean(over(x)), draw(*shape))
+    case(f"channel_variance/{how}", lambda x: x.var(over(x)), draw(*shape))
+    case(f"batch_norm/{how}", lambda x, m, v, w, b: (x - per_channel(m, x)) / np.sqrt(per_channel(v, x) + np.longdouble("1e-5"))
+         * per_channel(w, x) + per_channel(b, x), draw(*shape), draw(4), draw(4, low=0.2), draw(4), draw(4))
+
+    def group_norm(x, w, b):
+        grouped = x.reshape(x.shape[0], 2, -1)
+        grouped = (grouped - grouped.mean(2, keepdims=True)) / np.sqrt(grouped.var(2, keepdims=True) + np.longdouble("1e-5"))
+        return grouped.reshape(x.shape) * per_channel(w, x) + per_channel(b, x)
+
+    case(f"group_norm/{how}", group_norm, draw(*shape), draw(4), draw(4))
+case("batch_norm/empty", lambda x, *rest: x, draw(0, 4, 3), draw(4), draw(4, low=0.2), draw(4), draw(4))
+case("group_norm/empty", lambda x, *rest: x, draw(0, 4, 3), draw(4), draw(4))
+case("rms_norm/rank3", lambda x, w: x / np.sqrt((x**2).mean(-1, keepdims=True) + np.longdouble("1e-6")) * w, draw(2, 3, 4), draw(4))
+case("rms_norm/empty", lambda x, w: x, draw(0, 4), draw(4))
+
+
+def attention(q, k, v, mask):
+    scores = np.einsum("...te,...se->...ts", q, k) / np.sqrt(np.longdouble(q.shape[-1]))
+    scores = np.where(mask, scores, -np.inf) if mask.dtype == np.uint8 else scores + mask
+    p = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.einsum("...ts,...sv->...tv", p / p.sum(-1, keepdims=True), v)
+
+
+case("attention/marks", attention, draw(2, 3, 4), draw(2, 2, 4), draw(2, 2, 5), np.array([[1, 0], [1, 1], [0, 1]], np.uint8))
+case("attention/sums", attention, draw(2, 2, 3, 4), draw(2, 1, 2, 4), draw(2, 1, 2, 3), draw(2, 1, 3, 2))
+case("attention_causal/plain", lambda q, k, v: attention(q, k, v, np.tri(3, 4, dtype=np.uint8)), draw(2, 3, 4), draw(2, 4, 4), draw(2, 4, 5))
+
+# Operators, numbers on either side, integers. With draws of its own, as each section from here on.
+rng = np.random.RandomState(8)
+mask = lambda *shape: indices(2, *shape).astype(np.uint8)
+bytes_of = lambda *shape: indices(100, *shape).astype(np.uint8)
+for how, left, right in ("same", (3, 4), (3, 4)), ("row", (3, 4), (4,)):
+    case(f"add_assigned/{how}", lambda a, b: a + b + 1.5, draw(*left), draw(*right))
+    case(f"sub_assigned/{how}", lambda a, b: a - b - 1.5, draw(*left), draw(*right))
+    case(f"mul_assigned/{how}", lambda a, b: a * b * 1.5, draw(*left), draw(*right))
+    case(f"div_assigned/{how}", lambda a, b: a / b / 1.5, draw(*left), apart(*right))
+case("number_maximum/matrix", lambda a: np.maximum(0.5, a), distinct(3, 4))
+case("number_minimum/matrix", lambda a: np.minimum(0.5, a), distinct(3, 4))
+case("number_pow/matrix", lambda a: np.exp(np.log(np.longdouble(2)) * a), draw(3, 4))
+case("where_number/matrix", lambda c, a: np.where(c, a, 0.5), mask(3, 4), draw(3, 4))
+case("number_where/row", lambda c, a: np.where(c, 0.5, a), mask(4), draw(3, 4))
+case("number_where_number/matrix", lambda c: np.where(c, 1, -1), mask(3, 4))
+for name in "less", "less_equal", "greater", "greater_equal":
+    f = getattr(np, name)
+    case(f"{name}_sign/row", lambda a, b: (f(a, b) + 2 * f(a, 0.5) + 4 * f(0.5, a)).astype(np.uint8), indices(3, 3, 4) * 0.5,
+         indices(3, 4) * 0.5)
+for name in "logical_and", "logical_or":
+    case(f"{name}/masks", getattr(np, name), mask(3, 4), mask(3, 4))
+    case(f"{name}/row_of_floats", getattr(np, name), mask(3, 4), indices(2, 4) * 0.5)
+    case(f"{name}/empty", getattr(np, name), np.zeros((0, 3), np.uint8), mask(3))
+case("logical_not/mask", np.logical_not, mask(3, 4))
+case("logical_not/i64", np.logical_not, indices(2, 5))
+case("logical_not/float", np.logical_not, indices(2, 5) * 0.5)
+case("number_sub_integers/mask", lambda a: (1 - a).astype(np.uint8), mask(3, 4))
+case("number_sub_integers/i64", lambda a: 1 - a, indices(9, 3, 4))
+for how, left, right in ("same", (3, 4), (3, 4)), ("row", (3, 4), (4,)), ("both", (3, 1), (4,)), ("empty", (0, 3), (3,)):
+    for name, f in ("add", np.add), ("mul", np.multiply), ("maximum", np.maximum), ("minimum", np.minimum):
+        case(f"{name}_integers/{how}", f, indices(99, *left) - 50, indices(99, *right) - 50)
+        case(f"{name}_integers/{how}_u8", f, indices(16, *left).astype(np.uint8), indices(16, *right).astype(np.uint8))
+    case(f"sub_integers/{how}", np.subtract, indices(99, *left) - 50, indices(99, *right) - 50)
+case("neg_integers/matrix", np.negative, indices(99, 3, 4) - 50)
+for name, f in ("max", np.max), ("min", np.min):
+    case(f"{name}_integers/matrix", lambda a: f(a, 1), indices(99, 3, 4) - 50)
+    case(f"{name}_integers/ends", lambda a: f(a, 1), np.array([[-2**53, 2**53, 0]]))
+    case(f"{name}_integers/u8", lambda a: f(a, 1), np.array([[0, 255, 7], [1, 2, 3]], np.uint8))
+case("max_integers_all/rank3", lambda a: np.max(a, (0, 2)), indices(99, 2, 3, 4) - 50)
+case("max_integers_all/u8", lambda a: np.max(a, (0, 2)), bytes_of(2, 3, 4))
+for name, f in ("add", np.add), ("sub", np.subtract), ("mul", np.multiply):
+    case(f"{name}_mixed/mask_right", lambda a, b: f(a, b.astype(np.longdouble)), draw(3, 4), mask(3, 4))
+    case(f"{name}_mixed/mask_left", lambda a, b: f(a.astype(np.longdouble), b), mask(3, 1), draw(3, 4))
+    case(f"{name}_mixed/i64", lambda a, b: f(a, b.astype(np.longdouble)), draw(3, 4), indices(9, 4))
+case("div_mixed/i64", lambda a, b: a / b.astype(np.longdouble), draw(3, 4), indices(9, 3, 4) + 1)
+case("div_mixed/by_float", lambda a, b: a.astype(np.longdouble) / b, indices(9, 3, 4), apart(4))
+case("pow_mixed/i64", lambda a, b: a ** b.astype(np.longdouble), apart(3, 4), indices(4, 4))
+case("maximum_mixed/i64", lambda a, b: np.maximum(a, b.astype(np.longdouble)), distinct(3, 4), indices(4, 3, 4))
+case("where_mixed/i64", lambda c, a, b: np.where(c, a.astype(np.longdouble), b), mask(3, 4), indices(9, 3, 4), draw(4))
+case("greater_mixed/i64", lambda a, b: a > b, indices(4, 3, 4) * 0.5, indices(3, 4))
+case("greater_mixed/u8_i64", lambda a, b: a > b, bytes_of(3, 4), indices(99, 3, 4))
+case("add_mixed_integers/u8_right", lambda a, b: a + b.astype(np.int64), indices(99, 3, 4), bytes_of(3, 4))
+case("add_mixed_integers/u8_left", lambda a, b: a.astype(np.int64) + b, bytes_of(4), indices(99, 3, 4))
+
+# Indexing.
+rng = np.random.RandomState(9)
+INDEXED = {
+    "index_row_1": lambda x: x[1],
+    "index_row_minus_1": lambda x: x[-1],
+    "index_rows_1_3": lambda x: x[1:3],
+    "index_element_1_minus_2": lambda x: x[1, -2],
+    "index_columns_by_2": lambda x: x[:, 0:4:2],
+    "index_columns_back": lambda x: x[:, ::-1],
+    "index_columns_open": lambda x: x[:, 1:],
+    "index_columns_first_2": lambda x: x[..., :2],
+    "index_newaxis": lambda x: x[None, 0, ..., None, -2:],
+    "index_range_by_0": lambda x: x[0:2],
+    "index_ellipses": lambda x: x,
+    "index_put_number": lambda x: np.concatenate([x[:, :-1], np.full_like(x[:, -1:], 7)], 1),
+    "tril": np.tril,
+    "tril_1": lambda x: np.tril(x, 1),
+    "triu_minus_1": lambda x: np.triu(x, -1),
+    "flip_0": lambda x: x[::-1],
+    "flip_all": np.flip,
+    "roll_2": lambda x: np.roll(x, 2, -1),
+    "roll_minus_4": lambda x: np.roll(x, -4, 0),
+    "pad_1_2": lambda x: np.pad(x, [(0, 0)] * (x.ndim - 1) + [(1, 2)]),
+    "pad_1_0_0_2": lambda x: np.pad(x, [(0, 0)] * (x.ndim - 2) + [(0, 2), (1, 0)], constant_values=5),
+    "split_2": lambda x: np.concatenate([x[:, 2:4], x[:, :2]], 1),
+    "split_1_3": lambda x: x[..., 1:],
+    "chunk_3": lambda x: x[-(-x.shape[0] // 3):2 * -(-x.shape[0] // 3)],
+}
+for name, f in INDEXED.items():
+    case(f"{name}/matrix", f, draw(3, 4))
+    case(f"{name}/rank3", f, draw(5, 4, 2) if name != "split_1_3" else draw(2, 3, 4))
+    case(f"{name}/i64", f, indices(9, 3, 4))
+for name in "index_columns_by_2", "index_columns_back", "flip_0", "flip_all", "roll_2", "roll_minus_4", "tril", "pad_1_2", "index_columns_first_2":
+    case(f"{name}/empty", INDEXED[name], draw(0, 3))
+    case(f"{name}/no_columns", INDEXED[name], draw(3, 0))
+for name in "index_row_1", "index_rows_1_3", "index_columns_first_2", "flip_0", "roll_2", "pad_1_2":
+    case(f"{name}/vector", INDEXED[name], draw(4))
+case("index_mask/rows", lambda x, m: x[m != 0], draw(5, 3), np.array([0, 1, 1, 0, 7], np.uint8))
+case("index_mask/elements", lambda x, m: x[m != 0], draw(3, 4), mask(3, 4))
+case("index_mask/two_of_three", lambda x, m: x[m != 0], draw(2, 3, 2), mask(2, 3))
+case("index_mask/none", lambda x, m: x[m != 0], draw(3, 2), np.zeros(3, np.uint8))
+case("index_mask/all", lambda x, m: x[m != 0], draw(3, 2), np.ones((3, 2), np.uint8))
+case("index_mask/empty", lambda x, m: x[m != 0], draw(0, 2), np.zeros(0, np.uint8))
+case("index_mask/scalar", lambda x, m: x[m != 0], draw(), np.uint8(1))
+case("index_positions/vector", lambda x, r: x[r], draw(5, 3), indices(5, 4))
+case("index_positions/matrix", lambda x, r: x[r], draw(5, 3), indices(5, 2, 4))
+case("index_positions/rank3", lambda x, r: x[r], draw(5), indices(5, 2, 2, 2))
+case("index_positions/scalar", lambda x, r: x[r], draw(5, 3), np.int64(2))
+case("index_positions/of_vector_by_scalar", lambda x, r: x[r], draw(5), np.int64(4))
+case("index_positions/empty", lambda x, r: x[r], draw(5, 3), np.zeros((0, 2), np.int64))
+case("take_rows/rank2_of_rows", lambda x, r: x[r], draw(4, 2, 2), indices(4, 3, 2))
+
+
+def put(x, y):
+    z = np.array(x)
+    z[1, 0:3:2] = y
+    return z
+
+
+case("index_put/vector", put, draw(2, 3), draw(2))
+case("index_put/scalar", put, draw(3, 4), draw())
+case("index_put/rank3", put, draw(2, 3, 2), draw(2, 1))
+case("index_put/i64", put, indices(9, 2, 3), indices(9, 2))
+case("index_select_1/matrix", lambda x, i: np.take(x, i, 1), draw(3, 4), indices(4, 6))
+case("index_select_1/rank3", lambda x, i: np.take(x, i, 1), draw(2, 3, 2), indices(3, 2, 2))
+case("index_select_1/scalar", lambda x, i: np.take(x, i, 1), draw(2, 3, 2), np.int64(2))
+case("index_select_1/none", lambda x, i: np.take(x, i, 1), draw(2, 3), np.zeros(0, np.int64))
+case("index_select_1/no_columns", lambda x, i: x, draw(2, 0), np.zeros(0, np.int64))
+case("masked_fill/matrix", lambda x, m: np.where(m, -1.5, x), draw(3, 4), mask(3, 4))
+case("masked_fill/row", lambda x, m: np.where(m, -1.5, x), draw(3, 4), mask(4))
+
+
+def added(x, index, source):
+    y = np.array(x)
+    for i, row in enumerate(index):
+        for k, column in enumerate(row):
+            y[i, column] = y[i, column] + source[i, k]
+    return y
+
+
+case("scatter_add_onto/matrix", added, draw(3, 4), indices(4, 3, 5), draw(3, 5))
+
+# Sorting, accumulating.
+rng = np.random.RandomState(10)
+ordered = lambda x, axis, kind=1: np.argsort(kind * x, axis, kind="stable")
+for name, f in {
+    "sort": lambda x: np.sort(x, -1),
+    "sort_descending_0": lambda x: -np.sort(-x, 0),
+    "argsort": lambda x: ordered(x, -1),
+    "argsort_descending_0": lambda x: ordered(x, 0, -1),
+    "topk_2": lambda x: -np.sort(-x, -1)[..., :2],
+    "topk_smallest": lambda x: np.sort(x, 0)[:2],
+    "topk_indices": lambda x: ordered(x, -1, -1)[..., :2],
+}.items():
+    case(f"{name}/matrix", f, distinct(3, 4))
+    case(f"{name}/rank3", f, distinct(2, 3, 4))
+    case(f"{name}/vector", f, distinct(7))
+    case(f"{name}/i64", f, indices(4, 3, 9))
+case("sort/u8", lambda x: np.sort(x, -1), bytes_of(3, 9))
+case("sort/empty", lambda x: x, np.zeros((0, 3)))
+case("sort/no_columns", lambda x: x, np.zeros((3, 0)))
+case("argmin_last/rank3", lambda x: np.argmin(x, -1), distinct(2, 3, 4))
+case("argmin_last/ties", lambda x: np.argmin(x, -1), np.array([[3, 1, 1], [2, 2, 2]]))
+case("argmin_last/u8", lambda x: np.argmin(x, -1), bytes_of(4, 5))
+case("argmin_last/empty", lambda x: np.argmin(x, -1), np.zeros((0, 3)))
+for how, axis in ("last", -1), ("axis0", 0):
+    for shape_name, shape in ("vector", (5,)), ("matrix", (3, 4)), ("rank3", (2, 3, 4)), ("empty", (0, 3)):
+        case(f"cumsum_{how}/{shape_name}", lambda x: np.cumsum(x, axis), draw(*shape))
+    case(f"cumsum_{how}/i64", lambda x: np.cumsum(x, axis), indices(9, 3, 4))
+    case(f"cumsum_{how}/u8", lambda x: np.cumsum(x, axis, dtype=np.int64), np.full((3, 4), 255, np.uint8))
+for how in "all", "axis1_keep", "axes02":
+    axis, keep = REDUCED[how]
+    case(f"prod_{how}/rank3", lambda x: np.prod(x, axis, keepdims=keep), apart(2, 3, 2))
+    case(f"prod_{how}/one_zero", lambda x: np.prod(x, axis, keepdims=keep), apart(2, 3, 2) * (np.arange(12) != 7).reshape(2, 3, 2))
+    case(f"prod_{how}/empty", lambda x: np.prod(x, axis, keepdims=keep), np.zeros((0, 3, 2)))
+    case(f"prod_{how}/i64", lambda x: np.prod(x, axis, keepdims=keep), indices(4, 2, 3, 2) + 1)
+case("prod_all/scalar", lambda x: x, draw())
+case("prod_all/vector", np.prod, apart(7))
+case("prod_axis1_keep/two_zeros", lambda x: np.prod(x, 1, keepdims=True), np.array([[0.0, 0.0, 2.0, 0.5], [1.5, 0.0, 2.0, 0.0]]))
+for how, axis, keep, correction in ("all", None, False, 0), ("axis1_keep", 1, True, 0), ("sample", (0, 2), False, 1):
+    case(f"stddev_{how}/rank3", lambda x: np.std(x, axis, keepdims=keep, ddof=correction), draw(2, 3, 4))
+case("sum_vector_of_axes/rank3", lambda x: np.sum(x, (0, 2)), draw(2, 3, 4))
+case("isnan/matrix", np.isnan, draw(3, 4))
+case("isnan/i64", lambda x: np.zeros(x.shape, np.uint8), indices(9, 4))
+case("isfinite/matrix", np.isfinite, draw(3, 4))
+case("isfinite/u8", lambda x: np.ones(x.shape, np.uint8), bytes_of(4))
 
 if __name__ == "__main__":
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures.json"), "w") as file:

@@ -352,6 +352,23 @@ WHOLE = {  # name: function of torch tensors, and further inputs beside the rows
     "einsum": (lambda x, w: torch.einsum("ij,jk->k", x, w), [[[1.0, 2.0], [0.5, -1.0], [0.0, 1.0]]]),
     "cdist": (lambda x, y: (x[:, None] - y[None]).square().sum(-1).sqrt(), [[[0.5, 1.0, -2.0], [1.0, 0.5, 2.0]]]),
     "clip_by_norm": (lambda x: torch.where(x.square().sum() > 4, x * (2 / x.square().sum().clamp(min=4).sqrt()), x), []),
+    "index": (lambda x: x[0, :2], []),
+    "index_put": (lambda x: x.index_put((torch.tensor([0]), torch.tensor([1])), torch.full((), 0.5, dtype=x.dtype)), []),
+    "index_select": (lambda x: x.index_select(1, torch.tensor([1, 1, 0])), []),
+    "masked": (lambda x: x[torch.tensor([[True, False, True]])], []),
+    "masked_fill": (lambda x: x.masked_fill(torch.tensor([[True, False, True]]), -1), []),
+    "tril": (lambda x: x.tril(), []),
+    "triu": (lambda x: x.triu(), []),
+    "split": (lambda x: x.split([1, 2], 1)[1], []),
+    "chunk": (lambda x: x.chunk(2, 1)[0], []),
+    "flip": (lambda x: x.flip(1), []),
+    "roll": (lambda x: x.roll(1, 1), []),
+    "pad": (lambda x: functional("pad")(x, (1, 0)), []),
+    "sort": (lambda x: x.sort(dim=-1, stable=True)[0], []),
+    "topk": (lambda x: x.sort(dim=-1, descending=True, stable=True)[0][:, :2], []),
+    "cumsum": (lambda x: x.cumsum(1), []),
+    "prod": (lambda x: x[:, 0] * x[:, 1] * x[:, 2], []),
+    "stddev": (lambda x: x.std(1, unbiased=False), []),
 }
 
 

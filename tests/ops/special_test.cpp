@@ -18,12 +18,14 @@
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/einsum.hpp>
+#include <elk/ops/index.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/norm.hpp>
 #include <elk/ops/normalize.hpp>
 #include <elk/ops/reduce.hpp>
+#include <elk/ops/search.hpp>
 #include <elk/ops/shape.hpp>
 #include <nlohmann/json.hpp>
 #include <support.hpp>
@@ -218,6 +220,41 @@ const std::map<std::string, Tensor (*)(const In&)>& of_tensors() {
       {"einsum", [](const In& x) { return einsum("ij,jk->k", x); }},
       {"cdist", [](const In& x) { return cdist(x[0], x[1]); }},
       {"clip_by_norm", [](const In& x) { return clip_by_norm(x[0], 2); }},
+      {"index", [](const In& x) { return x[0](0, range(2)); }},
+      {"index_put",
+       [](const In& x) {
+         return index_put(x[0], {0, 1}, 0.5);
+       }},
+      {"index_select",
+       [](const In& x) {
+         return index_select(x[0], 1, from({1, 1, 0}, i64));
+       }},
+      {"masked",
+       [](const In& x) {
+         return x[0][from({1, 0, 1}, {1, 3}, u8)];
+       }},
+      {"masked_fill",
+       [](const In& x) {
+         return masked_fill(x[0], from({1, 0, 1}, {1, 3}, u8), -1);
+       }},
+      {"tril", [](const In& x) { return tril(x[0]); }},
+      {"triu", [](const In& x) { return triu(x[0]); }},
+      {"split",
+       [](const In& x) {
+         return elk::split(x[0], {1, 2}, 1)[1];
+       }},
+      {"chunk", [](const In& x) { return chunk(x[0], 2, 1)[0]; }},
+      {"flip", [](const In& x) { return flip(x[0], 1); }},
+      {"roll", [](const In& x) { return roll(x[0], 1, 1); }},
+      {"pad",
+       [](const In& x) {
+         return pad(x[0], {1, 0});
+       }},
+      {"sort", [](const In& x) { return sort(x[0]).values; }},
+      {"topk", [](const In& x) { return topk(x[0], 2).values; }},
+      {"cumsum", [](const In& x) { return cumsum(x[0], 1); }},
+      {"prod", [](const In& x) { return prod(x[0], 1); }},
+      {"stddev", [](const In& x) { return stddev(x[0], 1); }},
   };
   return rows;
 }
@@ -247,6 +284,7 @@ const std::vector<Difference>& differences() {
   constexpr const char* not_wanted = "a target of 0 takes nothing from a class that is ruled out";
   constexpr const char* variance = "the squares overflow, and what is divided by infinity is 0";
   constexpr const char* rounded = "PyTorch's exp(x - logsumexp) loses log(2) beside the largest number";
+  constexpr const char* in_f64 = "elk's squares are f64's, in which they do not overflow";
   constexpr const char* order =
       "the order of a product's sum, in which it overflows, is the instruction set's";
   constexpr const char* no_target = "of a target of 0 PyTorch takes 0 times infinity";
@@ -274,6 +312,10 @@ const std::vector<Difference>& differences() {
       {"matmul_nt", "y", sum_overflows, {-INFINITY, INFINITY}, order},
       {"matmul_tn", "d", sum_overflows, {-INFINITY, INFINITY}, order},
       {"linear", "y", sum_overflows, {-INFINITY, INFINITY}, order},
+      {"stddev", "y", two_huge, {1.6041063660588853e38}, in_f64},
+      {"stddev", "d", two_huge, {-INFINITY}, "the mean is infinite"},
+      {"stddev", "d", huge, {0.20412395894527435, -0.20412395894527435}, in_f64},
+      {"stddev", "dd", huge, {INFINITY, -INFINITY}, in_f64},
       {"logsumexp", "d", two_huge, {0.25}, rounded},
       {"logsumexp", "dd", two_huge, {0.1875, -0.1875}, rounded},
   };
@@ -304,7 +346,6 @@ struct Derivatives {
   std::vector<Tensor> first, second;
 };
 using Weights = std::function<Tensor(const Tensor&)>;
-Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
 
 std::vector<Tensor> gradients(Tape& tape, const Tensor& y, const In& inputs) {
   const Gradients all = tape.backward(y);
@@ -498,9 +539,9 @@ TEST(SpecialTable, EveryRowHasItsValues) {
 
 // Of the rows of operations_test.cpp, whose names begin with the operation's.
 TEST(SpecialTable, EveryOperationIsInIt) {
-  const std::set<std::string> of_integers{"argmax", "one_hot"};  // NaN and ties of argmax: edge_test.cpp
+  // Without derivatives: their NaN and ties are in edge_test.cpp and index_test.cpp.
+  std::set<std::string> names{"argmax", "argmin", "argsort", "one_hot", "logical", "isnan", "isfinite"};
   const std::set<std::string> of_lapack{"solve", "inverse", "cholesky"};  // see solve_test.cpp
-  std::set<std::string> names = of_integers;
   names.insert(of_lapack.begin(), of_lapack.end());
   for (const auto& [kind, rows] : table().items())
     for (const auto& [key, values] : rows.items()) names.insert(key.substr(0, key.find('/')));

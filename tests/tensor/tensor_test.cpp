@@ -55,6 +55,123 @@ TEST(Factories, FromVectors) {
   EXPECT_THAT(from(std::vector<std::uint8_t>{0, 255}).data<std::uint8_t>(), ElementsAre(0, 255));
 }
 
+TEST(Factories, FromVectorsOfAnyNumbers) {
+  const std::vector<int> ints{1, -2, 3, 4, 5, 6};
+  EXPECT_THAT(from(ints).data<std::int64_t>(), ElementsAre(1, -2, 3, 4, 5, 6));
+  EXPECT_EQ(from(ints, {ints.size() / 3, 3}).shape(), (Shape{2, 3}));
+  EXPECT_THAT(from(std::vector<bool>{true, false}).data<std::uint8_t>(), ElementsAre(1, 0));
+  EXPECT_THAT(from(std::vector<std::size_t>{7}).data<std::int64_t>(), ElementsAre(7));
+  EXPECT_THAT(from(std::vector<short>{-7}).data<std::int64_t>(), ElementsAre(-7));
+  EXPECT_THAT(from(std::vector<int>{}).dtype(), i64);
+  EXPECT_THAT(([] {
+                from(std::vector<std::uint64_t>{1, ~std::uint64_t{0}});
+              }),
+              ThrowsMessage<ValueError>("[from] 18446744073709551615 does not fit i64"));
+  EXPECT_THAT(([&] { from(ints, {ints.size(), 3}); }), ThrowsMessage<ShapeError>(testing::HasSubstr("6")));
+}
+
+TEST(Factories, LikeAnother) {
+  const Tensor x = full({2, 1}, 7, f64);
+  for (const auto& [like, value] : {std::pair{zeros_like(x), 0}, std::pair{ones_like(x), 1}}) {
+    EXPECT_EQ(like.shape(), x.shape());
+    EXPECT_EQ(like.dtype(), f64);
+    EXPECT_EQ(like.at(1), value);
+  }
+}
+
+TEST(Factories, Sequences) {
+  EXPECT_THAT(arange(2, 5).data<std::int64_t>(), ElementsAre(2, 3, 4));
+  EXPECT_THAT(arange(5, 0, -2).data<std::int64_t>(), ElementsAre(5, 3, 1));
+  EXPECT_EQ(arange(2, 2).shape(), Shape{0});
+  EXPECT_EQ(arange(2, 5, -1).shape(), Shape{0});
+  EXPECT_EQ(arange(std::size_t{1}, 3L).dtype(), i64);
+  constexpr Index least = std::numeric_limits<Index>::min(), most = std::numeric_limits<Index>::max();
+  EXPECT_THAT(arange(least, most, most).data<std::int64_t>(), ElementsAre(least, -1, most - 1));
+  EXPECT_THAT(arange(9007199254740993, 9007199254740995).data<std::int64_t>(),
+              ElementsAre(9007199254740993, 9007199254740994));
+  EXPECT_THAT(arange(0, 1, 0.25).data<float>(), ElementsAre(0, 0.25f, 0.5f, 0.75f));
+  EXPECT_THAT(arange(1., 0.1, -0.5, f64).data<double>(), ElementsAre(1, 0.5));
+  EXPECT_THAT(arange(3, f64).data<double>(), ElementsAre(0, 1, 2));
+  EXPECT_THAT(arange(0, 6, 2, u8).data<std::uint8_t>(), ElementsAre(0, 2, 4));
+  EXPECT_THAT([] { arange(0, 3, 0); }, ThrowsMessage<ValueError>("[arange] the step must not be 0"));
+  EXPECT_THAT(
+      [] { arange(0, 1, 0.); },
+      ThrowsMessage<ValueError>("[arange] expected finite numbers and a step other than 0, got 0, 1 and 0"));
+  EXPECT_THAT([] { arange(0, INFINITY); }, ThrowsMessage<ValueError>(testing::HasSubstr("expected finite")));
+  EXPECT_THAT([] { arange(0, 1e300, 1e-300); },
+              ThrowsMessage<ValueError>("[arange] 0 to 1e+300 by 1e-300 are too many"));
+  EXPECT_THAT([] { arange(0, 400, 100, u8); },
+              ThrowsMessage<ValueError>(testing::HasSubstr("does not fit u8")));
+
+  EXPECT_THAT(linspace(0, 1, 5).data<float>(), ElementsAre(0, 0.25f, 0.5f, 0.75f, 1));
+  EXPECT_THAT(linspace(0, 10, 11, f64).data<double>(), ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10));
+  EXPECT_THAT(linspace(-0.1, 0.3, 3, f64).data<double>(),
+              ElementsAre(-0.1, testing::DoubleNear(0.1, 1e-16), 0.3));
+  EXPECT_THAT(linspace(2, 9, 1).data<float>(), ElementsAre(2));
+  EXPECT_EQ(linspace(2, 9, 0).shape(), Shape{0});
+  EXPECT_THAT([] { linspace(0, 1, -1); },
+              ThrowsMessage<ShapeError>("[tensor] shape (-1) has a negative size"));
+  EXPECT_THAT([] { linspace(0, 1, 2, i64); },
+              ThrowsMessage<DTypeError>("[linspace] expected f32 or f64, got i64"));
+}
+
+TEST(Factories, RandomIntegersAreNumPys) {
+  Rng rng(100);
+  EXPECT_THAT(randint(-3, 9, {2, 4}, rng).data<std::int64_t>(), ElementsAre(5, 5, 0, 4, 4, -3, 7, 1));
+  EXPECT_THAT(randint(0, Index{1} << 40, {3}, rng).data<std::int64_t>(),
+              ElementsAre(421707665461, 284370247394, 62074045218));
+  EXPECT_EQ(randint(0, 256, {2}, rng, u8).dtype(), u8);
+  EXPECT_EQ(randint(0, 2, {0}, rng).size(), 0);
+  EXPECT_THAT([&] { randint(3, 3, {2}, rng); },
+              ThrowsMessage<ValueError>("[randint] expected low < high, got 3 and 3"));
+  EXPECT_THAT(([&] { randint(0, 257, {2}, rng, u8); }),
+              ThrowsMessage<DTypeError>(
+                  "[randint] expected i64, or u8 for numbers from 0 to 255, got u8 for 0 to 256"));
+  EXPECT_THAT(([&] { randint(0, 2, {2}, rng, f32); }),
+              ThrowsMessage<DTypeError>(testing::HasSubstr("got f32")));
+}
+
+TEST(Factories, MultinomialDrawsByWeight) {
+  Rng rng(100);
+  const Tensor weights = from({0.5, 0, 2, 1.5}, f64);
+  EXPECT_THAT(multinomial(weights, 8, rng, true).data<std::int64_t>(),
+              ElementsAre(2, 2, 2, 3, 0, 0, 3, 3));  // NumPy's choice
+  // Without replacement all that can be drawn are, once.
+  for (int i = 0; i < 20; ++i)
+    EXPECT_THAT(multinomial(weights, 3, rng).data<std::int64_t>(), testing::UnorderedElementsAre(0, 2, 3));
+  const Tensor rows = multinomial(from({1, 0, 0, 0, 0, 1}, {2, 3}), 2, rng, true);
+  EXPECT_EQ(rows.shape(), (Shape{2, 2}));
+  EXPECT_THAT(rows.data<std::int64_t>(), ElementsAre(0, 0, 2, 2));
+  EXPECT_EQ(multinomial(zeros({3}), 0, rng).size(), 0);
+
+  // The first of two drawn without replacement is as likely as its weight.
+  double first = 0;
+  for (int i = 0; i < 4000; ++i) first += multinomial(weights, 2, rng).at(0) == 2 ? 1 : 0;
+  EXPECT_NEAR(first / 4000, 0.5, 0.03);
+
+  EXPECT_THAT(
+      [&] { multinomial(weights, 4, rng); },
+      ThrowsMessage<ValueError>("[multinomial] 3 of 4 weights are above 0, of which 4 cannot be drawn"));
+  EXPECT_THAT(
+      [&] { multinomial(zeros({3}), 1, rng, true); },
+      ThrowsMessage<ValueError>("[multinomial] 0 of 3 weights are above 0, of which 1 cannot be drawn"));
+  EXPECT_THAT(
+      [&] {
+        multinomial(from({1, -1}), 1, rng);
+      },
+      ThrowsMessage<ValueError>("[multinomial] expected finite weights of 0 or more, got -1"));
+  EXPECT_THAT(
+      [&] {
+        multinomial(from({1, NAN}), 1, rng);
+      },
+      ThrowsMessage<ValueError>(testing::HasSubstr("got nan")));
+  EXPECT_THAT([&] { multinomial(scalar(1), 1, rng); },
+              ThrowsMessage<ShapeError>(
+                  "[multinomial] expected weights (n) or (rows, n) and a count of 0 or more, got () and 1"));
+  EXPECT_THAT([&] { multinomial(arange(3), 1, rng); },
+              ThrowsMessage<DTypeError>("[multinomial] expected f32 or f64, got i64"));
+}
+
 TEST(Factories, CountMustMatchShape) {
   EXPECT_THAT(([] {
                 from({1, 2, 3}, {2, 2});
@@ -169,7 +286,7 @@ TEST(Factories, RefuseAbsurdShapes) {
                 zeros({-1, 0});
               }),
               ThrowsMessage<ShapeError>("[tensor] shape (-1, 0) has a negative size"));
-  EXPECT_THAT([] { arange(-1); }, ThrowsMessage<ShapeError>("[tensor] shape (-1) has a negative size"));
+  EXPECT_THAT([] { arange(-1); }, ThrowsMessage<ShapeError>("[arange] expected 0 or more, got -1"));
   EXPECT_THAT(
       ([] {
         zeros({huge, 4});

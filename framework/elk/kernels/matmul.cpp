@@ -19,6 +19,7 @@
 #include <elk/kernels/blas_call.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
+#include <elk/kernels/multiply.hpp>
 
 #ifndef HAVE_CBLAS
 #error "cxxblas would use its own loops instead of the BLAS library"
@@ -187,6 +188,13 @@ class Stack {
 };
 
 }  // namespace
+
+template <class T>
+void multiply_here(const Product<T>& p) {
+  by_blas(p);
+}
+template void multiply_here(const Product<float>& p);
+template void multiply_here(const Product<double>& p);
 
 Tensor matmul(const char* operation, const Tensor& a, bool ta, const Tensor& b, bool tb, const Tensor& bias) {
   check_same_dtype(operation, a, b);

@@ -59,11 +59,20 @@ void set_all(const std::vector<Leaf>& list, const std::vector<Tensor>& values) {
 
 }  // namespace
 
+void Fields::use(std::string_view name) {
+  if (name.empty() || name.find('.') != std::string_view::npos)
+    fail<ValueError>("[fields] a name must not be empty or hold a dot, got \"{}\"", name);
+  if (std::find(names_.begin(), names_.end(), name) != names_.end())
+    fail<ValueError>("[fields] the name \"{}\" is used twice", name);
+  names_.emplace_back(name);
+}
+
+void Fields::refuse_empty(const std::string& name) {
+  fail<ValueError>("[fields] \"{}\" is a null pointer", name);
+}
+
 Fields& Fields::add(Field field) {
-  if (field.name.empty() || field.name.find('.') != std::string::npos)
-    fail<ValueError>("[fields] a name must not be empty or hold a dot, got \"{}\"", field.name);
-  for (const Field& other : list_)
-    if (other.name == field.name) fail<ValueError>("[fields] the name \"{}\" is used twice", field.name);
+  use(field.name);
   list_.push_back(std::move(field));
   return *this;
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <elk/autograd/scope.hpp>
@@ -75,6 +76,15 @@ class Fields {
   Fields& operator()(std::string_view name, Module& child) {
     return add({std::string(name), {}, {}, &child});
   }
+  /// Several of these, or std::unique_ptr of modules, as "layers.0", "layers.1", ...: PyTorch's ModuleList
+  /// and ParameterList.
+  template <class T>
+  Fields& operator()(std::string_view name, std::vector<T>& list) {
+    use(name);
+    for (std::size_t i = 0; i < list.size(); ++i)
+      list_.push_back(element(std::string(name) + "." + std::to_string(i), list[i]));
+    return *this;
+  }
 
   /// One of the three pointers is set.
   struct Field {
@@ -86,8 +96,21 @@ class Fields {
   const std::vector<Field>& list() const { return list_; }
 
  private:
+  static Field element(std::string name, Parameter& parameter) {
+    return {std::move(name), &parameter, {}, {}};
+  }
+  static Field element(std::string name, Tensor& buffer) { return {std::move(name), {}, &buffer, {}}; }
+  static Field element(std::string name, Module& child) { return {std::move(name), {}, {}, &child}; }
+  template <class M>
+  static Field element(std::string name, const std::unique_ptr<M>& child) {
+    if (child == nullptr) refuse_empty(name);
+    return {std::move(name), {}, {}, child.get()};
+  }
+  [[noreturn]] static void refuse_empty(const std::string& name);
+  void use(std::string_view name);  // or throws, see above
   Fields& add(Field field);
   std::vector<Field> list_;
+  std::vector<std::string> names_;  // used
 };
 
 /// A parameter's slot and its dotted name, such as "fc1.weight".

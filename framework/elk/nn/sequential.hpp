@@ -9,14 +9,16 @@
 #include <vector>
 
 #include <elk/base/error.hpp>
-#include <elk/nn/module.hpp>
+#include <elk/nn/layers.hpp>
 
 namespace elk::nn {
 
 /// Sequential net{Linear(784, 128, rng), ReLU(), Linear(128, 10, rng)}; its parts are named "0", "1", ... as
 /// in PyTorch, or as given to add(). Between braces C++ makes them, and so draws their weights, in this
 /// order. Sequential{net} is a copy. Copying copies the modules; assigning to a network of the same modules
-/// gives it the other's weights in its own slots, so that an optimizer goes on training it.
+/// gives it the other's weights in its own slots, so that an optimizer goes on training it. A function of one
+/// tensor stands for a Function: Sequential{Linear(2, 3, rng), elk::relu, [](const elk::Tensor& x) { return 2
+/// * x; }}.
 class Sequential : public Module {
   struct Part {
     std::string name;
@@ -24,8 +26,10 @@ class Sequential : public Module {
     std::unique_ptr<Module> (*copy)(const Module&);
     void (*assign)(Module& to, Module& from);  // moves; null where the module cannot
   };
+  // Or a function of one tensor, which becomes a Function.
   template <class M>
-  static constexpr bool is_module = std::is_base_of_v<Module, std::remove_cvref_t<M>>;
+  static constexpr bool is_module =
+      std::is_base_of_v<Module, std::remove_cvref_t<M>> || std::is_invocable_r_v<Tensor, M&, const Tensor&>;
 
  public:
   /// Any module, on its way into a list of them.
@@ -84,7 +88,8 @@ class Sequential : public Module {
  private:
   template <class M>
   static Part part(std::string name, M&& module) {
-    using T = std::remove_cvref_t<M>;
+    using T = std::conditional_t<std::is_base_of_v<Module, std::remove_cvref_t<M>>, std::remove_cvref_t<M>,
+                                 Function>;
     const auto copy = []([[maybe_unused]] const Module& m) -> std::unique_ptr<Module> {
       if constexpr (std::is_copy_constructible_v<T>)
         return std::make_unique<T>(static_cast<const T&>(m));
@@ -94,7 +99,10 @@ class Sequential : public Module {
     void (*assign)(Module&, Module&) = nullptr;
     if constexpr (std::is_move_assignable_v<T>)
       assign = [](Module& to, Module& from) { static_cast<T&>(to) = std::move(static_cast<T&>(from)); };
-    return {std::move(name), std::make_unique<T>(std::forward<M>(module)), copy, assign};
+    if constexpr (std::is_same_v<T, std::remove_cvref_t<M>>)
+      return {std::move(name), std::make_unique<T>(std::forward<M>(module)), copy, assign};
+    else
+      return {std::move(name), std::make_unique<T>("function", std::forward<M>(module)), copy, assign};
   }
   Sequential& append(Part part);
   std::vector<Part> parts_;

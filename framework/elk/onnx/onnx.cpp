@@ -17,8 +17,13 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/nn/batch_norm.hpp>
+#include <elk/nn/convolution.hpp>
+#include <elk/nn/embedding.hpp>
 #include <elk/nn/layers.hpp>
 #include <elk/nn/normalize.hpp>
+#include <elk/nn/pooling.hpp>
+#include <elk/nn/recurrent.hpp>
 #include <elk/nn/residual.hpp>
 #include <elk/onnx/onnx.hpp>
 #include <elk/ops/activation.hpp>
@@ -36,7 +41,9 @@ constexpr Index worked_out = -1, as_before = 0;  // for Reshape: sizes that depe
 
 constexpr const char* known =
     "Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, "
-    "Flatten, Dropout, Residual, "
+    "Flatten, Dropout, Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
+    "AdaptiveAvgPool1d and AdaptiveAvgPool2d (of windows of one size), Upsample, BatchNorm1d, BatchNorm2d, "
+    "GroupNorm, RMSNorm, Embedding (first), RNN, GRU, LSTM, Residual, "
     "Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, gelu or clip(...)";
 
 // A value of the graph, and what it is for a probe: that tells its shape, and shows whether the graph
@@ -94,7 +101,7 @@ class Exporter {
     fail<ValueError>("[onnx] {} has no ONNX form: {}",
                      name.empty() ? what : fmt::format("\"{}\" ({})", name, what), why);
   }
-  void describe(onnx::ValueInfoProto& info, const char* name, const Shape& shape) const;
+  void describe(onnx::ValueInfoProto& info, const char* name, const Tensor& probe) const;
 
   const std::string& weight(const nn::Parameter& parameter) const {
     return names_.at(parameter.slot().get());
@@ -113,6 +120,19 @@ class Exporter {
   std::string unfold(const nn::Module& module, const std::string& rows, const Shape& shape);
   // Of the node that was added last.
   onnx::AttributeProto& attribute(const char* name, onnx::AttributeProto::AttributeType type);
+  void set(const char* name, Index value) { attribute(name, onnx::AttributeProto::INT).set_i(value); }
+  void set(const char* name, const char* value) {
+    attribute(name, onnx::AttributeProto::STRING).set_s(value);
+  }
+  void set(const char* name, double value) {
+    attribute(name, onnx::AttributeProto::FLOAT).set_f(static_cast<float>(value));
+  }
+  void set(const char* name, const std::vector<Index>& values) {
+    onnx::AttributeProto& list = attribute(name, onnx::AttributeProto::INTS);
+    for (const Index value : values) list.add_ints(value);
+  }
+  void set_windows(const std::vector<Index>& kernel, const std::vector<Index>& strides,
+                   const std::vector<Index>& padding);
 
   Value add(const nn::Module& module, const Value& x);
   Value add_sequence(const nn::Sequential& sequence, const Value& x);
@@ -123,6 +143,15 @@ class Exporter {
   std::string add_leaky_relu(const nn::Module& module, const std::string& x, double slope);
   std::string add_gelu(const nn::Module& module, const std::string& x);
   std::string add_function(const nn::Function& function, const std::string& x);
+  std::string add_convolution(const nn::Module& module, const std::string& x);
+  std::string add_pooling(const nn::Module& module, const Value& x);
+  std::string add_adaptive(const nn::Module& module, const Value& x, const std::vector<Index>& size);
+  std::string add_upsample(const nn::Upsample& upsample, const std::string& x);
+  std::string add_batch_norm(const nn::BatchNorm& norm, const std::string& x);
+  std::string add_group_norm(const nn::GroupNorm& norm, const Value& x);
+  std::string add_rms_norm(const nn::RMSNorm& norm, const std::string& x);
+  std::string add_recurrent(const nn::Recurrent& net, const char* operation, const std::vector<Index>& gates,
+                            const std::string& x);
 
   const nn::Sequential& net_;
   DType dtype_ = f32;
@@ -259,6 +288,208 @@ std::string Exporter::add_function(const nn::Function& function, const std::stri
   return "";
 }
 
+void Exporter::set_windows(const std::vector<Index>& kernel, const std::vector<Index>& strides,
+                           const std::vector<Index>& padding) {
+  set("kernel_shape", kernel);
+  set("strides", strides);
+  std::vector<Index> both = padding;  // of the beginnings, then of the ends
+  both.insert(both.end(), padding.begin(), padding.end());
+  set("pads", both);
+}
+
+namespace {
+
+std::vector<Index> both(const Pair& pair) { return {pair.rows, pair.columns}; }
+// A stride of 0 is the kernel's.
+Pair stride(const Pair& kernel, const Pair& given) {
+  return {given.rows == 0 ? kernel.rows : given.rows, given.columns == 0 ? kernel.columns : given.columns};
+}
+
+// Whether the first thing that happens to the input is that it is looked up.
+bool takes_ids(const nn::Module& module) {
+  if (const auto* sequence = dynamic_cast<const nn::Sequential*>(&module))
+    return sequence->size() > 0 && takes_ids((*sequence)[0]);
+  return exactly<nn::Embedding>(module) != nullptr;
+}
+
+}  // namespace
+
+// Empty for a module that is none.
+std::string Exporter::add_convolution(const nn::Module& module, const std::string& x) {
+  const auto* any = dynamic_cast<const nn::Convolution*>(&module);
+  if (any == nullptr) return "";
+  const auto convolution = [&](const char* operation) {
+    const std::string y = node(module, operation, {x, weight(any->weight())});
+    if (any->has_bias()) last_->add_input(weight(any->bias()));
+    return y;
+  };
+  const Shape& shape = any->weight().shape();
+  if (const auto* conv = exactly<nn::Conv1d>(module)) {
+    const std::string y = convolution("Conv");
+    const nn::Conv1d::Options& how = conv->options();
+    set_windows({shape[2]}, {how.stride}, {how.padding});
+    set("dilations", std::vector<Index>{how.dilation});
+    set("group", how.groups);
+    return y;
+  }
+  if (const auto* conv = exactly<nn::Conv2d>(module)) {
+    const std::string y = convolution("Conv");
+    const nn::Conv2d::Options& how = conv->options();
+    set_windows({shape[2], shape[3]}, both(how.stride), both(how.padding));
+    set("dilations", both(how.dilation));
+    set("group", how.groups);
+    return y;
+  }
+  if (const auto* conv = exactly<nn::ConvTranspose2d>(module)) {
+    const std::string y = convolution("ConvTranspose");
+    const nn::ConvTranspose2d::Options& how = conv->options();
+    set_windows({shape[2], shape[3]}, both(how.stride), both(how.padding));
+    set("dilations", both(how.dilation));
+    set("output_padding", both(how.output_padding));
+    set("group", how.groups);
+    return y;
+  }
+  return "";
+}
+
+// Empty for a module that is none.
+std::string Exporter::add_pooling(const nn::Module& module, const Value& x) {
+  if (const auto* pool = exactly<nn::MaxPool2d>(module)) {
+    const std::string y = node(module, "MaxPool", {x.name});
+    set_windows(both(pool->kernel()), both(stride(pool->kernel(), pool->options().stride)),
+                both(pool->options().padding));
+    set("dilations", both(pool->options().dilation));
+    return y;
+  }
+  if (const auto* pool = exactly<nn::MaxPool1d>(module)) {
+    const std::string y = node(module, "MaxPool", {x.name});
+    set_windows({pool->kernel()}, {stride(pool->kernel(), pool->options().stride).columns},
+                {pool->options().padding.columns});
+    set("dilations", std::vector<Index>{pool->options().dilation.columns});
+    return y;
+  }
+  if (const auto* pool = exactly<nn::AvgPool2d>(module)) {
+    const std::string y = node(module, "AveragePool", {x.name});
+    set_windows(both(pool->kernel()), both(stride(pool->kernel(), pool->options().stride)),
+                both(pool->options().padding));
+    set("count_include_pad", Index{pool->options().count_include_pad});
+    return y;
+  }
+  if (const auto* pool = exactly<nn::AvgPool1d>(module)) {
+    const std::string y = node(module, "AveragePool", {x.name});
+    set_windows({pool->kernel()}, {stride(pool->kernel(), pool->options().stride).columns},
+                {pool->options().padding.columns});
+    set("count_include_pad", Index{pool->options().count_include_pad});
+    return y;
+  }
+  if (const auto* pool = exactly<nn::AdaptiveAvgPool2d>(module))
+    return add_adaptive(module, x, both(pool->size()));
+  if (const auto* pool = exactly<nn::AdaptiveAvgPool1d>(module))
+    return add_adaptive(module, x, {pool->size()});
+  return "";
+}
+
+// Windows of one size, or nothing.
+std::string Exporter::add_adaptive(const nn::Module& module, const Value& x, const std::vector<Index>& size) {
+  std::vector<Index> kernel;
+  for (std::size_t axis = 0; axis < size.size(); ++axis) {
+    const Index whole = x.probe.size(static_cast<int>(axis) + 2);
+    if (whole % size[axis] != 0) return "";
+    kernel.push_back(whole / size[axis]);
+  }
+  const std::string y = node(module, "AveragePool", {x.name});
+  set_windows(kernel, kernel, std::vector<Index>(kernel.size(), 0));
+  return y;
+}
+
+std::string Exporter::add_upsample(const nn::Upsample& upsample, const std::string& x) {
+  const auto scale = [](Index size) { return static_cast<float>(size); };
+  const std::string scales = initializer(
+      inner(upsample, "scales"),
+      from(std::vector<float>{1, 1, scale(upsample.scale().rows), scale(upsample.scale().columns)}));
+  const std::string y = node(upsample, "Resize", {x, "", scales});
+  const Interpolation mode = upsample.mode();
+  set("mode", mode == Interpolation::nearest ? "nearest" : "linear");
+  set("coordinate_transformation_mode", mode == Interpolation::nearest    ? "asymmetric"
+                                        : mode == Interpolation::bilinear ? "half_pixel"
+                                                                          : "align_corners");
+  if (mode == Interpolation::nearest) set("nearest_mode", "floor");
+  return y;
+}
+
+std::string Exporter::add_batch_norm(const nn::BatchNorm& norm, const std::string& x) {
+  const std::string mean = initializer(inner(norm, "running_mean"), norm.running_mean()),
+                    variance = initializer(inner(norm, "running_var"), norm.running_var()),
+                    y = node(norm, "BatchNormalization",
+                             {x, weight(norm.weight()), weight(norm.bias()), mean, variance});
+  set("epsilon", norm.epsilon());
+  return y;
+}
+
+std::string Exporter::add_group_norm(const nn::GroupNorm& norm, const Value& x) {
+  const Shape& shape = x.probe.shape();
+  Shape column{shape[1]};  // a number a channel, beside the axes that follow
+  for (int axis = 2; axis < shape.rank(); ++axis) column.push_back(1);
+  const std::string grouped = reshape(norm, x.name, {as_before, norm.groups(), worked_out}, "grouped"),
+                    one = initializer(inner(norm, "one"), ones({norm.groups()}, dtype_)),
+                    zero = initializer(inner(norm, "zero"), zeros({norm.groups()}, dtype_)),
+                    normal = node(norm, "InstanceNormalization", {grouped, one, zero}, "normal");
+  set("epsilon", norm.epsilon());
+  std::vector<Index> sizes(shape.begin(), shape.end());
+  sizes[0] = as_before;
+  const std::string back = reshape(norm, normal, sizes, "back"),
+                    weights = initializer(inner(norm, "weights"), elk::reshape(norm.weight(), column)),
+                    biases = initializer(inner(norm, "biases"), elk::reshape(norm.bias(), column));
+  return node(norm, "Add", {node(norm, "Mul", {back, weights}, "scaled"), biases});
+}
+
+std::string Exporter::add_rms_norm(const nn::RMSNorm& norm, const std::string& x) {
+  const std::string square = node(norm, "Mul", {x, x}, "square"),
+                    mean = node(norm, "ReduceMean", {square}, "mean");
+  set("axes", std::vector<Index>{-1});
+  const std::string sum = node(norm, "Add", {mean, constant(norm, "epsilon", norm.epsilon())}, "sum"),
+                    root = node(norm, "Sqrt", {sum}, "root"), normal = node(norm, "Div", {x, root}, "normal");
+  return node(norm, "Mul", {normal, weight(norm.weight())});
+}
+
+// One node a layer. `gates` are PyTorch's, and ours, in ONNX's order, which has time before the batch.
+std::string Exporter::add_recurrent(const nn::Recurrent& net, const char* operation,
+                                    const std::vector<Index>& gates, const std::string& x) {
+  const auto reordered = [&](const Tensor& all) {
+    std::vector<Tensor> parts;
+    for (const Index gate : gates)
+      parts.push_back(slice(all, 0, gate * net.hidden(), (gate + 1) * net.hidden()));
+    return concat(parts);
+  };
+  const std::size_t directions = net.options().bidirectional ? 2 : 1;
+  std::string y = node(net, "Transpose", {x}, "steps");
+  set("perm", std::vector<Index>{1, 0, 2});
+  for (std::size_t i = 0; i < net.cells().size(); i += directions) {
+    std::vector<Tensor> input, recurrent, bias;
+    for (std::size_t j = i; j < i + directions; ++j) {
+      const nn::Recurrent::Cell& cell = net.cells()[j];
+      input.push_back(reordered(cell.weight_ih));
+      recurrent.push_back(reordered(cell.weight_hh));
+      if (cell.bias_ih) bias.push_back(concat({reordered(*cell.bias_ih), reordered(*cell.bias_hh)}));
+    }
+    const std::string layer = fmt::format("l{}", i / directions);
+    const auto named = [&](const char* what) { return inner(net, (layer + "_" + what).c_str()); };
+    const std::string w = initializer(named("W"), stack(input)),
+                      r = initializer(named("R"), stack(recurrent)),
+                      b = bias.empty() ? "" : initializer(named("B"), stack(bias));
+    y = node(net, operation, {y, w, r, b}, (layer + "_Y").c_str());
+    set("hidden_size", net.hidden());
+    set("direction", directions == 2 ? "bidirectional" : "forward");
+    if (operation == std::string("GRU")) set("linear_before_reset", Index{1});
+    y = node(net, "Transpose", {y}, (layer + "_turned").c_str());
+    set("perm", std::vector<Index>{0, 2, 1, 3});
+    y = reshape(net, y, {as_before, as_before, worked_out}, (layer + "_joined").c_str());
+  }
+  y = node(net, "Transpose", {y});
+  set("perm", std::vector<Index>{1, 0, 2});
+  return y;
+}
+
 Value Exporter::add_sequence(const nn::Sequential& sequence, const Value& x) {
   const Tensor expected = sequence(x.probe);
   Value y = x;
@@ -304,14 +535,35 @@ Value Exporter::add(const nn::Module& module, const Value& x) {
     name = unary("Flatten");
     attribute("axis", onnx::AttributeProto::INT).set_i(1);
   }
+  if (name.empty()) name = add_convolution(module, x.name);
+  if (name.empty()) name = add_pooling(module, x);
+  if (const auto* upsample = exactly<nn::Upsample>(module)) {
+    name = add_upsample(*upsample, x.name);
+  } else if (exactly<nn::BatchNorm1d>(module) || exactly<nn::BatchNorm2d>(module)) {
+    name = add_batch_norm(static_cast<const nn::BatchNorm&>(module), x.name);
+  } else if (const auto* group = exactly<nn::GroupNorm>(module)) {
+    name = add_group_norm(*group, x);
+  } else if (const auto* rms = exactly<nn::RMSNorm>(module)) {
+    name = add_rms_norm(*rms, x.name);
+  } else if (const auto* embedding = exactly<nn::Embedding>(module);
+             embedding != nullptr && x.name == "input") {
+    name = node(module, "Gather", {weight(embedding->weight()), x.name});
+  } else if (const auto* rnn = exactly<nn::RNN>(module)) {
+    name = add_recurrent(*rnn, "RNN", {0}, x.name);
+  } else if (const auto* gru = exactly<nn::GRU>(module)) {
+    name = add_recurrent(*gru, "GRU", {1, 0, 2}, x.name);
+  } else if (const auto* lstm = exactly<nn::LSTM>(module)) {
+    name = add_recurrent(*lstm, "LSTM", {0, 3, 1, 2}, x.name);
+  }
   if (name.empty()) refuse(module, fmt::format("expected {}", known));
   return {name, y};
 }
 
-void Exporter::describe(onnx::ValueInfoProto& info, const char* name, const Shape& shape) const {
+void Exporter::describe(onnx::ValueInfoProto& info, const char* name, const Tensor& probe) const {
+  const Shape& shape = probe.shape();
   info.set_name(name);
   onnx::TypeProto::Tensor& type = *info.mutable_type()->mutable_tensor_type();
-  type.set_elem_type(element_type(dtype_));
+  type.set_elem_type(element_type(probe.dtype()));
   for (int axis = 0; axis < shape.rank(); ++axis) {
     auto& size = *type.mutable_shape()->add_dim();
     if (axis == 0)
@@ -325,11 +577,12 @@ onnx::ModelProto Exporter::run(const Shape& input_shape) {
   Shape shape{2};  // a batch of two, so that no axis of one is taken for it
   for (const Index size : input_shape) shape.push_back(size);
   Rng rng(0);
-  const Value input{"input", randn(shape, rng, dtype_)}, output = add(net_, input);
+  const Value input{"input", takes_ids(net_) ? zeros(shape, i64) : randn(shape, rng, dtype_)},
+      output = add(net_, input);
   if (output.name == input.name) node(net_, "Identity", {input.name});
   last_->set_output(0, "output");  // the last node gives it, and nobody else reads it
-  describe(*graph_.add_input(), "input", shape);
-  describe(*graph_.add_output(), "output", output.probe.shape());
+  describe(*graph_.add_input(), "input", input.probe);
+  describe(*graph_.add_output(), "output", output.probe);
   return std::move(model_);
 }
 

@@ -137,6 +137,8 @@ Tensor log_softmax(const Tensor& x, int axis) {
                 wrt(x, [y, axis](const Tensor& dy) { return dy - exp(y) * sum(dy, axis, true); }));
 }
 
+bool training() { return Tape::training_rng() != nullptr; }
+
 Tensor dropout(const Tensor& x, double p) {
   if (!(p >= 0 && p < 1)) fail<ValueError>("[dropout] expected a probability from 0 to below 1, got {}", p);
   Rng* rng = Tape::training_rng();

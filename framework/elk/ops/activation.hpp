@@ -39,6 +39,10 @@ Tensor softmax(const Tensor& x, int axis = -1);
 /// log(softmax(x)), exact where the softmax itself would round to 0.
 Tensor log_softmax(const Tensor& x, int axis = -1);
 
+/// Whether operations of this thread are on a training tape (one made with an Rng), and neither paused nor
+/// after its backward: then dropout drops, and BatchNorm takes the statistics of the batch.
+bool training();
+
 /// On a training tape (one made with an Rng): sets each element to 0 with probability p, from 0 up to but not
 /// including 1, and divides the others by 1 - p. Otherwise x itself. (N. Srivastava et al., "Dropout", JMLR
 /// 15, 2014.)

@@ -192,7 +192,6 @@ Tensor logical_or(const Tensor& a, const Tensor& b) {
 Tensor logical_not(const Tensor& x) { return compared(kernels::Comparison::equal, x, number(0, x)); }
 
 bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
-  using enum kernels::Comparison;
   const Tensor u = kernels::cast(a, f64), v = kernels::cast(b, f64);
   const Tensor distance = kernels::abs(kernels::sub(u, v));
   const Tensor allowed = kernels::add(scalar(atol, f64), kernels::mul(scalar(rtol, f64), kernels::abs(v)));

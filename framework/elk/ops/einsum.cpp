@@ -3,9 +3,7 @@
 #include <map>
 #include <set>
 
-#include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
-#include <elk/kernels/kernels.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/einsum.hpp>
 #include <elk/ops/linalg.hpp>
@@ -108,25 +106,14 @@ Equation read(const std::string& text, const std::vector<Tensor>& operands) {
   return equation;
 }
 
-Tensor in_order(const Tensor& x, const std::vector<int>& axes) {
-  std::vector<int> inverse(axes.size());
-  bool same = true;
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    inverse[static_cast<std::size_t>(axes[i])] = static_cast<int>(i);
-    same = same && axes[i] == static_cast<int>(i);
-  }
-  if (same) return x;
-  return record("permute", kernels::permute(x, axes),
-                wrt(x, [inverse](const Tensor& dy) { return in_order(dy, inverse); }));
-}
-
 // The factor with its axes in another order.
 Factor ordered(const Factor& factor, const Labels& labels) {
+  if (labels == factor.labels) return factor;
   std::vector<int> axes;
   for (const int label : labels)
     axes.push_back(static_cast<int>(std::find(factor.labels.begin(), factor.labels.end(), label) -
                                     factor.labels.begin()));
-  return {in_order(factor.x, axes), labels};
+  return {permute(factor.x, axes), labels};
 }
 
 // Of a label that the factor has twice, the diagonal: every n + 1st element of the two axes in one row.
@@ -145,7 +132,7 @@ Factor diagonal(const Factor& factor, int label) {
   if (m != n)
     fail<ShapeError>("[einsum] \"{0}{0}\" takes the diagonal of axes of {1} and {2} in shape {3}",
                      static_cast<char>(label), m, n, factor.x.shape());
-  const Tensor last = in_order(factor.x, axes);
+  const Tensor last = permute(factor.x, axes);
   Shape shape;
   for (int i = 0; i < last.rank() - 2; ++i) shape.push_back(last.size(i));
   shape.push_back(n * n);

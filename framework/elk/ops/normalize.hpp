@@ -9,4 +9,27 @@ namespace elk {
 /// n), weight (n), bias (n) or undefined. (J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer normalization", 2016.)
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon = 1e-5);
 
+/// x / sqrt(mean(x²) + epsilon) * weight, with the mean over the last axis: x (..., n), weight (n). (B.
+/// Zhang, R. Sennrich, "Root mean square layer normalization", 2019.)
+Tensor rms_norm(const Tensor& x, const Tensor& weight, double epsilon = 1e-6);
+
+/// Mean and variance (over n) of each channel of x (N, C, ...): (C) and (C). ShapeError for fewer than two
+/// numbers a channel.
+struct ChannelMoments {
+  Tensor mean, variance;
+};
+ChannelMoments channel_moments(const Tensor& x);
+
+/// (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel: x (N, C, ...), the others (C). With
+/// channel_moments(x) the batch normalization of training. (S. Ioffe, C. Szegedy, "Batch normalization",
+/// 2015.)
+Tensor batch_norm(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight,
+                  const Tensor& bias, double epsilon = 1e-5);
+
+/// The channels of each example, in `groups` of neighbours, to mean 0 and variance 1 over a group; then
+/// weight and bias per channel: x (N, C, ...), weight (C), bias (C). (Y. Wu, K. He, "Group normalization",
+/// 2018.)
+Tensor group_norm(const Tensor& x, Index groups, const Tensor& weight, const Tensor& bias,
+                  double epsilon = 1e-5);
+
 }  // namespace elk

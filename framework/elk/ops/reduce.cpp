@@ -57,12 +57,14 @@ Tensor var(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
 }
 
 Tensor stddev(const Tensor& x, const Axes& axes, bool keep_dims, int correction) {
-  const Tensor variance = var(detach(x), axes, keep_dims, correction), y = kernels::sqrt(variance);
+  // In f64, where squares of f32 neither overflow nor vanish.
+  const Tensor variance = var(is_float(x.dtype()) ? kernels::cast(x, f64) : x, axes, keep_dims, correction);
+  const Tensor y = kernels::cast(kernels::sqrt(variance), x.dtype());
   const Shape kept = kernels::reduced_shape("stddev", x.shape(), axes, true);
   return record("stddev", y, wrt(x, [x, y, axes, kept, correction](const Tensor& dy) {
                   const double n = static_cast<double>(x.size()) / static_cast<double>(y.size()) - correction;
                   const Tensor root = reshape(y, kept), none = equal(root, 0);
-                  const Tensor share = reshape(dy, kept) / (n * where(none, 1, root));
+                  const Tensor share = reshape(dy, kept) / n / where(none, 1, root);
                   return where(none, 0, share) * (x - mean(x, axes, true));
                 }));
 }
@@ -75,7 +77,8 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keep_dims) {
       if (reduced[static_cast<std::size_t>(i)] == last) order.push_back(i);
   const Shape shape = kernels::reduced_shape("prod", x.shape(), axes, keep_dims);
   const Index rows = shape.size();
-  if (x.size() == 0) return ones(shape, x.dtype());
+  if (x.size() == 0)
+    return record("prod", ones(shape, x.dtype()), wrt(x, [x](const Tensor&) { return zeros_like(x); }));
   Tensor y = reshape(permute(x, order), {rows, x.size() / rows});
   while (y.size(1) > 1) {
     const Index half = y.size(1) / 2;

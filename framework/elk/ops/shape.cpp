@@ -3,6 +3,7 @@
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/ops/arithmetic.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/tensor/storage.hpp>

@@ -27,6 +27,14 @@ struct TensorAccess;
 /// x(...), by operations that tapes record; see ops/index.hpp.
 Tensor index(const Tensor& x, std::span<const At> at);
 
+template <class T>  // float, double, std::int64_t or std::uint8_t
+Tensor from(const T* values, std::size_t count, const Shape& shape);
+
+// Throws ValueError: it does not fit an i64.
+[[noreturn]] void beyond_i64(std::uint64_t value);
+
+Tensor arange(Index begin, Index end, Index step);
+
 }  // namespace detail
 
 /// An array of a run-time dtype and shape, row-major. Copying a Tensor copies the handle; operations return
@@ -124,18 +132,6 @@ Tensor scalar(double value, DType dtype = f32);
 Tensor from(std::initializer_list<double> values, DType dtype = f32);
 /// from({1, 2, 3, 4}, {2, 2}), row by row.
 Tensor from(std::initializer_list<double> values, const Shape& shape, DType dtype = f32);
-namespace detail {
-
-template <class T>  // float, double, std::int64_t or std::uint8_t
-Tensor from(const T* values, std::size_t count, const Shape& shape);
-
-// Throws ValueError: it does not fit an i64.
-[[noreturn]] void beyond_i64(std::uint64_t value);
-
-Tensor arange(Index begin, Index end, Index step);
-
-}  // namespace detail
-
 /// A copy of `values`. The dtype follows T: f32 of float, f64 of double, u8 of bool and std::uint8_t, and i64
 /// of all other integers (ValueError for one that does not fit).
 template <class T>

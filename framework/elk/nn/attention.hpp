@@ -1,0 +1,87 @@
+// Attention and what transformers are made of, over sequences (N, T, features). Weights have PyTorch's names.
+#pragma once
+
+#include <elk/nn/layers.hpp>
+
+namespace elk::nn {
+
+/// Which keys queries may look at. Of u8, 1 where they may not (as in PyTorch's modules); or floats to add.
+struct AttentionMask {
+  Tensor attn_mask = {};         ///< (T, S), or (N * heads, T, S)
+  Tensor key_padding_mask = {};  ///< (N, S): keys that are filling
+  bool causal = false;           ///< query t looks at keys 0 to t alone
+};
+
+/// See elk::scaled_dot_product_attention, in several heads of size / heads features each: in_proj_weight (3
+/// size, size) makes queries, keys and values, out_proj joins the heads.
+class MultiheadAttention : public Module {
+ public:
+  /// How it is built; `causal` makes every call so.
+  struct Options {
+    double dropout = 0;
+    bool bias = true;
+    bool causal = false;
+    DType dtype = f32;
+  };
+  /// ShapeError unless `heads` divide `size`.
+  MultiheadAttention(Index size, Index heads, Rng& rng, const Options& options);
+  MultiheadAttention(Index size, Index heads, Rng& rng) : MultiheadAttention(size, heads, rng, Options()) {}
+
+  /// query (N, T, size), key and value (N, S, size): (N, T, size).
+  Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value,
+                const AttentionMask& mask = {}) const;
+  /// attend(x, x, x).
+  Tensor forward(const Tensor& x) const override { return compute(x, x, x, {}); }
+  void fields(Fields& f) override;
+  std::string describe() const override;
+
+  Index size() const { return size_; }
+  Index heads() const { return heads_; }
+
+ private:
+  Tensor compute(const Tensor& query, const Tensor& key, const Tensor& value,
+                 const AttentionMask& mask) const;
+  Tensor project(const Tensor& x, Index which) const;
+  Tensor combined(const AttentionMask& mask, Index batch, Index queries, Index keys) const;
+
+  Index size_, heads_;
+  Options options_;
+  Parameter in_weight_;
+  std::optional<Parameter> in_bias_;
+  Linear out_;
+};
+
+/// x + attention, then x + linear2(activation(linear1(x))), each with dropout and normalized after (or,
+/// norm_first, before): x (N, T, size).
+class TransformerEncoderLayer : public Module {
+ public:
+  /// How it is built. The activation is relu, or gelu.
+  struct Options {
+    Index dim_feedforward = 2048;
+    double dropout = 0.1;
+    bool gelu = false;
+    bool norm_first = false;
+    bool causal = false;
+    double epsilon = 1e-5;
+    DType dtype = f32;
+  };
+  TransformerEncoderLayer(Index size, Index heads, Rng& rng, const Options& options);
+  TransformerEncoderLayer(Index size, Index heads, Rng& rng)
+      : TransformerEncoderLayer(size, heads, rng, Options()) {}
+
+  /// With a mask of a call's own.
+  Tensor encode(const Tensor& x, const AttentionMask& mask) const;
+  Tensor forward(const Tensor& x) const override { return compute(x, {}); }
+  void fields(Fields& f) override;
+  std::string describe() const override;
+
+ private:
+  Tensor compute(const Tensor& x, const AttentionMask& mask) const;
+
+  Options options_;
+  MultiheadAttention attention_;
+  Linear linear1_, linear2_;
+  LayerNorm norm1_, norm2_;
+};
+
+}  // namespace elk::nn
