@@ -52,6 +52,7 @@ foreach(number 1 2)
   add_executable(course_0${number} EXCLUDE_FROM_ALL ${exercise})
   target_link_libraries(course_0${number} course_grader)
 endforeach()
+add_executable(gallery_pole EXCLUDE_FROM_ALL docs/gallery/pole.cpp)
 if(ELK_BENCHMARKS)
   add_executable(bench EXCLUDE_FROM_ALL experiments/hello/main.cpp)
   target_compile_definitions(bench PRIVATE GREETING="bench")
@@ -80,7 +81,11 @@ cat >"$project/experiments/sleeper/main.cpp" <<'END'
 #include <unistd.h>
 int main() { sleep(60); }
 END
-mkdir -p "$project/docs/course/exercises"
+mkdir -p "$project/docs/course/exercises" "$project/docs/gallery"
+{
+  echo '// pole, 2013: it stands'
+  sed 1d "$project/experiments/hello/main.cpp" | sed 's/GREETING/"pole"/'
+} >"$project/docs/gallery/pole.cpp"
 cat >"$project/grader.cpp" <<'END'
 #include <cstdio>
 bool my_answer(int question);
@@ -161,6 +166,13 @@ for words in '1 --hint 3' '1 --hint' '1 --hint x' '1 --help 1' 3 0 01 '*' ../1 '
   run "$elk" course $words
   set +f
   check "'course $words' is wrong usage" exits 2
+done
+run "$elk" gallery
+check "gallery lists its programs" has out '^  pole           2013: it stands$'
+for words in 'nothing' '../gallery/pole' 'pole --fast' 'pole 1' '--smoke' 'pole --smoke 1'; do
+  # shellcheck disable=SC2086  # words
+  run "$elk" gallery $words
+  check "'gallery $words' is wrong usage" exits 2
 done
 check "nothing was built for any of this" test ! -e "$project/build"
 
@@ -245,6 +257,11 @@ check "its exit code is the program's" exits 2
 rm "$project/build/release/bin/bench"
 run "$elk" build
 check "other builds are without it" test ! -e "$project/build/release/bin/bench"
+
+# The gallery
+run "$elk" gallery pole --smoke
+check "a program of the gallery is run" has out "^pole from $PWD\$"
+check "in smoke size" has out '^\[--smoke\]$'
 
 # Exercises
 run "$elk" course 2
