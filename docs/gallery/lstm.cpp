@@ -47,7 +47,7 @@ Tensor ids(const std::vector<std::string>& words) {
 }
 
 struct Result {
-  double first_loss, last_loss, right;  // of new words, where it foretells the last but one letter
+  double first_loss, last_loss, right;  // of new words, where it predicts the last but one letter
 };
 
 template <class Recurrent>
@@ -86,7 +86,7 @@ Result learn(int steps) {
 int main(int argc, char**) {
   const bool smoke = argc > 1;  // --smoke
   const Result rnn = learn<RNN>(smoke ? 50 : 1500), lstm = learn<LSTM>(smoke ? 50 : 1500);
-  std::printf("last but one letter foretold (a guess: 50%%)\nRNN   %5.1f%%\nLSTM  %5.1f%%\n", 100 * rnn.right,
+  std::printf("last but one letter predicted (a guess: 50%%)\nRNN   %5.1f%%\nLSTM  %5.1f%%\n", 100 * rnn.right,
               100 * lstm.right);
   return smoke ? (lstm.last_loss < lstm.first_loss / 2 ? 0 : 1) : (lstm.right > 0.99 ? 0 : 1);
 }

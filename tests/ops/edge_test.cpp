@@ -12,9 +12,13 @@
 #include <elk/kernels/kernels.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/attention.hpp>
+#include <elk/ops/convolution.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/ops/math.hpp>
+#include <elk/ops/normalize.hpp>
+#include <elk/ops/pooling.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <support.hpp>
@@ -63,6 +67,66 @@ class Edge : public testing::TestWithParam<DType> {
     return from(list, shape, GetParam());
   }
 };
+
+// What is computed of windows or groups: a value that is not finite is seen where it is read, and nowhere
+// else.
+TEST_P(Edge, WindowsShowWhatTheyRead) {
+  const auto where_not_finite = [](const Tensor& y) {
+    std::string found;
+    for (const double value : values(y)) found += std::isnan(value) ? 'n' : std::isinf(value) ? 'i' : '.';
+    return found;
+  };
+  for (const double special : {NAN, INFINITY}) {
+    const char mark = std::isnan(special) ? 'n' : 'i';
+    const auto marked = [&](std::string text) {
+      std::replace(text.begin(), text.end(), 'x', mark);
+      return text;
+    };
+    // The second of four numbers, through windows of two.
+    const Tensor x = reshape(from({1, special, 2, 3}, GetParam()), {1, 1, 4}),
+                 kernel = ones({1, 1, 2}, GetParam()), image = reshape(x, {1, 1, 1, 4});
+    EXPECT_EQ(where_not_finite(conv1d(x, kernel)), marked("xx."));
+    EXPECT_EQ(where_not_finite(conv_transpose2d(image, ones({1, 1, 1, 2}, GetParam()))), marked(".xx.."));
+    EXPECT_EQ(where_not_finite(max_pool1d(x, 2, {.stride = 1})), marked("xx."));
+    EXPECT_EQ(where_not_finite(avg_pool1d(x, 2, {.stride = 1})), marked("xx."));
+    EXPECT_EQ(where_not_finite(adaptive_avg_pool1d(x, 2)), marked("x."));
+    EXPECT_EQ(where_not_finite(interpolate(image, {1, 8})), marked("..xx...."));
+    // A gradient that is not finite comes from one output, and goes to what that one read.
+    const Tensor dy = reshape(from({0, special, 0}, GetParam()), {1, 1, 3}),
+                 finite = zeros({1, 1, 4}, GetParam());
+    EXPECT_EQ(
+        where_not_finite(from(gradient([&](const Tensor& v) { return conv1d(v, kernel); }, finite, dy))),
+        marked(".xx."));
+    EXPECT_EQ(where_not_finite(from(
+                  gradient([](const Tensor& v) { return avg_pool1d(v, 2, {.stride = 1}); }, finite, dy))),
+              marked(".xx."));
+
+    // One channel, one group, one row.
+    const Tensor rows = reshape(from({1, 2, special, 4, 5, 6}, GetParam()), {3, 2}),
+                 scale = ones({2}, GetParam()), shift = zeros({2}, GetParam());
+    EXPECT_EQ(where_not_finite(rms_norm(rows, scale)), std::isnan(special) ? "..nn.." : "..n...");
+    EXPECT_EQ(where_not_finite(group_norm(rows, 1, scale, shift)), "..nn..");
+    const ChannelMoments m = channel_moments(rows);
+    EXPECT_EQ(where_not_finite(m.mean), marked("x."));
+    EXPECT_EQ(where_not_finite(m.variance), "n.");
+    EXPECT_EQ(where_not_finite(batch_norm(rows, m.mean, m.variance, scale, shift)), "n.n.n.");
+    // A query sees the keys before it; weights of those behind are 0, and 0 times what is not finite is NaN.
+    const Tensor q = reshape(ones({3}, GetParam()), {3, 1}),
+                 v = reshape(from({1, 2, special}, GetParam()), {3, 1});
+    EXPECT_EQ(where_not_finite(scaled_dot_product_attention(q, q, v, {}, true)), marked("nnx"));
+  }
+  // A constant has no deviation to divide by: what is left is the shift.
+  const Tensor same = full({2, 3}, 7, GetParam()), scale = ones({3}, GetParam()),
+               shift = full({3}, 0.5, GetParam());
+  EXPECT_THAT(values(group_norm(same, 1, scale, shift)), testing::Each(0.5));
+  const ChannelMoments m = channel_moments(same);
+  EXPECT_THAT(values(batch_norm(same, m.mean, m.variance, scale, shift)), testing::Each(0.5));
+  EXPECT_THAT(values(rms_norm(zeros({2, 3}, GetParam()), scale)), testing::Each(0.0));
+  // The largest of what has no number above -infinity.
+  const Tensor low = full({1, 1, 4}, -INFINITY, GetParam());
+  EXPECT_THAT(values(max_pool1d(low, 2, {.padding = 1})), testing::Each(-INFINITY));
+}
+
 INSTANTIATE_TEST_SUITE_P(DTypes, Edge, testing::Values(f32, f64),
                          [](const auto& one) { return std::string(name(one.param)); });
 

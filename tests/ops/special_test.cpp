@@ -543,6 +543,11 @@ TEST(SpecialTable, EveryOperationIsInIt) {
   std::set<std::string> names{"argmax", "argmin", "argsort", "one_hot", "logical", "isnan", "isfinite"};
   const std::set<std::string> of_lapack{"solve", "inverse", "cholesky"};  // see solve_test.cpp
   names.insert(of_lapack.begin(), of_lapack.end());
+  const std::set<std::string> of_windows{"conv1d",      "conv2d",     "conv_transpose2d", "max_pool1d",
+                                         "max_pool2d",  "avg_pool1d", "avg_pool2d",       "adaptive_avg",
+                                         "interpolate", "channel",    "batch_norm",       "group_norm",
+                                         "rms_norm",    "attention"};  // see edge_test.cpp
+  names.insert(of_windows.begin(), of_windows.end());
   for (const auto& [kind, rows] : table().items())
     for (const auto& [key, values] : rows.items()) names.insert(key.substr(0, key.find('/')));
   for (const char* name : {"cast", "detach", "cross_entropy", "number"})

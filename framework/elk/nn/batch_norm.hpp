@@ -25,7 +25,9 @@ class BatchNorm : public Module {
 
   Index channels() const { return weight_.shape()[0]; }
   double epsilon() const { return options_.epsilon; }
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
+  Parameter& bias() { return bias_; }
   const Parameter& bias() const { return bias_; }
   Tensor running_mean() const { return mean_.value(); }
   Tensor running_var() const { return variance_.value(); }
@@ -76,7 +78,9 @@ class GroupNorm : public Module {
 
   Index groups() const { return groups_; }
   double epsilon() const { return epsilon_; }
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
+  Parameter& bias() { return bias_; }
   const Parameter& bias() const { return bias_; }
 
  private:
@@ -94,6 +98,7 @@ class RMSNorm : public Module {
   std::string describe() const override;
 
   double epsilon() const { return epsilon_; }
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
 
  private:

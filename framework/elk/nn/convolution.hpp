@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include <elk/nn/module.hpp>
 #include <elk/ops/convolution.hpp>
@@ -14,9 +15,12 @@ class Convolution : public Module {
  public:
   void fields(Fields& f) override;
 
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
   bool has_bias() const { return bias_.has_value(); }
   /// Throws ValueError for a layer made without one.
+  Parameter& bias() { return const_cast<Parameter&>(std::as_const(*this).bias()); }
+  /// The same.
   const Parameter& bias() const;
 
  protected:

@@ -24,6 +24,7 @@ class Embedding : public Module {
   void fields(Fields& f) override { f("weight", weight_); }
   std::string describe() const override;
 
+  Parameter& weight() { return weight_; }
   const Parameter& weight() const { return weight_; }
 
  private:

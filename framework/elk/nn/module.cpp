@@ -11,12 +11,17 @@ namespace elk::nn {
 
 namespace {
 
-// Visits every field below `module`, depth first, as (dotted name, field).
-void walk(const Module& module, const std::string& prefix,
-          const std::function<void(const std::string&, const Fields::Field&)>& visit) {
+Fields fields_of(const Module& module) {
   module.check_not_moved();
   Fields fields;
   const_cast<Module&>(module).fields(fields);  // lists members; what is done with them is the caller's affair
+  return fields;
+}
+
+// Visits every field below `module`, depth first, as (dotted name, field).
+void walk(const Module& module, const std::string& prefix,
+          const std::function<void(const std::string&, const Fields::Field&)>& visit) {
+  const Fields fields = fields_of(module);
   for (const Fields::Field& field : fields.list()) {
     const std::string name = prefix + field.name;
     visit(name, field);
@@ -169,29 +174,37 @@ std::string Module::name_of(const Module* part) const {
   return found.empty() ? part->describe() : found;
 }
 
+namespace {
+
+// Its describe(), without what the lines of the modules inside tell.
+std::string kind(const Module& module, const Fields& fields) {
+  const auto is_module = [](const Fields::Field& field) { return field.module != nullptr; };
+  const std::string text = module.describe();
+  const bool inner = std::any_of(fields.list().begin(), fields.list().end(), is_module);
+  return inner ? text.substr(0, text.find('(')) : text;
+}
+
+void print(const Fields& fields, std::size_t indent, std::string& text) {
+  for (const Fields::Field& field : fields.list()) {
+    text += std::string(indent, ' ') + field.name + ": ";
+    if (field.module != nullptr) {
+      const Fields inner = fields_of(*field.module);
+      text += kind(*field.module, inner) + '\n';
+      print(inner, indent + 2, text);
+    } else if (field.buffer != nullptr) {
+      text += field.buffer->defined() ? fmt::format("{}, buffer\n", field.buffer->shape()) : "undefined\n";
+    } else {
+      text += to_string(field.parameter->shape()) + (field.parameter->frozen() ? ", frozen\n" : "\n");
+    }
+  }
+}
+
+}  // namespace
+
 std::string to_string(const Module& module) {
-  // The modules inside have lines of their own.
-  const auto kind = [](const Module& part) {
-    Fields fields;
-    const_cast<Module&>(part).fields(fields);
-    const auto is_module = [](const Fields::Field& field) { return field.module != nullptr; };
-    const std::string text = part.describe();
-    const bool inner = std::any_of(fields.list().begin(), fields.list().end(), is_module);
-    return inner ? text.substr(0, text.find('(')) : text;
-  };
-  module.check_not_moved();
-  std::string text = fmt::format("{}: {} parameters\n", kind(module), module.parameter_count());
-  walk(module, "", [&](const std::string& name, const Fields::Field& field) {
-    const auto depth = static_cast<std::size_t>(std::count(name.begin(), name.end(), '.'));
-    text += std::string(2 * depth + 2, ' ') + field.name + ": ";
-    if (field.module != nullptr)
-      text += kind(*field.module);
-    else if (field.buffer != nullptr)
-      text += field.buffer->defined() ? fmt::format("{}, buffer", field.buffer->shape()) : "undefined";
-    else
-      text += to_string(field.parameter->shape()) + (field.parameter->frozen() ? ", frozen" : "");
-    text += '\n';
-  });
+  const Fields fields = fields_of(module);
+  std::string text = fmt::format("{}: {} parameters\n", kind(module, fields), module.parameter_count());
+  print(fields, 2, text);
   return text;
 }
 
