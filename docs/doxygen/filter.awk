@@ -45,7 +45,7 @@ match($0, /<img src="[^"]*" width="[0-9]*" alt="[^"]*">/) {
     if (part[2] ~ /^#|\.md(#.*)?$/) {
       count = split(part[2], to, "#")
       link = "[" part[1] "](@ref " page(to[1] ? FILENAME "/../" to[1] : FILENAME) (count > 1 ? "-" to[2] : "") ")"
-    } else if (part[2] !~ /^https?:|\.(png|svg)$/) {
+    } else if (part[2] !~ /^https?:/ && substr($0, RSTART - 1, 1) != "!") {
       link = part[1]
     }
     before = before substr($0, 1, RSTART - 1) link
