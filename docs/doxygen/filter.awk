@@ -56,6 +56,7 @@ match($0, /<img src="[^"]*" width="[0-9]*" alt="[^"]*">/) {
 
 function page(file) {
   if (file ~ /course\/([^\/]*\.md\/\.\.\/)?README\.md$/) return "page-course"
+  if (file ~ /gallery\/([^\/]*\.md\/\.\.\/)?README\.md$/) return "page-gallery"
   if (file ~ /README\.md$/) return "mainpage" # which makes it that
   sub(/.*\//, "", file)
   sub(/\.md$/, "", file)

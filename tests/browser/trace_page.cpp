@@ -78,9 +78,9 @@ void write(const std::string& path, Example& net, const Tensor& x, int steps, co
   Trace trace;
   trace.name(x, name);
   trace.explain("isru", {.formula = "y = x / √(1 + x²)",
-                             .words = "Brings any number between −1 and 1.",
-                             .rules = {"dx = dy / (1 + x²)^1.5"},
-                             .rule_words = "Less and less passes further out."});
+                         .words = "Brings any number between −1 and 1.",
+                         .rules = {"dx = dy / (1 + x²)^1.5"},
+                         .rule_words = "Less and less passes further out."});
   Json all = Json::array();
   for (int i = 0; i < steps; ++i) {
     {

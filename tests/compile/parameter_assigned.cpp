@@ -1,4 +1,4 @@
-// expected: no match for .operator=|no viable overloaded '='
+// expected: no match for .*operator=|no viable overloaded '='
 #include <elk/nn/layers.hpp>
 
 void reset(elk::nn::Linear& layer, const elk::Tensor& w) {

@@ -13,9 +13,7 @@ class Tied : public elk::nn::Module {
   elk::nn::Parameter w_;
 #else
   explicit Tied(elk::Rng& rng) : encoder_(4, 4, rng) {}
-  elk::Tensor forward(const elk::Tensor& x) const override {
-    return matmul(encoder_(x), encoder_.weight());
-  }
+  elk::Tensor forward(const elk::Tensor& x) const override { return matmul(encoder_(x), encoder_.weight()); }
 
  private:
   elk::nn::Linear encoder_;

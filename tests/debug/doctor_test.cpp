@@ -462,7 +462,7 @@ TEST(DoctorOfAnyData, JudgesARegression) {
   Rng rng(1);
   const Tensor x = randn({64, 3}, rng), y = sum(x, 1, true);
   const nn::Linear net(3, 1, rng);
-  const Diagnosis d = doctor(net, x, y, {.loss = mse, .lr = 1e-2});
+  const Diagnosis d = doctor(net, x, y, {.loss = mse, .lr = 1e-2, .overfit_steps = 2000});
   EXPECT_EQ(d.severity(), Severity::good) << to_string(d);
   EXPECT_EQ(d.classes, 0);
   EXPECT_TRUE(to_string(d).starts_with("0 problems, 0 warnings, 4 good; 64 examples\n")) << to_string(d);

@@ -754,7 +754,8 @@ TEST_F(Demo, AnswersAmongAThousandAbusiveClients) {
   }
   user.join();
   EXPECT_GT(connections, 1000u);
-  // Nobody waits for an abuser's deadline to pass. (Not how fast it is: the machine may be busy with other tests.)
+  // Nobody waits for an abuser's deadline to pass. (Not how fast it is: the machine may be busy with other
+  // tests.)
   EXPECT_FALSE(times.empty());
   EXPECT_LT(*std::max_element(times.begin(), times.end()), 10) << "seconds";
   abusers.clear();

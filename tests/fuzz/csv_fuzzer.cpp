@@ -5,7 +5,7 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace elk;
-  const std::string text = fuzz::text(data, size);
+  const std::string_view text = fuzz::text(data, size);
   fuzz::accepted([&] {
     const Table table = parse_csv(text);
     for (const std::string& name : table.names()) fuzz::accepted([&] { table.categories(name); });

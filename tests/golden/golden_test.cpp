@@ -117,8 +117,8 @@ TEST_F(RealLog, Mnist784x925x10) {  // 13 s an epoch: its end is for a release
                   "0.0124708710", "0.0086969559", "0.0064962352", "0.0050160513", "0.0042355037",
                   "0.0036112684", "0.0032306068", "0.0029617520", "0.0027288764", "0.0025595558"};
   const std::size_t epochs = std::getenv("ELK_LONG_TESTS") != nullptr ? all.size() : 4;
-  const Log log = train({"--dataset", "mnist", "--hidden", "925", "--epochs", std::to_string(epochs), "--clip", "9e9"},
-                        data_);
+  const Log log = train(
+      {"--dataset", "mnist", "--hidden", "925", "--epochs", std::to_string(epochs), "--clip", "9e9"}, data_);
   EXPECT_EQ(log.loss, Texts(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(epochs)));
   if (epochs == all.size()) {
     EXPECT_EQ(log.accuracy.back(), "0.9851");

@@ -23,8 +23,8 @@ const std::string golden = ELK_TESTS_DIR "/golden/";
 
 // The modules of tests/golden/torch_weights.py, which makes the file with PyTorch.
 nn::Sequential network(Rng& rng) {
-  return nn::Sequential{nn::Linear(6, 8, rng), nn::ReLU(), nn::Linear(8, 7, rng), nn::LayerNorm(7),
-                        nn::GELU(), nn::Linear(7, 4, rng)};
+  return nn::Sequential{nn::Linear(6, 8, rng), nn::ReLU(), nn::Linear(8, 7, rng),
+                        nn::LayerNorm(7),      nn::GELU(), nn::Linear(7, 4, rng)};
 }
 
 // The tensors whose names begin with `prefix`, without it.

@@ -58,21 +58,21 @@ Tensor ints(std::initializer_list<double> values) { return from(values, i64); }
 // What every operation of two broadcasting operands refuses, the last only where it takes no integers.
 std::vector<Refused> refused_pairs(const std::vector<const char*>& texts) {
   const std::vector<Refused> all{{[] {
-             return In{z({2, 3}), z({4})};
-           },
-                       texts[0]},
-                      {[] {
-                         return In{z({2, 1, 3}), z({3, 2})};
-                       },
-                       texts[1]},
-                      {[] {
-                         return In{z({2}), z({2}, f64)};
-                       },
-                       texts[2]},
-                      {[] {
-                         return In{z({2}, i64), z({2}, i64)};
-                       },
-                       texts.back()}};
+                                    return In{z({2, 3}), z({4})};
+                                  },
+                                  texts[0]},
+                                 {[] {
+                                    return In{z({2, 1, 3}), z({3, 2})};
+                                  },
+                                  texts[1]},
+                                 {[] {
+                                    return In{z({2}), z({2}, f64)};
+                                  },
+                                  texts[2]},
+                                 {[] {
+                                    return In{z({2}, i64), z({2}, i64)};
+                                  },
+                                  texts.back()}};
   return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(texts.size())};
 }
 

@@ -238,7 +238,8 @@ TEST(Step, RefusesTheSecondParameterBeforeTheFirstIsUpdated) {
     EXPECT_EQ(error_of<DTypeError>([&] { optimizer->step(old); }),
               "[step] parameter \"b\" is f32, its gradient f64: take it after the conversion");
     unchanged();
-    detail::SlotAccess::value(*pair.b_.slot()) = detail::with_id(zeros({3}, f64), kept.id(), true);  // behind the optimizer's back
+    detail::SlotAccess::value(*pair.b_.slot()) =
+        detail::with_id(zeros({3}, f64), kept.id(), true);  // behind the optimizer's back
     EXPECT_EQ(error_of<ShapeError>([&] { optimizer->step(old); }),
               "[step] parameter \"b\" is (3), its gradient (1)");
     unchanged();

@@ -105,10 +105,10 @@ class Tape {
   Gradients backward(const Tensor& y, const std::vector<Tensor>& inputs);
   Gradients backward(const Tensor& y, std::initializer_list<Tensor> inputs) {
     return backward(y, std::vector<Tensor>(inputs));
-  }
+  }  ///< the same
   Gradients backward(const Tensor& y, const Tensor& dy, const std::vector<Tensor>& inputs) {
     return walk(y, dy, &inputs);
-  }
+  }  ///< the same, from `dy`
 
   /// Whether x was watched or recorded: whether backward(x) has a way to go.
   bool has(const Tensor& x) const { return find(x) != absent; }

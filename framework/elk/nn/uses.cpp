@@ -20,7 +20,8 @@ std::string Uses::unlisted(const std::vector<nn::NamedSlot>& listed, const Gradi
   std::vector<std::string> missing;
   for (const Use& use : list_) {
     const auto slot = use.slot.lock();
-    if (slot == nullptr || slot->frozen() || (gradients != nullptr && !gradients->has(slot->value()))) continue;
+    if (slot == nullptr || slot->frozen() || (gradients != nullptr && !gradients->has(slot->value())))
+      continue;
     ++used;
     const auto is_it = [&](const nn::NamedSlot& parameter) { return parameter.slot == slot; };
     if (std::any_of(listed.begin(), listed.end(), is_it)) continue;

@@ -18,7 +18,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double epsilon = 1e-6);
 struct ChannelMoments {
   Tensor mean, variance;
 };
-ChannelMoments channel_moments(const Tensor& x);
+ChannelMoments channel_moments(const Tensor& x);  ///< computes them
 
 /// (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel: x (N, C, ...), the others (C). With
 /// channel_moments(x) the batch normalization of training. (S. Ioffe, C. Szegedy, "Batch normalization",
