@@ -12,22 +12,6 @@ namespace elk {
 
 namespace {
 
-// Rows of x, which are there.
-Tensor rows_of(const Tensor& x, std::span<const Index> rows) {
-  Shape shape = x.shape();
-  shape[0] = static_cast<Index>(rows.size());
-  Tensor y = empty(shape, x.dtype());
-  const auto width =
-      static_cast<std::size_t>(shape.size()) / std::max<std::size_t>(rows.size(), 1) * byte_size(x.dtype());
-  const auto* from = detail::TensorAccess::impl(x).storage->data();
-  auto* to = detail::TensorAccess::impl(y).storage->data();
-  for (const Index row : rows) {
-    std::memcpy(to, from + static_cast<std::size_t>(row) * width, width);
-    to += width;
-  }
-  return y;
-}
-
 Tensor in_dtype(const Tensor& x, DType dtype) {
   return is_float(x.dtype()) && x.dtype() != dtype ? kernels::cast(x, dtype) : x;
 }
@@ -61,9 +45,10 @@ Examples::Examples(const Tensor& x, const Tensor& targets) : Examples(std::vecto
 Examples::Examples(std::vector<Tensor> inputs, const Tensor& targets) : size_(rows_in_all(inputs, targets)) {
   collate_ = std::make_shared<const Collate>(
       [inputs = std::move(inputs), targets](std::span<const Index> rows, DType dtype) {
-        Batch batch{in_dtype(rows_of(inputs[0], rows), dtype), in_dtype(rows_of(targets, rows), dtype)};
-        for (auto x = inputs.begin() + 1; x != inputs.end(); ++x)
-          batch.others.push_back(in_dtype(rows_of(*x, rows), dtype));
+        const Tensor at = from(std::vector<Index>(rows.begin(), rows.end()));
+        const auto chosen = [&](const Tensor& x) { return in_dtype(kernels::take_rows(x, at), dtype); };
+        Batch batch{chosen(inputs[0]), chosen(targets)};
+        for (auto x = inputs.begin() + 1; x != inputs.end(); ++x) batch.others.push_back(chosen(*x));
         return batch;
       });
 }
