@@ -29,6 +29,16 @@ Tensor drawn(const Shape& shape, Index n, Rng& rng, DType dtype) {
 
 Index inputs(const Shape& weight) { return weight.size() / weight[0]; }
 
+// What is not as usual, for describe().
+template <class Options>
+std::string unusual(const Options& options, bool has_bias) {
+  std::string text = changed(1, "stride", options.stride) + changed(0, "padding", options.padding);
+  if constexpr (requires { options.output_padding; })
+    text += changed(0, "output padding", options.output_padding);
+  return text + changed(1, "dilation", options.dilation) + changed(1, "groups", options.groups) +
+         (has_bias ? "" : ", no bias");
+}
+
 }  // namespace
 
 Convolution::Convolution(const Shape& weight, Index outputs, bool bias, Rng& rng, DType dtype)
@@ -58,10 +68,8 @@ Tensor Conv1d::forward(const Tensor& x) const {
 
 std::string Conv1d::describe() const {
   const Shape& w = weight().shape();
-  return fmt::format("Conv1d({}, {}, {}{}{}{}{}{})", w[1] * options_.groups, w[0], w[2],
-                     changed(1, "stride", options_.stride), changed(0, "padding", options_.padding),
-                     changed(1, "dilation", options_.dilation), changed(1, "groups", options_.groups),
-                     has_bias() ? "" : ", no bias");
+  return fmt::format("Conv1d({}, {}, {}{})", w[1] * options_.groups, w[0], w[2],
+                     unusual(options_, has_bias()));
 }
 
 Conv2d::Conv2d(Index in, Index out, Pair kernel, Rng& rng, const Options& options)
@@ -76,10 +84,8 @@ Tensor Conv2d::forward(const Tensor& x) const {
 
 std::string Conv2d::describe() const {
   const Shape& w = weight().shape();
-  return fmt::format("Conv2d({}, {}, {}{}{}{}{}{})", w[1] * options_.groups, w[0], text({w[2], w[3]}),
-                     changed(1, "stride", options_.stride), changed(0, "padding", options_.padding),
-                     changed(1, "dilation", options_.dilation), changed(1, "groups", options_.groups),
-                     has_bias() ? "" : ", no bias");
+  return fmt::format("Conv2d({}, {}, {}{})", w[1] * options_.groups, w[0], text({w[2], w[3]}),
+                     unusual(options_, has_bias()));
 }
 
 ConvTranspose2d::ConvTranspose2d(Index in, Index out, Pair kernel, Rng& rng, const Options& options)
@@ -95,11 +101,8 @@ Tensor ConvTranspose2d::forward(const Tensor& x) const {
 
 std::string ConvTranspose2d::describe() const {
   const Shape& w = weight().shape();
-  return fmt::format(
-      "ConvTranspose2d({}, {}, {}{}{}{}{}{}{})", w[0], w[1] * options_.groups, text({w[2], w[3]}),
-      changed(1, "stride", options_.stride), changed(0, "padding", options_.padding),
-      changed(0, "output padding", options_.output_padding), changed(1, "dilation", options_.dilation),
-      changed(1, "groups", options_.groups), has_bias() ? "" : ", no bias");
+  return fmt::format("ConvTranspose2d({}, {}, {}{})", w[0], w[1] * options_.groups, text({w[2], w[3]}),
+                     unusual(options_, has_bias()));
 }
 
 }  // namespace elk::nn
