@@ -9,6 +9,7 @@
 #include <elk/ops/norm.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
+#include <elk/ops/stacks.hpp>
 
 namespace elk {
 
@@ -34,18 +35,6 @@ Tensor euclidean(const Tensor& a, const Tensor& b) {
                 }));
 }
 
-Tensor stretched(const Tensor& x, Shape stack) {
-  stack.push_back(x.size(-2));
-  stack.push_back(x.size(-1));
-  return broadcast_to(x, stack);
-}
-
-Shape stack_of(const Tensor& x) {
-  Shape shape;
-  for (int i = 0; i + 2 < x.rank(); ++i) shape.push_back(x.size(i));
-  return shape;
-}
-
 }  // namespace
 
 Tensor cdist(const Tensor& a, const Tensor& b, double p) {
@@ -53,9 +42,9 @@ Tensor cdist(const Tensor& a, const Tensor& b, double p) {
     fail<ShapeError>("[cdist] expected rows of one length, (..., n, d) and (..., m, d), got {} and {}",
                      a.shape(), b.shape());
   if (!(p >= 1 && std::isfinite(p))) fail<ValueError>("[cdist] expected a norm of finite p >= 1, got {}", p);
-  const Shape stack = broadcast("cdist", stack_of(a), stack_of(b));
-  if (p == 2) return euclidean(stretched(a, stack), stretched(b, stack));
-  const Tensor e = abs(expand(a, -2) - expand(b, -3));
+  const auto [rows, others] = broadcast_stacks("cdist", a, b);
+  if (p == 2) return euclidean(rows, others);
+  const Tensor e = abs(expand(rows, -2) - expand(others, -3));
   if (p == 1) return sum(e, -1);
   // The root's derivative at 0 is infinite; that of equal rows is 0.
   const Tensor total = sum(pow(e, p), -1), equal_rows = equal(total, 0), zero = scalar(0, e.dtype());

@@ -8,6 +8,7 @@
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/ops/solve.hpp>
+#include <elk/ops/stacks.hpp>
 
 namespace elk {
 
@@ -23,19 +24,6 @@ void check_square(const char* operation, const Tensor& a) {
 // The f64 kernel of tensors of any floating dtype.
 Tensor solved(const char* operation, const Tensor& a, const Tensor& b) {
   return kernels::cast(kernels::solve(operation, kernels::cast(a, f64), kernels::cast(b, f64)), a.dtype());
-}
-
-Tensor stretched(const Tensor& x, const Shape& stack) {
-  Shape shape = stack;
-  shape.push_back(x.size(-2));
-  shape.push_back(x.size(-1));
-  return broadcast_to(x, shape);
-}
-
-Shape stack_of(const Tensor& x) {
-  Shape shape;
-  for (int i = 0; i + 2 < x.rank(); ++i) shape.push_back(x.size(i));
-  return shape;
 }
 
 // Of equal leading axes.
@@ -67,8 +55,8 @@ Tensor solve(const Tensor& a, const Tensor& b) {
     fail<ShapeError>("[solve] matrices {} need right sides (..., {}, k) or ({}), got {}", a.shape(),
                      a.size(-1), a.size(-1), b.shape());
   const Tensor columns = b.rank() == 1 ? expand(b, 1) : b;
-  const Shape stack = broadcast("solve", stack_of(a), stack_of(columns));
-  const Tensor x = solve_stack(stretched(a, stack), stretched(columns, stack));
+  const auto [matrices, right_sides] = broadcast_stacks("solve", a, columns);
+  const Tensor x = solve_stack(matrices, right_sides);
   return b.rank() == 1 ? squeeze(x, -1) : x;
 }
 
