@@ -2,14 +2,13 @@
 // K. Chellapilla, S. Puri, P. Simard, "High performance convolutional neural networks for document
 // processing", 2006). Parts depend on the shapes alone, each is done by one thread, and sums over parts have
 // a fixed order.
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <algorithm>
 #include <limits>
 #include <vector>
 
 #include <elk/base/parallel.hpp>
 #include <elk/kernels/convolution.hpp>
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/multiply.hpp>
 
 namespace elk::kernels {

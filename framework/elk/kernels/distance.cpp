@@ -1,8 +1,7 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <cmath>
 
 #include <elk/base/parallel.hpp>
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/distance.hpp>
 
 namespace elk::kernels {

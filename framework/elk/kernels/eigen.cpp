@@ -1,10 +1,9 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include <elk/kernels/blas_call.hpp>
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 
 // LAPACK comes inside OpenBLAS. With a BLAS that lacks it all else works, and this says what is missing.

@@ -1,10 +1,10 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <limits>
 #include <numbers>
 
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 #include <elk/kernels/zip.hpp>
@@ -15,12 +15,12 @@ namespace {
 
 std::atomic<bool> reference_only{false};
 
-// y = f(x), where f maps an xtensor expression to an expression of the same element type.
+// y = f(x), element by element.
 template <class F>
 Tensor map(const char* operation, const Tensor& x, F f, std::int64_t flops_each = 1) {
   return for_float(operation, x.dtype(), [&]<class T>() {
     Tensor y = empty(x.shape(), x.dtype());
-    xt::noalias(flat_out<T>(y)) = f(flat<T>(x));
+    std::transform(readable<T>(x), readable<T>(x) + x.size(), writable<T>(y), f);
     count_flops(flops_each * x.size());
     return y;
   });
@@ -73,9 +73,7 @@ Tensor pair_by(Pick pick, const char* operation, const Tensor& a, const Tensor& 
                std::int64_t flops_each) {
   check_same_dtype(operation, a, b);
   check_same_shape(operation, a, b);
-  if (reference())
-    return zip(operation, a, b,
-               [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(general, u, v); });
+  if (reference()) return zip(operation, a, b, general);
   return for_float(operation, a.dtype(), [&]<class T>() {
     Tensor y = empty(a.shape(), a.dtype());
     pick(loops<T>())(a.size(), readable<T>(a), readable<T>(b), writable<T>(y));
@@ -91,66 +89,63 @@ bool reference() { return reference_only.load(std::memory_order_relaxed); }
 
 Tensor add(const Tensor& a, const Tensor& b) {
   if (!is_float(a.dtype())) return exact_add(a, b);
-  return zip("add", a, b, [](const auto& u, const auto& v) { return u + v; });
+  return zip("add", a, b, [](auto u, auto v) { return u + v; });
 }
 Tensor sub(const Tensor& a, const Tensor& b) {
   if (!is_float(a.dtype())) return exact_sub(a, b);
-  return zip("sub", a, b, [](const auto& u, const auto& v) { return u - v; });
+  return zip("sub", a, b, [](auto u, auto v) { return u - v; });
 }
 Tensor mul(const Tensor& a, const Tensor& b) {
   if (!is_float(a.dtype())) return exact_mul(a, b);
-  return zip("mul", a, b, [](const auto& u, const auto& v) { return u * v; });
+  return zip("mul", a, b, [](auto u, auto v) { return u * v; });
 }
 Tensor div(const Tensor& a, const Tensor& b) {
-  return zip("div", a, b, [](const auto& u, const auto& v) { return u / v; });
+  return zip("div", a, b, [](auto u, auto v) { return u / v; });
 }
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  // Not xt::maximum, which drops NaN.
   const auto larger = [](auto u, auto v) { return (u > v || u != u) ? u : v; };
-  return zip("maximum", a, b,
-             [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(larger, u, v); });
+  return zip("maximum", a, b, larger);
 }
 
 Tensor neg(const Tensor& x) {
   if (x.dtype() == i64) return exact_sub(zeros({}, i64), x);
-  return map("neg", x, [](const auto& v) { return -v; });
+  return map("neg", x, [](auto v) { return -v; });
 }
 Tensor square(const Tensor& x) {
-  return map("square", x, [](const auto& v) { return v * v; });
+  return map("square", x, [](auto v) { return v * v; });
 }
 Tensor sqrt(const Tensor& x) {
-  return map("sqrt", x, [](const auto& v) { return xt::sqrt(v); });
+  return map("sqrt", x, [](auto v) { return std::sqrt(v); });
 }
 Tensor exp(const Tensor& x) {
   return map_by(
       [](const auto& l) { return [f = l.exp]<class T>(Index n, const T* v, T* y) { f(n, v, T(0), y); }; },
-      "exp", x, [](const auto& v) { return xt::exp(v); });
+      "exp", x, [](auto v) { return std::exp(v); });
 }
 Tensor log(const Tensor& x) {
-  return map("log", x, [](const auto& v) { return xt::log(v); });
+  return map("log", x, [](auto v) { return std::log(v); });
 }
 Tensor abs(const Tensor& x) {
-  return map("abs", x, [](const auto& v) { return xt::abs(v); });
+  return map("abs", x, [](auto v) { return std::abs(v); });
 }
 Tensor log1p(const Tensor& x) {
-  return map("log1p", x, [](const auto& v) { return xt::log1p(v); });
+  return map("log1p", x, [](auto v) { return std::log1p(v); });
 }
 Tensor expm1(const Tensor& x) {
-  return map("expm1", x, [](const auto& v) { return xt::expm1(v); });
+  return map("expm1", x, [](auto v) { return std::expm1(v); });
 }
 Tensor sin(const Tensor& x) {
-  return map("sin", x, [](const auto& v) { return xt::sin(v); });
+  return map("sin", x, [](auto v) { return std::sin(v); });
 }
 Tensor cos(const Tensor& x) {
-  return map("cos", x, [](const auto& v) { return xt::cos(v); });
+  return map("cos", x, [](auto v) { return std::cos(v); });
 }
 Tensor erf(const Tensor& x) {
-  return map("erf", x, [](const auto& v) { return xt::erf(v); });
+  return map("erf", x, [](auto v) { return std::erf(v); });
 }
 Tensor softplus(const Tensor& x) {
   const auto softplus = [](auto v) { return soft_plus(v); };
-  return map(
-      "softplus", x, [&](const auto& v) { return xt::make_lambda_xfunction(softplus, v); }, 4);
+  return map("softplus", x, softplus, 4);
 }
 Tensor gelu(const Tensor& x) {
   const auto gelu = [](auto v) {
@@ -158,8 +153,7 @@ Tensor gelu(const Tensor& x) {
     const double u = v;
     return v == -std::numeric_limits<T>::infinity() ? T(0) : static_cast<T>(u * normal_below(u));
   };
-  return map(
-      "gelu", x, [&](const auto& v) { return xt::make_lambda_xfunction(gelu, v); }, 4);
+  return map("gelu", x, gelu, 4);
 }
 Tensor gelu_slope(const Tensor& x) {
   const auto slope = [](auto v) {
@@ -167,17 +161,15 @@ Tensor gelu_slope(const Tensor& x) {
                  density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2 * half_square_exponential(u);
     return static_cast<decltype(v)>(normal_below(u) + (std::isinf(u) ? 0 : u * density));
   };
-  return map(
-      "gelu", x, [&](const auto& v) { return xt::make_lambda_xfunction(slope, v); }, 8);
+  return map("gelu", x, slope, 8);
 }
 Tensor pow(const Tensor& a, const Tensor& b) {
   const auto power = [](auto u, auto v) { return std::pow(u, v); };
-  return zip("pow", a, b,
-             [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(power, u, v); });
+  return zip("pow", a, b, power);
 }
 Tensor sign(const Tensor& x) {
   const auto sign = [](auto v) { return v > 0 ? decltype(v)(1) : v < 0 ? decltype(v)(-1) : v * 0; };
-  return map("sign", x, [&](const auto& v) { return xt::make_lambda_xfunction(sign, v); });
+  return map("sign", x, sign);
 }
 Tensor sigmoid(const Tensor& x) {
   // By exp(-|x|), which never overflows, and keeps what is near 0 exact.
@@ -185,11 +177,10 @@ Tensor sigmoid(const Tensor& x) {
     const auto e = std::exp(-std::abs(v));
     return (v < 0 ? e : decltype(v)(1)) / (decltype(v)(1) + e);
   };
-  return map_by([](const auto& l) { return l.sigmoid; }, "sigmoid", x,
-                [&](const auto& v) { return xt::make_lambda_xfunction(sigmoid, v); }, 4);
+  return map_by([](const auto& l) { return l.sigmoid; }, "sigmoid", x, sigmoid, 4);
 }
 Tensor tanh(const Tensor& x) {
-  return map_by([](const auto& l) { return l.tanh; }, "tanh", x, [](const auto& v) { return xt::tanh(v); });
+  return map_by([](const auto& l) { return l.tanh; }, "tanh", x, [](auto v) { return std::tanh(v); });
 }
 Tensor sigmoid_gradient(const Tensor& v, const Tensor& x) {
   const auto gradient = [](auto value, auto u) {
@@ -211,8 +202,7 @@ Tensor binary_cross_entropy(const Tensor& z, const Tensor& t) {
     using T = decltype(u);
     return share<T>(share_of_1, soft_plus<T>(-u)) + share<T>(T(1) - share_of_1, soft_plus<T>(u));
   };
-  return zip("binary_cross_entropy_with_logits", z, t,
-             [&](const auto& u, const auto& v) { return xt::make_lambda_xfunction(loss, u, v); });
+  return zip("binary_cross_entropy_with_logits", z, t, loss);
 }
 Tensor huber(const Tensor& e, double delta) {
   const auto loss = [delta](auto v) {
@@ -220,8 +210,7 @@ Tensor huber(const Tensor& e, double delta) {
     const T size = std::abs(v), most = static_cast<T>(delta);
     return size <= most ? T(0.5) * size * size : most * (size - most / 2);
   };
-  return map(
-      "huber", e, [&](const auto& v) { return xt::make_lambda_xfunction(loss, v); }, 4);
+  return map("huber", e, loss, 4);
 }
 Tensor clamp(const Tensor& x, double low, double high) {
   if (!(low <= high)) fail<ValueError>("[clamp] expected low <= high, got {} and {}", low, high);
@@ -231,7 +220,7 @@ Tensor clamp(const Tensor& x, double low, double high) {
     const T raised = v < a ? a : v;
     return raised > b ? b : raised;
   };
-  return map("clamp", x, [&](const auto& v) { return xt::make_lambda_xfunction(clamp, v); });
+  return map("clamp", x, clamp);
 }
 Tensor clamp_gradient(const Tensor& v, const Tensor& x, double low, double high) {
   check_same_shape("clamp", v, x);
@@ -240,8 +229,7 @@ Tensor clamp_gradient(const Tensor& v, const Tensor& x, double low, double high)
     return by < static_cast<T>(low) || by > static_cast<T>(high) ? T(0) : value;
   };
   count_flops(x.size());
-  return zip("clamp", v, x,
-             [&](const auto& a, const auto& b) { return xt::make_lambda_xfunction(pass, a, b); });
+  return zip("clamp", v, x, pass);
 }
 Tensor leaky_relu(const Tensor& x, double slope) {
   const char* operation = slope == 0 ? "relu" : "leaky_relu";
@@ -256,7 +244,7 @@ Tensor leaky_relu(const Tensor& x, double slope) {
           f(n, v, static_cast<T>(slope), y);
         };
       },
-      operation, x, [&](const auto& v) { return xt::make_lambda_xfunction(bend, v); });
+      operation, x, bend);
 }
 
 Tensor gate(const Tensor& v, const Tensor& x, double slope) {

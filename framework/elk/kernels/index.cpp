@@ -1,7 +1,6 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <algorithm>
 
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 
 namespace elk::kernels {

@@ -1,5 +1,4 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 
 namespace elk::kernels {

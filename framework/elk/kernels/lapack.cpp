@@ -1,9 +1,8 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <algorithm>
 #include <vector>
 
 #include <elk/kernels/blas_call.hpp>
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/lapack.hpp>
 

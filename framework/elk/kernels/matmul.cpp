@@ -1,7 +1,6 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <algorithm>
 #include <array>
+#include <complex>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -17,6 +16,7 @@
 #include <elk/base/parallel.hpp>
 #include <elk/base/precision.hpp>
 #include <elk/kernels/blas_call.hpp>
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 #include <elk/kernels/multiply.hpp>

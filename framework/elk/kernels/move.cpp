@@ -1,4 +1,4 @@
-#include <elk/kernels/views.hpp>
+#include <elk/kernels/xtensor.hpp>
 // (the line above must come first)
 #include <algorithm>
 #include <array>
@@ -7,12 +7,25 @@
 #include <limits>
 #include <utility>
 
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/extent.hpp>
 #include <elk/kernels/kernels.hpp>
 
 namespace elk::kernels {
 
 namespace {
+
+// For xtensor: the tensor under its own shape, of any rank.
+template <class T>
+auto array(const Tensor& x) {
+  const std::vector<std::size_t> shape(x.shape().begin(), x.shape().end());
+  return xt::adapt(readable<T>(x), static_cast<std::size_t>(x.size()), xt::no_ownership(), shape);
+}
+template <class T>
+auto array_out(Tensor& x) {
+  const std::vector<std::size_t> shape(x.shape().begin(), x.shape().end());
+  return xt::adapt(writable<T>(x), static_cast<std::size_t>(x.size()), xt::no_ownership(), shape);
+}
 
 template <class Out, class In>
 void convert(const In* in, Out* out, Index n) {

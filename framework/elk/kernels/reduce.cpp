@@ -1,8 +1,9 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
+#include <algorithm>
 #include <functional>
 #include <limits>
+#include <numeric>
 
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/extent.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
@@ -33,6 +34,25 @@ Split split(const Shape& shape, const std::vector<std::size_t>& axes) {
   s.exists = last - first + 1 == static_cast<int>(axes.size());
   for (int i = 0; i < shape.rank(); ++i) (i < first ? s.outer : i <= last ? s.n : s.inner) *= shape[i];
   return s;
+}
+
+// x with the axes of the list behind all others: each run of elements along them is reduced to one.
+Tensor reduced_last(const Tensor& x, const std::vector<std::size_t>& list) {
+  std::vector<int> order;
+  for (int i = 0; i < x.rank(); ++i)
+    if (std::find(list.begin(), list.end(), static_cast<std::size_t>(i)) == list.end()) order.push_back(i);
+  order.insert(order.end(), list.begin(), list.end());
+  return permute(x, order);
+}
+
+// The general form: y = the elements of each run, put together one by one from `begin` on.
+template <class Out, class T, class Value, class F>
+void fold(const Tensor& x, const std::vector<std::size_t>& list, Tensor& y, Value begin, F f) {
+  const Tensor runs = reduced_last(x, list);
+  const Index n = y.size() == 0 ? 0 : x.size() / y.size();
+  const T* in = readable<T>(runs);
+  for (Index i = 0; i < y.size(); ++i, in += n)
+    writable<Out>(y)[i] = static_cast<Out>(std::accumulate(in, in + n, begin, f));
 }
 
 // A contiguous sum of f(element) in a fixed order: eight running sums side by side, so that the compiler can
@@ -102,12 +122,8 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keep_dims) {
     const Split s = split(x.shape(), list);
     if (s.exists && !reference())
       sum_split<Out, Sum>(readable<T>(x), writable<Out>(y), s);
-    else if (list.empty())
-      xt::noalias(flat_out<Out>(y)) = xt::cast<Out>(flat<T>(x));
-    else {
-      const auto total = xt::eval(xt::sum<Sum>(array<T>(x), list, xt::evaluation_strategy::immediate));
-      xt::noalias(flat_out<Out>(y)) = xt::cast<Out>(flat(total.data(), y.size()));
-    }
+    else
+      fold<Out, T>(x, list, y, Sum(0), [](Sum total, T v) { return total + static_cast<Sum>(v); });
     count_flops(x.size());
     return y;
   });
@@ -131,14 +147,10 @@ Tensor max(const Tensor& x, const Axes& axes, bool keep_dims) {
           for (Index k = 1; k < s.n; ++k) top = LargerOrNaN()(top, column[k * s.inner]);
           out[i * s.inner + j] = top;
         }
-    } else if (list.empty() || y.size() == 0) {
-      xt::noalias(flat_out<T>(y)) = flat<T>(x);
     } else {
       constexpr T least =
           std::is_integral_v<T> ? std::numeric_limits<T>::lowest() : -std::numeric_limits<T>::infinity();
-      const auto larger = xt::make_xreducer_functor(LargerOrNaN(), xt::const_value<T>(least));
-      const auto top = xt::eval(xt::reduce(larger, array<T>(x), list, xt::evaluation_strategy::immediate));
-      xt::noalias(flat_out<T>(y)) = flat(top.data(), y.size());
+      fold<T, T>(x, list, y, least, LargerOrNaN());
     }
     count_flops(x.size());
     return y;

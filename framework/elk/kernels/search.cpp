@@ -1,8 +1,7 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <algorithm>
 #include <numeric>
 
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/extent.hpp>
 #include <elk/kernels/kernels.hpp>
 

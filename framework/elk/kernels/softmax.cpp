@@ -1,8 +1,7 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <algorithm>
 #include <cmath>
 
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 
@@ -27,8 +26,7 @@ double row_exponentials(const T* x, Index n, T top, T* y) {
   return sum;
 }
 
-// The general form: whole-tensor steps, each assigned to a container, because xtensor 0.24 re-evaluates a
-// reducer inside a larger expression for every element.
+// The general form: whole-tensor steps.
 template <bool take_log>
 Tensor by_steps(const Tensor& x, int axis) {
   const Tensor shifted = sub(x, max(x, axis, true));

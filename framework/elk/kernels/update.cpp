@@ -1,9 +1,8 @@
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
 #include <cmath>
 #include <limits>
 #include <utility>
 
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 #include <elk/kernels/moments.hpp>

@@ -1,8 +1,7 @@
 // Element-wise work on two tensors that broadcast. Private to kernels/.
 #pragma once
 
-#include <elk/kernels/views.hpp>
-// (the line above must come first)
+#include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 
 namespace elk::kernels {
@@ -22,9 +21,20 @@ inline Spread spread_of(const Shape& b, const Shape& a) {
   return column && b[-1] == 1 ? Spread::column : Spread::any;
 }
 
-/// y[i] = f(a[i], b[i]) with broadcasting, where f maps xtensor expressions (or a number) to an expression
-/// with elements of Out's type. xtensor's own broadcasting steps element by element and is many times slower
-/// than its one-dimensional loops, so the usual cases are cut into those.
+/// y[i] = f(a[i], b[i]) for n elements; one of the two may be a single number instead.
+template <class R, class T, class F>
+void each(Index n, const T* a, bool a_number, const T* b, bool b_number, R* y, F f) {
+  if (a_number) {
+    for (Index i = 0; i < n; ++i) y[i] = f(*a, b[i]);
+  } else if (b_number) {
+    for (Index i = 0; i < n; ++i) y[i] = f(a[i], *b);
+  } else {
+    for (Index i = 0; i < n; ++i) y[i] = f(a[i], b[i]);
+  }
+}
+
+/// f of the elements of two tensors that broadcast; it returns Out, or the type of its arguments. What
+/// stretches otherwise than as a number, a row or a column is copied first.
 template <class Out = void, class F>
 Tensor zip(const char* operation, const Tensor& a, const Tensor& b, F f) {
   check_same_dtype(operation, a, b);
@@ -39,28 +49,31 @@ Tensor zip(const char* operation, const Tensor& a, const Tensor& b, F f) {
     const Tensor& small = swapped ? a : b;
     const Spread spread =
         full.shape() != y.shape() || reference() ? Spread::any : spread_of(small.shape(), y.shape());
-    const auto part = [&](Index begin, Index count, const auto& other) {
-      auto out = flat(writable<R>(y) + begin, count);
-      const auto in = flat(readable<T>(full) + begin, count);
+    const auto part = [&](Index begin, Index count, const T* other, bool number) {
+      const T* in = readable<T>(full) + begin;
+      R* out = writable<R>(y) + begin;
       if (swapped)
-        xt::noalias(out) = f(other, in);
+        each(count, other, number, in, false, out, f);
       else
-        xt::noalias(out) = f(in, other);
+        each(count, in, false, other, number, out, f);
     };
     switch (spread) {
-      case Spread::same: part(0, n, flat<T>(small)); break;
-      case Spread::number: part(0, n, *readable<T>(small)); break;
+      case Spread::same:
+      case Spread::number: part(0, n, readable<T>(small), spread == Spread::number); break;
       case Spread::row: {
         const Index width = small.size();
-        for (Index i = 0; i < n; i += width) part(i, width, flat<T>(small));
+        for (Index i = 0; i < n; i += width) part(i, width, readable<T>(small), false);
         break;
       }
       case Spread::column: {
         const Index width = y.shape()[-1];
-        for (Index i = 0; i < small.size(); ++i) part(i * width, width, readable<T>(small)[i]);
+        for (Index i = 0; i < small.size(); ++i) part(i * width, width, readable<T>(small) + i, true);
         break;
       }
-      default: xt::noalias(array_out<R>(y)) = f(array<T>(a), array<T>(b));
+      default: {
+        const Tensor u = broadcast_to(a, y.shape()), v = broadcast_to(b, y.shape());
+        each(n, readable<T>(u), false, readable<T>(v), false, writable<R>(y), f);
+      }
     }
     return y;
   };

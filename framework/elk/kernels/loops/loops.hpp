@@ -1,5 +1,5 @@
 // Loops that are compiled once for each instruction set, and picked when the program starts. What is here has
-// a measured gain over the general form (docs/performance.md); everything else stays with xtensor and BLAS.
+// a measured gain over the general form (docs/performance.md); everything else stays with plain loops and BLAS.
 // Private to kernels/ and data/.
 //
 // Results do not depend on how the work is cut into calls: every element is summed in the same order whatever

@@ -1,9 +1,6 @@
-// How kernels see tensors: as xtensor adaptors of the right C++ type, or as plain pointers. Private to
-// kernels/.
+// From a tensor's dtype to a kernel's C++ type, and the checks that kernels share. Private to kernels/.
 #pragma once
 
-#include <elk/kernels/xtensor.hpp>
-// (the line above must come first)
 #include <elk/base/flops.hpp>
 #include <elk/base/format.hpp>
 #include <elk/tensor/storage.hpp>
@@ -13,38 +10,6 @@ namespace elk::kernels {
 using detail::count_flops;
 using detail::readable;
 using detail::writable;
-
-/// The elements in one row, whatever the shape: the fastest view, for element-wise work.
-template <class T>
-auto flat(const T* data, Index n) {
-  const auto size = static_cast<std::size_t>(n);
-  return xt::adapt(data, size, xt::no_ownership(), std::array<std::size_t, 1>{size});
-}
-template <class T>
-auto flat(T* data, Index n) {
-  const auto size = static_cast<std::size_t>(n);
-  return xt::adapt(data, size, xt::no_ownership(), std::array<std::size_t, 1>{size});
-}
-template <class T>
-auto flat(const Tensor& x) {
-  return flat(readable<T>(x), x.size());
-}
-template <class T>
-auto flat_out(Tensor& x) {
-  return flat(writable<T>(x), x.size());
-}
-
-/// The tensor under its own shape, of any rank.
-template <class T>
-auto array(const Tensor& x) {
-  const std::vector<std::size_t> shape(x.shape().begin(), x.shape().end());
-  return xt::adapt(readable<T>(x), static_cast<std::size_t>(x.size()), xt::no_ownership(), shape);
-}
-template <class T>
-auto array_out(Tensor& x) {
-  const std::vector<std::size_t> shape(x.shape().begin(), x.shape().end());
-  return xt::adapt(writable<T>(x), static_cast<std::size_t>(x.size()), xt::no_ownership(), shape);
-}
 
 /// Calls f.operator()<T>() with the C++ type of a floating-point dtype, or throws naming the operation.
 template <class F>
