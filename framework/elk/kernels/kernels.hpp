@@ -2,8 +2,8 @@
 // with the name of the operation, counts its FLOPs and returns a new tensor. Floating-point kernels take f32
 // and f64.
 //
-// The general form of a kernel works for any rank: a plain loop over elements, behind xtensor and BLAS for what is
-// more than that. Where a measured gain asks for it, a loop for the common shapes stands beside it;
+// The general form of a kernel works for any rank: a plain loop over elements, behind xtensor and BLAS for
+// what is more than that. Where a measured gain asks for it, a loop for the common shapes stands beside it;
 // `set_reference(true)` switches those off, so that tests can compare.
 #pragma once
 
