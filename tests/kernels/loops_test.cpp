@@ -55,9 +55,10 @@ INSTANTIATE_TEST_SUITE_P(Levels, EveryInstructionSet,
 struct Sizes {
   Index m, n, k;
 };
-const std::vector<Sizes> shapes = {{1, 1, 1},     {1, 5, 17},   {2, 3, 16},   {5, 10, 64}, {6, 11, 63},
-                                   {7, 9, 130},   {50, 10, 65}, {50, 48, 50}, {50, 49, 7}, {13, 100, 1},
-                                   {128, 33, 35}, {3, 4, 2100}, {300, 70, 50}};
+const std::vector<Sizes> shapes = {{1, 1, 1},     {1, 5, 17},      {2, 3, 16},    {5, 10, 64},
+                                   {6, 11, 63},   {7, 9, 130},     {50, 10, 65},  {50, 48, 50},
+                                   {50, 49, 7},   {13, 100, 1},    {128, 33, 35}, {3, 4, 2100},
+                                   {300, 70, 50}, {150, 203, 450}, {110, 30, 140}};
 
 template <class T>
 struct Matrices {
@@ -118,27 +119,37 @@ void expect_part(const std::vector<T>& part, const std::vector<T>& whole, const 
 
 TEST_P(EveryInstructionSet, LinearLayersAreRight) {
   const auto check = [&]<class T>() {
-    for (const Sizes& s : shapes) {
-      SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k);
-      const Matrices<T> of(s, false, true, draw<T>(s.m * s.k), draw<T>(s.n * s.k), draw<T>(s.n));
-      std::vector<T> y(static_cast<std::size_t>(s.m * s.n), T(nan));
-      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, nullptr, y.data(), s.n,
-                             false);
-      expect_near(y, of.product, of.size, rounding<T>);
-      loops<T>().multiply_nt(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.k, of.bias.data(), y.data(), s.n,
-                             false);
-      std::vector<double> with_bias = of.product;
-      for (std::size_t i = 0; i < with_bias.size(); ++i)
-        with_bias[i] += static_cast<double>(of.bias[i % static_cast<std::size_t>(s.n)]);
-      expect_near(y, with_bias, of.size, rounding<T>);
+    for (const bool packed : {false, true})
+      for (const Sizes& s : shapes) {
+        const Loops<T>& use = loops<T>();
+        if (packed && use.packed_from == 0) continue;
+        SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k << (packed ? " packed" : ""));
+        const Matrices<T> of(s, false, true, draw<T>(s.m * s.k), draw<T>(s.n * s.k), draw<T>(s.n));
+        std::vector<T> scratch(static_cast<std::size_t>(Loops<T>::scratch(s.n, s.k)));
+        // From row and column on, into m rows and n columns of y.
+        const auto multiply = [&](Index row, Index column, Index m, Index n, const T* bias, T* y,
+                                  bool backwards) {
+          const T *x = of.a.data() + row * s.k, *w = of.b.data() + column * s.k;
+          if (packed)
+            use.multiply_nt_packed(m, n, s.k, x, s.k, w, s.k, bias, y, n, scratch.data());
+          else
+            use.multiply_nt(m, n, s.k, x, s.k, w, s.k, bias, y, n, backwards);
+        };
+        std::vector<T> y(static_cast<std::size_t>(s.m * s.n), T(nan));
+        multiply(0, 0, s.m, s.n, nullptr, y.data(), false);
+        expect_near(y, of.product, of.size, rounding<T>);
+        multiply(0, 0, s.m, s.n, of.bias.data(), y.data(), false);
+        std::vector<double> with_bias = of.product;
+        for (std::size_t i = 0; i < with_bias.size(); ++i)
+          with_bias[i] += static_cast<double>(of.bias[i % static_cast<std::size_t>(s.n)]);
+        expect_near(y, with_bias, of.size, rounding<T>);
 
-      // Any part of the result has the same bits when it is computed alone, and from its end.
-      const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
-      std::vector<T> part(static_cast<std::size_t>(m * n));
-      loops<T>().multiply_nt(m, n, s.k, of.a.data() + s.m / 2 * s.k, s.k, of.b.data() + s.n / 3 * s.k, s.k,
-                             of.bias.data() + s.n / 3, part.data(), n, true);
-      expect_part(part, y, s, m, n);
-    }
+        // Any part of the result has the same bits when it is computed alone, and from its end.
+        const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
+        std::vector<T> part(static_cast<std::size_t>(m * n));
+        multiply(s.m / 2, s.n / 3, m, n, of.bias.data() + s.n / 3, part.data(), true);
+        expect_part(part, y, s, m, n);
+      }
   };
   FOR_BOTH_TYPES(check)
 }
@@ -149,14 +160,16 @@ TEST_P(EveryInstructionSet, GradientsOfInputsAreRight) {
       SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k);
       const Matrices<T> of(s, false, false, draw<T>(s.m * s.k), draw<T>(s.n * s.k), {});
       std::vector<T> c(static_cast<std::size_t>(s.m * s.n), T(nan));
-      loops<T>().multiply_nn(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.n, c.data(), s.n);
+      std::vector<T> scratch(static_cast<std::size_t>(Loops<T>::scratch(s.n, s.k)));
+      loops<T>().multiply_nn(s.m, s.n, s.k, of.a.data(), s.k, of.b.data(), s.n, c.data(), s.n,
+                             scratch.data());
       expect_near(c, of.product, of.size, rounding<T>);
 
       // Any part of the result has the same bits when it is computed alone.
       const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
       std::vector<T> part(static_cast<std::size_t>(m * n));
       loops<T>().multiply_nn(m, n, s.k, of.a.data() + s.m / 2 * s.k, s.k, of.b.data() + s.n / 3, s.n,
-                             part.data(), n);
+                             part.data(), n, scratch.data());
       expect_part(part, c, s, m, n);
     }
   };
@@ -166,7 +179,7 @@ TEST_P(EveryInstructionSet, GradientsOfInputsAreRight) {
 TEST_P(EveryInstructionSet, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate) {
   const auto check = [&]<class T>() {
     for (const Sizes& s : shapes) {
-      if (s.k > Loops<T>::most_rows) continue;
+      if (s.k > loops<T>().most_rows) continue;
       SCOPED_TRACE(testing::Message() << s.m << " " << s.n << " " << s.k);
       const Matrices<T> of(s, true, false, draw<T>(s.m * s.k), draw<T>(s.n * s.k), {});
       std::vector<T> c(static_cast<std::size_t>(s.m * s.n), T(nan)),

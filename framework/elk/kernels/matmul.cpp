@@ -63,7 +63,7 @@ void by_blas(const Product<T>& p) {
 // By our own loops, which are for a short side: the batch.
 template <class T>
 bool fits_loops(const Product<T>& p) {
-  constexpr Index most = Loops<T>::most_rows;
+  const Index most = loops<T>().most_rows;
   if (reference() || (p.ta && p.tb) || (p.bias && !p.tb)) return false;
   return p.ta ? p.k <= most : p.m <= most;
 }
@@ -76,19 +76,29 @@ bool backwards(const void* weights) {
   return std::exchange(mine, !mine);
 }
 
+// So many elements of memory of this thread's own, for laying out operands.
 template <class T>
-void by_loops(const Product<T>& p) {
+T* scratch(Index size) {
+  thread_local std::unique_ptr<detail::Storage> memory;
+  const auto bytes = static_cast<std::size_t>(size) * sizeof(T);
+  if (!memory || memory->bytes() < bytes) memory = std::make_unique<detail::Storage>(bytes);
+  return reinterpret_cast<T*>(memory->data());
+}
+
+// `rows` are those of the whole product, of which p is a part: which loop it is, and so the order of its
+// sums, does not depend on how it was cut.
+template <class T>
+void by_loops(const Product<T>& p, Index rows) {
   const Loops<T>& use = loops<T>();
-  if (p.tb) {
-    use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
-  } else if (p.ta) {
-    thread_local std::vector<T> scratch;
-    const auto size = static_cast<std::size_t>(use.scratch(p.n, p.k));
-    if (scratch.size() < size) scratch.resize(size);
-    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, scratch.data());
-  } else {
-    use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc);
-  }
+  if (p.tb && (use.packed_from == 0 || rows < use.packed_from))
+    return use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
+  T* const panels = scratch<T>(use.scratch(p.n, p.k));
+  if (p.tb)
+    use.multiply_nt_packed(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, panels);
+  else if (p.ta)
+    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, panels);
+  else
+    use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, panels);
 }
 
 // By the matrix unit, in bf16; for f32 only.
@@ -153,7 +163,7 @@ void multiply(Index count, F of) {
     if (bf16 && part.k <= bf16_whole_sum)
       by_bf16(part);
     else if (ours)
-      by_loops(part);
+      by_loops(part, shape.m);
     else
       in_parts(part, bf16 ? by_bf16<T> : by_blas<T>);
   });

@@ -1,6 +1,6 @@
 // Loops that are compiled once for each instruction set, and picked when the program starts. What is here has
-// a measured gain over the general form (docs/performance.md); everything else stays with plain loops and BLAS.
-// Private to kernels/ and data/.
+// a measured gain over the general form (docs/performance.md); everything else stays with plain loops and
+// BLAS. Private to kernels/ and data/.
 //
 // Results do not depend on how the work is cut into calls: every element is summed in the same order whatever
 // the sizes around it. Between instruction sets they differ by rounding.
@@ -47,23 +47,33 @@ struct Product {
 /// Matrices are row-major; an `ld` is the distance between rows.
 template <class T>
 struct ProductLoops {
-  /// The most rows of x (the batch) for which the three products below are meant.
-  static constexpr Index most_rows = 128;
+  /// The most rows of x (the batch) for which the products below are meant; above, BLAS is as fast.
+  Index most_rows;
+  /// The fewest rows for which a linear layer is multiply_nt_packed; 0: none.
+  Index packed_from;
 
   /// y (m, n) = x (m, k) times the transpose of w (n, k), plus bias (n) unless that is null: a linear layer.
   /// `backwards` takes the rows of w from the last to the first; the result is the same. Of weights too large
   /// for the second cache it still holds what came last, so they are best gone through to and fro.
   void (*multiply_nt)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* bias,
                       T* y, Index ldy, bool backwards);
-  /// c (m, n) = the transpose of a (k, m) times b (k, n), k up to most_rows: the gradient of a linear layer's
-  /// weights; or, given an update, that of c by this gradient, without writing the gradient anywhere: the
-  /// same bits. `scratch` has room for scratch(n, k) elements.
+  /// The same where there are few registers, and so many rows that x is worth being laid out anew. It sums in
+  /// another order.
+  void (*multiply_nt_packed)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw,
+                             const T* bias, T* y, Index ldy, T* scratch);
+  /// c (m, n) = the transpose of a (k, m) times b (k, n): the gradient of a linear layer's weights, k its
+  /// batch; or, given an update, that of c by this gradient, without writing the gradient anywhere: the same
+  /// bits.
   void (*multiply_tn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
                       Index ldc, const Update<T>* update, T* scratch);
-  static Index scratch(Index n, Index k) { return k * (n + 64); }
   /// c (m, n) = a (m, k) times b (k, n): the gradient of a linear layer's input.
   void (*multiply_nn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
-                      Index ldc);
+                      Index ldc, T* scratch);
+  /// The elements that `scratch` has room for, in a product whose result has n columns; aligned to 64 bytes.
+  static Index scratch(Index n, Index k) {
+    const Index panels = k * (n + 160), block = 1024 / sizeof(T) * 400;
+    return panels > block ? panels : block;
+  }
 };
 
 /// Element by element, into another array. The f32 forms of the exponential and what is made of it are

@@ -13,11 +13,11 @@ constexpr bool many_registers = true;
 #else
 constexpr bool many_registers = false;
 #endif
-constexpr int smaller(int a, int b) { return a < b ? a : b; }
+constexpr Index smaller(Index a, Index b) { return a < b ? a : b; }
 template <class T>
-constexpr int dot_columns = smaller(lanes<T>, many_registers ? 5 : 3);
+constexpr int dot_columns = static_cast<int>(smaller(lanes<T>, many_registers ? 5 : 3));
 constexpr int dot_rows = many_registers ? 5 : 3;
-constexpr int outer_rows = many_registers ? 8 : 4;
+constexpr int outer_rows = many_registers ? 8 : 6;
 constexpr int outer_vectors = many_registers ? 3 : 2;
 
 // As std::integral_constant, whose functions would be compiled for this level and shared with all others.
@@ -89,7 +89,7 @@ void multiply_nt(Index m, Index n, Index k, const T* x, Index ldx, const T* w, I
                                                     : column;
     const T* next = w + after * ldw;
     for (Index begin = 0; begin == 0 || begin < k; begin += longest) {
-      const Index length = k - begin < longest ? k - begin : longest;
+      const Index length = smaller(longest, k - begin);
       Index tile = 0;
       for_parts<dot_rows>(m, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
         T* to = y + row * ldy + column;
@@ -101,126 +101,323 @@ void multiply_nt(Index m, Index n, Index k, const T* x, Index ldx, const T* w, I
   });
 }
 
-// How a tile of a product ends: added to what is there, as it is, or as the gradient of an update.
-template <class T>
-struct End {
-  bool accumulate = false;
-  const Update<T>* update = nullptr;
-};
-
-// The tile c (R, V vectors) = a (R, k) times b (k, V vectors); a's elements are `a_row` and `a_step` apart.
-// Of the last vector there are `rest` lanes, or all when `whole`.
-template <class T, int R, int V, bool whole>
-void outer_tile(Index k, const T* a, Index a_row, Index a_step, const T* b, Index ldb, T* c, Index ldc,
-                int rest, End<T> end) {
-  const auto at = [&](const T* row, int v) ELK_INLINE_LAMBDA {
-    return whole || v + 1 < V ? load(row + v * lanes<T>) : load(row + v * lanes<T>, rest);
-  };
-  Vector<T> sum[R][V] = {};
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) {
-      __builtin_prefetch(c + r * ldc + v * lanes<T>, 1);  // wanted in the end
-      if (end.accumulate) sum[r][v] = at(c + r * ldc, v);
-    }
-  for (Index i = 0; i < k; ++i) {
-    Vector<T> row[V];
-    for (int v = 0; v < V; ++v) row[v] = at(b + i * ldb, v);
-    for (int r = 0; r < R; ++r) {
-      const Vector<T> factor = spread(a[r * a_row + i * a_step]);
-      for (int v = 0; v < V; ++v) sum[r][v] = multiply_add<T>(factor, row[v], sum[r][v]);
-    }
-  }
-  const Vector<T> rate = spread(end.update ? end.update->rate : T(0));
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) {
-      T* to = c + r * ldc;
-      Vector<T> value = sum[r][v];
-      if (end.update) {
-        const Vector<T> old = at(to, v);
-        if (end.update->decay != 0) value += end.update->decay * old;
-        value = old - rate * value;
-      }
-      if (whole || v + 1 < V)
-        store(to + v * lanes<T>, value);
-      else
-        store(to + v * lanes<T>, value, rest);
-    }
-}
-
-// outer_tile where the last vector may be cut short.
-template <class T, int R, int V>
-ELK_INLINE void outer_tile(Index k, const T* a, Index a_row, Index a_step, const T* b, Index ldb, T* c,
-                           Index ldc, Index columns, End<T> end) {
-  const auto rest = static_cast<int>(columns - (V - 1) * lanes<T>);
-  if (rest >= lanes<T>)
-    outer_tile<T, R, V, true>(k, a, a_row, a_step, b, ldb, c, ldc, lanes<T>, end);
-  else
-    outer_tile<T, R, V, false>(k, a, a_row, a_step, b, ldb, c, ldc, rest, end);
-}
-
 template <class T>
 constexpr Index vectors(Index n) {
   return (n + lanes<T> - 1) / lanes<T>;
 }
 
-template <class T>
-void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
-                 const Update<T>* update, T* scratch) {
-  // b is read once for every outer_rows rows of c. Where that is often, its parts are first laid one after
-  // the other, which the caches take better than rows a multiple of their size apart.
-  const bool pack = m > 32 * outer_rows;
-  if (pack)
-    for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
-      const Index begin = vector * lanes<T>, width = count * lanes<T>;
-      for (Index i = 0; i < k; ++i)
-        for (Index j = 0; j < width; ++j)
-          scratch[begin * k + i * width + j] = begin + j < n ? b[i * ldb + begin + j] : T(0);
-    });
-  for_parts<outer_rows>(m, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
-    T columns_of_a[ProductLoops<T>::most_rows * outer_rows];
-    for (Index i = 0; i < k; ++i)
-      for (int r = 0; r < rows; ++r) columns_of_a[i * rows + r] = a[i * lda + row + r];
-    for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
-      const Index begin = vector * lanes<T>;
-      outer_tile<T, rows, count>(k, columns_of_a, 1, rows, pack ? scratch + begin * k : b + begin,
-                                 pack ? count * lanes<T> : ldb, c + row * ldc + begin, ldc, n - begin,
-                                 {.update = update});
-    });
-  });
+template <class T, int size, int... I>
+ELK_INLINE void swap_pieces(Vector<T>& a, Vector<T>& b, std::integer_sequence<int, I...>) {
+  const Vector<T> first = __builtin_shufflevector(a, b, (I / size % 2 == 0 ? I : I - size + lanes<T>)...);
+  b = __builtin_shufflevector(a, b, (I / size % 2 == 0 ? I + size : I + lanes<T>)...);
+  a = first;
+}
+
+/// Transposes a square: v[i][j] becomes v[j][i]. Pieces of 1, 2, 4, ... lanes off the diagonal change places.
+template <class T, int size = 1>
+ELK_INLINE void transpose(Vector<T> (&v)[lanes<T>]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < lanes<T>; ++i)
+    if (i / size % 2 == 0)
+      swap_pieces<T, size>(v[i], v[i + size], std::make_integer_sequence<int, lanes<T>>());
+  if constexpr (2 * size < lanes<T>) transpose<T, 2 * size>(v);
+}
+
+// The product of a linear layer, turned: vectors run along the rows of x, of which panels of V vectors are
+// laid out so that what belongs to one place of k lies together; the elements of w are taken one by one. So
+// there are no sums over lanes, and x comes from the first cache. Rows of x that are missing in the last
+// vector are 0.
+template <class T, int V>
+void pack_panel(Index m, Index k, const T* x, Index ldx, T* panel) {
+  for (Index i = 0; i < k; i += lanes<T>) {
+    const bool whole = k - i >= lanes<T>;
+    for (int v = 0; v < V; ++v) {
+      Vector<T> square[lanes<T>];
+#pragma GCC unroll 8
+      for (int r = 0; r < lanes<T>; ++r) {
+        const Index row = v * lanes<T> + r;
+        const T* from = x + row * ldx + i;
+        square[r] = row >= m ? Vector<T>{} : whole ? load(from) : load(from, static_cast<int>(k - i));
+      }
+      transpose<T>(square);
+      T* to = panel + (i * V + v) * lanes<T>;
+#pragma GCC unroll 8
+      for (int c = 0; c < lanes<T>; ++c)
+        if (whole || i + c < k) store(to + c * V * lanes<T>, square[c]);
+    }
+  }
+}
+
+// sums (R, V vectors) += w (R, k) times a panel's (k, V vectors). `ahead` is what comes next of w.
+template <class T, int R, int V>
+[[gnu::noinline]] void panel_tile(Index k, const T* panel, const T* w, Index ldw, T* sums, Index ld_sums,
+                                  const T* ahead) {
+  Vector<T> sum[R][V];
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) sum[r][v] = load(sums + r * ld_sums + v * lanes<T>);
+  const auto step = [&](Index i) ELK_INLINE_LAMBDA {
+    const T* row = panel + i * V * lanes<T>;
+    if constexpr (R <= V) {
+      Vector<T> factor[R];
+      for (int r = 0; r < R; ++r) factor[r] = spread(w[r * ldw + i]);
+      for (int v = 0; v < V; ++v) {
+        const Vector<T> x = load(row + v * lanes<T>);
+        for (int r = 0; r < R; ++r) sum[r][v] = multiply_add<T>(factor[r], x, sum[r][v]);
+      }
+    } else {
+      Vector<T> x[V];
+      for (int v = 0; v < V; ++v) x[v] = load(row + v * lanes<T>);
+      for (int r = 0; r < R; ++r) {
+        const Vector<T> factor = spread(w[r * ldw + i]);
+        for (int v = 0; v < V; ++v) sum[r][v] = multiply_add<T>(factor, x[v], sum[r][v]);
+      }
+    }
+  };
+  constexpr Index line = 64 / sizeof(T);
+  Index i = 0;
+  for (; i + line <= k; i += line) {
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) __builtin_prefetch(ahead + r * ldw + i);
+#pragma GCC unroll 2
+    for (Index j = 0; j < line; ++j) step(i + j);
+  }
+  for (; i < k; ++i) step(i);
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store(sums + r * ld_sums + v * lanes<T>, sum[r][v]);
 }
 
 template <class T>
-void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc) {
-  // A block of b that fits the first cache is laid out there row after row, and meets all rows of a.
-  constexpr Index block = 128;
-  T rows_of_b[block * outer_vectors * lanes<T>];
-  for (Index step = 0; step == 0 || step < k; step += block) {
-    const Index length = k - step < block ? k - step : block;
+void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw,
+                        const T* bias, T* y, Index ldy, T* scratch) {
+  constexpr Index chunk = 8, wide = 4;  // vectors along x's rows: at once, and in a panel
+  // Of w so many rows and columns at once that a panel stays in the first cache, and these in the second.
+  constexpr Index block_n = 96, most_k = 832 / sizeof(T), line = 64 / sizeof(T);
+  const Index blocks = (k + most_k - 1) / most_k;
+  const Index block_k = ((k + blocks - 1) / blocks + line - 1) / line * line;
+  T sums[block_n * chunk * lanes<T>];
+  for_parts<chunk>(vectors<T>(m), [&](Index first_vector, auto count) ELK_INLINE_LAMBDA {
+    const Index first = first_vector * lanes<T>;
+    const T* x_here = x + first * ldx;
+    constexpr Index padded = count * lanes<T>;
+    const Index rows = smaller(padded, m - first);
+    for_parts<wide>(count, [&](Index vector, auto width) ELK_INLINE_LAMBDA {
+      const Index row = vector * lanes<T>;
+      pack_panel<T, width>(rows - row, k, x_here + row * ldx, ldx, scratch + row * k);
+    });
+    for (Index column = 0; column < n; column += block_n) {
+      const Index columns = smaller(block_n, n - column);
+      for (Index i = 0; i < columns * padded; ++i) sums[i] = 0;
+      for (Index step = 0; step < k; step += block_k) {
+        const Index length = smaller(block_k, k - step);
+        const T* w_here = w + column * ldw + step;
+        for_parts<wide>(count, [&](Index vector, auto width) ELK_INLINE_LAMBDA {
+          const T* panel = scratch + vector * lanes<T> * k + step * width * lanes<T>;
+          constexpr int rows_of_w = 12 / width;
+          for_parts<rows_of_w>(columns, [&](Index j, auto together) ELK_INLINE_LAMBDA {
+            panel_tile<T, together, width>(length, panel, w_here + j * ldw, ldw,
+                                           sums + j * padded + vector * lanes<T>, padded,
+                                           w_here + (j + together) * ldw);
+          });
+        });
+      }
+      for (Index j = 0; j < columns; j += lanes<T>)
+        for (Index row = 0; row < rows; row += lanes<T>) {
+          Vector<T> square[lanes<T>];
+          const bool whole = columns - j >= lanes<T>;
+          const int there = whole ? lanes<T> : static_cast<int>(columns - j);
+#pragma GCC unroll 8
+          for (int c = 0; c < lanes<T>; ++c)
+            square[c] = c < there ? load(sums + (j + c) * padded + row) : Vector<T>{};
+          transpose<T>(square);
+          const Vector<T> add = !bias   ? Vector<T>{}
+                                : whole ? load(bias + column + j)
+                                        : load(bias + column + j, there);
+          T* to = y + (first + row) * ldy + column + j;
+#pragma GCC unroll 8
+          for (int r = 0; r < lanes<T>; ++r) {
+            if (row + r >= rows) break;
+            const Vector<T> value = bias ? square[r] + add : square[r];
+            if (whole)
+              store(to + r * ldy, value);
+            else
+              store(to + r * ldy, value, there);
+          }
+        }
+    }
+  });
+}
+
+// What a tile of a product does with its sums: they are the result, or are added to it, or are the gradient
+// of an update of it.
+enum class Into { store, add, update };
+
+// The tile c (R, V vectors) of a (R, k) times b (k, V vectors). a's elements are `a_row` and `a_step` apart,
+// or, where it is packed, those of one step lie together. Of the last vector there are `rest` lanes, or all
+// when `whole`.
+template <class T, int R, int V, bool whole, bool packed, Into into>
+[[gnu::noinline]] void outer_tile(Index k, const T* a, Index a_row, const T* b, Index ldb, T* c, Index ldc,
+                                  int rest, Update<T> update) {
+  const auto at = [&](const T* row, int v) ELK_INLINE_LAMBDA {
+    return whole || v + 1 < V ? load(row + v * lanes<T>) : load(row + v * lanes<T>, rest);
+  };
+  const auto put = [&](T* row, int v, Vector<T> value) ELK_INLINE_LAMBDA {
+    if (whole || v + 1 < V)
+      store(row + v * lanes<T>, value);
+    else
+      store(row + v * lanes<T>, value, rest);
+  };
+  Vector<T> sum[R][V] = {};
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    if constexpr (into == Into::add)
+      for (int v = 0; v < V; ++v) sum[r][v] = at(c + r * ldc, v);
+    else
+      __builtin_prefetch(c + r * ldc, 1),
+          __builtin_prefetch(c + r * ldc + V * lanes<T> - 1, 1);  // wanted in the end
+  }
+  for (Index i = 0; i < k; ++i, b += ldb) {
+    Vector<T> row[V];
+    for (int v = 0; v < V; ++v) row[v] = at(b, v);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Vector<T> factor = spread(packed ? a[i * R + r] : a[r * a_row + i]);
+      for (int v = 0; v < V; ++v) sum[r][v] = multiply_add<T>(factor, row[v], sum[r][v]);
+    }
+  }
+  if constexpr (into == Into::update) {
+    const Vector<T> rate = spread(update.rate);
+    if (update.decay != 0) {
+      const Vector<T> decay = spread(update.decay);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < V; ++v) sum[r][v] += decay * at(c + r * ldc, v);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) put(c + r * ldc, v, at(c + r * ldc, v) - rate * sum[r][v]);
+  } else {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) put(c + r * ldc, v, sum[r][v]);
+  }
+}
+
+// outer_tile where the last vector may be cut short.
+template <class T, int R, int V, bool packed, Into into>
+ELK_INLINE void outer_tile(Index k, const T* a, Index a_row, const T* b, Index ldb, T* c, Index ldc,
+                           Index columns, Update<T> update) {
+  const auto rest = static_cast<int>(columns - (V - 1) * lanes<T>);
+  if (rest >= lanes<T>)
+    outer_tile<T, R, V, true, packed, into>(k, a, a_row, b, ldb, c, ldc, lanes<T>, update);
+  else
+    outer_tile<T, R, V, false, packed, into>(k, a, a_row, b, ldb, c, ldc, rest, update);
+}
+
+// Rows of V vectors, of which the last has `there` elements in all, one after the other; what is missing is
+// 0.
+template <class T, int V>
+ELK_INLINE void pack_rows(Index k, const T* from, Index ld, Index there, T* to) {
+  if (there >= V * lanes<T>)
+    for (Index i = 0; i < k; ++i, from += ld, to += V * lanes<T>)
+      for (int v = 0; v < V; ++v) store(to + v * lanes<T>, load(from + v * lanes<T>));
+  else
+    for (Index i = 0; i < k; ++i, from += ld, to += V * lanes<T>)
+      for (Index j = 0; j < V * lanes<T>; ++j) to[j] = j < there ? from[j] : T(0);
+}
+
+template <class T, Into into>
+ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
+                            Index ldc, Update<T> update, T* scratch) {
+  // b is laid out in panels, and so are the columns of a. Long ones meet those of several tiles while they
+  // are in the second cache; short ones are read again for each tile, so that c is gone through in the order
+  // of its rows.
+  const Index block = k <= 128 ? outer_rows : 16 * outer_rows;
+  T* const columns_of_a = scratch + vectors<T>(n) * lanes<T> * k;
+  for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
+    const Index begin = vector * lanes<T>;
+    pack_rows<T, count>(k, b + begin, ldb, n - begin, scratch + begin * k);
+  });
+  for (Index top = 0; top < m; top += block) {
+    const Index tall = smaller(block, m - top);
+    for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
+      T* to = columns_of_a + row * k;
+      for (Index i = 0; i < k; ++i)
+        for (int r = 0; r < rows; ++r) to[i * rows + r] = a[i * lda + top + row + r];
+    });
     for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
       const Index begin = vector * lanes<T>;
-      constexpr int width = count * lanes<T>;
-      const int there = n - begin < width ? static_cast<int>(n - begin) : width;
-      for (Index i = 0; i < length; ++i) {
-        const T* from = b + (step + i) * ldb + begin;
-        if (there == width)
-          for (int v = 0; v < count; ++v)
-            store(rows_of_b + i * width + v * lanes<T>, load(from + v * lanes<T>));
-        else
-          for (int j = 0; j < width; ++j) rows_of_b[i * width + j] = j < there ? from[j] : T(0);
-      }
-      for_parts<outer_rows>(m, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
-        outer_tile<T, rows, count>(length, a + row * lda + step, lda, 1, rows_of_b, width,
-                                   c + row * ldc + begin, ldc, n - begin, {.accumulate = step > 0});
+      for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
+        outer_tile<T, rows, count, true, into>(k, columns_of_a + row * k, 0, scratch + begin * k,
+                                               count * lanes<T>, c + (top + row) * ldc + begin, ldc,
+                                               n - begin, update);
       });
     });
   }
 }
 
 template <class T>
-constexpr ProductLoops<T> loops{
-    .multiply_nt = multiply_nt<T>, .multiply_tn = multiply_tn<T>, .multiply_nn = multiply_nn<T>};
+void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
+                 const Update<T>* update, T* scratch) {
+  if (update)
+    multiply_tn<T, Into::update>(m, n, k, a, lda, b, ldb, c, ldc, *update, scratch);
+  else
+    multiply_tn<T, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, scratch);
+}
+
+template <class T>
+void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
+                 T* scratch) {
+  // A block of b is laid out in panels, each of which fits the first cache, and meets as many rows of a as
+  // the second one holds. Narrow panels are made several at once: rows far apart are read in longer pieces.
+  constexpr Index block = (many_registers ? 512 : 1024) / sizeof(T), tall = 24 * outer_rows;
+  constexpr Index wide = (many_registers ? 1 : 8) * outer_vectors * lanes<T>;
+  for (Index top = 0; top < m; top += tall) {
+    const Index height = smaller(tall, m - top);
+    for (Index step = 0; step < k; step += block) {
+      const Index length = smaller(block, k - step);
+      for (Index left = 0; left < n; left += wide) {
+        const Index width = smaller(wide, n - left);
+        const T* b_here = b + step * ldb + left;
+        for_parts<outer_vectors>(vectors<T>(width), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
+          const Index begin = vector * lanes<T>;
+          pack_rows<T, count>(length, b_here + begin, ldb, width - begin, scratch + begin * length);
+        });
+        // The rows that are laid out next are fetched meanwhile, some with each tile.
+        const bool beside = left + wide < n, below = !beside && step + block < k;
+        const T* next = beside ? b_here + wide : b + (step + block) * ldb;
+        const Index next_width = smaller(wide, beside ? n - left - wide : n);
+        const Index next_rows = beside ? length : below ? smaller(block, k - step - block) : 0;
+        const Index tiles = vectors<T>(width) / outer_vectors * (height / outer_rows) + 1;
+        const Index each = (next_rows + tiles - 1) / tiles;
+        Index fetched = 0;
+        for_parts<outer_vectors>(vectors<T>(width), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
+          const Index begin = vector * lanes<T>;
+          for_parts<outer_rows>(height, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
+            for (const Index end = smaller(fetched + each, next_rows); fetched < end; ++fetched)
+              for (Index i = 0; i < next_width; i += 64 / sizeof(T))
+                __builtin_prefetch(next + fetched * ldb + i, 0, 2);
+            const auto tile = step > 0 ? outer_tile<T, rows, count, false, Into::add>
+                                       : outer_tile<T, rows, count, false, Into::store>;
+            tile(length, a + (top + row) * lda + step, lda, scratch + begin * length, count * lanes<T>,
+                 c + (top + row) * ldc + left + begin, ldc, width - begin, {});
+          });
+        });
+      }
+    }
+  }
+}
+
+template <class T>
+constexpr ProductLoops<T> loops{.most_rows = many_registers ? 128 : 256,
+                                .packed_from = many_registers ? 0 : lanes<T>,
+                                .multiply_nt = multiply_nt<T>,
+                                .multiply_nt_packed = many_registers ? nullptr : multiply_nt_packed<T>,
+                                .multiply_tn = multiply_tn<T>,
+                                .multiply_nn = multiply_nn<T>};
 
 }  // namespace
 
