@@ -3,23 +3,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include <lab/epochs.hpp>
 #include <lab/study.hpp>
 
 namespace {
 
 using namespace elk::lab;
 using elk::train::HistoryRow;
-
-// The epoch with the lowest validation loss; without held-out examples, with the lowest test loss.
-std::size_t chosen_epoch(const std::vector<HistoryRow>& rows) {
-  const auto loss = [](const HistoryRow& row) {
-    const double found = row.val_loss.value_or(row.test_loss.value_or(INFINITY));
-    return std::isnan(found) ? INFINITY : found;
-  };
-  const auto at = std::min_element(
-      rows.begin(), rows.end(), [&](const HistoryRow& a, const HistoryRow& b) { return loss(a) < loss(b); });
-  return static_cast<std::size_t>(at - rows.begin());
-}
 
 void ask(Study& study) {
   const auto add = [&](const std::string& label, TrainConfig config) {

@@ -49,7 +49,7 @@ struct Judgement : Difference {
 /// variance, each borrows from the others of its group: the variance is the mean of its own and of the
 /// group's usual one, weighted by how alike the group's are (G. K. Smyth, "Linear models and empirical Bayes
 /// methods for assessing differential expression in microarray experiments", 2004); where they are not alike
-/// nothing is borrowed. A group of fewer than three borrows nothing.
+/// nothing is borrowed. A group of fewer than ten borrows nothing.
 class Family {
  public:
   /// Where judge() has a comparison, and whether it has it the other way round.

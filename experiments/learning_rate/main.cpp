@@ -172,7 +172,7 @@ void soundly(Study& study) {
   net.init = "he";
   const std::vector<double> widths =
       study.grid("widths", study.options().full ? std::vector<double>{32, 64, 128, 256, 512, 1024, 2048}
-                                                : std::vector<double>{32, 128, 512});
+                                                : std::vector<double>{32, 64, 128, 256, 512, 1024});
   for (const double width : widths) {
     net.hidden = text(width);
     add(study, net, "ReLU, width " + net.hidden, rates);

@@ -7,6 +7,7 @@
 
 #include <elk/base/error.hpp>
 #include <elk/base/rng.hpp>
+#include <lab/epochs.hpp>
 #include <lab/statistics.hpp>
 
 #include "support.hpp"
@@ -131,6 +132,30 @@ TEST(Families, OfTooFewSayNothing) {
   EXPECT_TRUE(sure.judge()[1].equal);
   EXPECT_EQ(error_of<ValueError>([&] { sure.add("", std::vector<double>{1}, {}); }),
             "[statistics] pairs need as many values on both sides");
+}
+
+// The last epoch of a flat, noisy curve against the one that validation chose: five seeds of 100 epochs.
+TEST(Epochs, AreNoOverfittingOnAFlatCurve) {
+  constexpr int curves = 400;
+  Rng rng(4);
+  int by_validation = 0, by_test = 0;
+  for (int i = 0; i < curves; ++i) {
+    std::vector<double> last, chosen, lowest;
+    for (int seed = 0; seed < 5; ++seed) {
+      std::vector<train::HistoryRow> rows(100), tested(100);
+      for (std::size_t epoch = 0; epoch < rows.size(); ++epoch) {
+        rows[epoch].val_loss = 0.1 + 0.01 * rng.normal();
+        rows[epoch].test_loss = tested[epoch].test_loss = 0.1 + 0.01 * rng.normal();
+      }
+      last.push_back(*rows.back().test_loss);
+      chosen.push_back(*rows[chosen_epoch(rows)].test_loss);
+      lowest.push_back(*rows[chosen_epoch(tested)].test_loss);
+    }
+    by_validation += paired_difference(last, chosen).low > 0;
+    by_test += paired_difference(last, lowest).low > 0;
+  }
+  EXPECT_LE(by_validation, 0.025 * curves + 2 * std::sqrt(0.025 * 0.975 * curves));
+  EXPECT_GE(by_test, 0.9 * curves);  // which tells why
 }
 
 TEST(Accuracies, MoveByTheSamplingOfImages) {
