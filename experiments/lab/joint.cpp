@@ -205,10 +205,9 @@ JointAnswer answer(const JointQuestion& question) {
     std::vector<std::string> worse;
     for (const Fitted& fitted : all)
       if (&fitted != best && !std::isnan(fitted.report.left_out_error))
-        worse.push_back(
-            fmt::format("{} by {}", name(fitted.report.form), share(fitted.report.left_out_error)));
+        worse.push_back(fmt::format("{}: {}", name(fitted.report.form), share(fitted.report.left_out_error)));
     sentence += fmt::format("; a cell left out it predicts to {}", share(r.left_out_error));
-    if (!worse.empty()) sentence += fmt::format(", where {}", fmt::join(worse, ", "));
+    if (!worse.empty()) sentence += fmt::format(" (other forms: {})", fmt::join(worse, ", "));
     found.sentences.push_back(sentence);
     if (r.form.n && r.form.d)
       found.sentences.push_back(fmt::format(

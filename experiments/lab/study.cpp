@@ -1015,18 +1015,6 @@ Line parse(int argc, char** argv, const Question& question) {
   return line;
 }
 
-// The command that makes the runs, of one that tells them again from a file.
-std::vector<std::string> without_folders(std::vector<std::string> words) {
-  for (const std::string option : {"--from", "--out-dir", "--data-dir", "--jobs"}) {
-    const auto at = std::find(words.begin(), words.end(), option);
-    if (at != words.end()) words.erase(at, std::min(at + 2, words.end()));
-    std::erase_if(words, [&](const std::string& word) { return word.starts_with(option + "="); });
-  }
-  std::erase(words, "--quiet");
-  std::erase(words, "--json");
-  return words;
-}
-
 }  // namespace
 
 int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&)) {
@@ -1039,7 +1027,7 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
     catch_signals();
     std::vector<std::string> command{question.program};
     command.insert(command.end(), words + 1, words + count);
-    if (!line.options.from.empty()) command = without_folders(std::move(command));
+    if (!line.options.from.empty()) command = without_places(std::move(command));
     Study study(question, line.options, elk_command(command));
     try {
       ask(study);

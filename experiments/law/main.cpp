@@ -284,7 +284,7 @@ int run_law(int argc, char** argv) {
   results.date = measured.dates.empty() ? utc_date() : *measured.dates.rbegin();
   std::vector<std::string> command{"law"};
   command.insert(command.end(), argv + 1, argv + argc);
-  results.command = elk_command(command);
+  results.command = elk_command(without_places(std::move(command)));
   results.checklist = {
       {"counted",
        fmt::format(
