@@ -1,6 +1,7 @@
 // Kernels in the shapes of training 784-...-10 networks. A kernel that has a fast path is measured in its
 // general form as well, under its name and "/reference".
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/update.hpp>
 
 #include "common.hpp"
 
@@ -56,7 +57,7 @@ void add_matmul(Index in, Index out, Index batch, DType dtype) {
             kernels::sgd_update(weight, none, kernels::matmul("matmul", dy, true, x, false), 1e-6, 0, false,
                                 0);
           else
-            kernels::sgd_update(weight, dy, x, 1e-6, 0);
+            kernels::sgd_update(weight, none, {dy, x}, 1e-6, 0, false, 0);
           return weight.id();
         });
       },

@@ -136,6 +136,7 @@ TEST_P(SameBits, OfEveryOptimizerWhoeverLooks) {
            {"momentum", with<SGD>({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01})},
            {"Adam", with<Adam>({.weight_decay = 0.01})},
            {"AdamW", with<AdamW>({})},
+           {"AMSGrad", with<Adam>({.amsgrad = true})},
            {"Lion", with<Lion>({})}}) {
     const std::string expected = weights(make);
     for (const Look& look : looks())

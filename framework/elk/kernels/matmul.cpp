@@ -3,6 +3,7 @@
 #include <complex>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -76,6 +77,10 @@ bool backwards(const void* weights) {
   return std::exchange(mine, !mine);
 }
 
+// What is done with rows of a product in place of keeping it; see TakeRows.
+template <class T>
+using Take = std::function<void(Index row, Index rows, const T* values)>;
+
 // So many elements of memory of this thread's own, for laying out operands.
 template <class T>
 T* scratch(Index size) {
@@ -88,15 +93,20 @@ T* scratch(Index size) {
 // `rows` are those of the whole product, of which p is a part: which loop it is, and so the order of its
 // sums, does not depend on how it was cut.
 template <class T>
-void by_loops(const Product<T>& p, Index rows) {
+void by_loops(const Product<T>& p, Index rows, const Take<T>& take) {
   const Loops<T>& use = loops<T>();
   if (p.tb && (use.packed_from == 0 || rows < use.packed_from))
     return use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
   T* const panels = scratch<T>(use.scratch(p.n, p.k));
+  const TakeRows<T> hand_on{[](const void* by, Index row, Index count, const T* values) {
+                              (*static_cast<const Take<T>*>(by))(row, count, values);
+                            },
+                            &take};
   if (p.tb)
     use.multiply_nt_packed(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, panels);
   else if (p.ta)
-    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, panels);
+    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, take ? &hand_on : nullptr,
+                    panels);
   else
     use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, panels);
 }
@@ -111,17 +121,18 @@ void by_bf16(const Product<T>& p) {
   }
 }
 
-// A product that `by` gives in parts, of which none is the whole gradient of an update (BLAS's beta rounds
-// otherwise than an update does): the product first, where the caches still hold it, and then the update.
+// A product that is given as a whole (or in parts of its sums, or with a beta that rounds otherwise than an
+// update does): the product first, where the caches still hold it, and then what is made of it.
 template <class T>
-void in_parts(const Product<T>& p, void (*by)(const Product<T>&)) {
-  if (p.update == nullptr) return by(p);
+void whole_first(const Product<T>& p, void (*by)(const Product<T>&), const Take<T>& take) {
+  if (p.update == nullptr && !take) return by(p);
   Tensor gradient = empty({p.m, p.n}, dtype_of<T>);
   Product<T> plain = p;
   plain.update = nullptr;
   plain.c = writable<T>(gradient);
   plain.ldc = p.n;
   by(plain);
+  if (take) return take(0, p.m, plain.c);
   for (Index i = 0; i < p.m; ++i) loops<T>().sgd(p.n, p.c + i * p.ldc, plain.c + i * p.n, *p.update);
 }
 
@@ -140,9 +151,12 @@ Index block_length(double multiply_adds, double block, double most, Index longer
   return (length + block_multiple - 1) / block_multiple * block_multiple;
 }
 
-// The products `of(i)` of `count` equal shapes, none of its sizes 0.
+// The products `of(i)` of `count` equal shapes, none of its sizes 0. Given `take`, that is handed their rows:
+// the row and the column where they begin, how many, and values (rows, columns).
 template <class T, class F>
-void multiply(Index count, F of) {
+void multiply(
+    Index count, F of,
+    const std::function<void(Index row, Index column, Index rows, Index columns, const T*)>& take = {}) {
   const Product<T> shape = of(0);
   const double work =
       static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
@@ -160,12 +174,18 @@ void multiply(Index count, F of) {
     const Product<T> whole = of(block / cuts);
     const Index begin = block % cuts * length, end = std::min(begin + length, longer);
     const Product<T> part = whole.n >= whole.m ? columns(whole, begin, end) : rows(whole, begin, end);
-    if (bf16 && part.k <= bf16_whole_sum)
+    const bool by_columns = whole.n >= whole.m;
+    Take<T> take_part;
+    if (take)
+      take_part = [&](Index row, Index rows, const T* values) {
+        take(row + (by_columns ? 0 : begin), by_columns ? begin : 0, rows, part.n, values);
+      };
+    if (bf16 && part.k <= bf16_whole_sum && !take)
       by_bf16(part);
     else if (ours)
-      by_loops(part, shape.m);
+      by_loops(part, shape.m, take_part);
     else
-      in_parts(part, bf16 ? by_bf16<T> : by_blas<T>);
+      whole_first(part, bf16 ? by_bf16<T> : by_blas<T>, take_part);
   });
 }
 
@@ -255,39 +275,54 @@ Tensor matmul(const char* operation, const Tensor& a, bool ta, const Tensor& b, 
   });
 }
 
-void sgd_update(Tensor& weight, const Tensor& dy, const Tensor& x, double lr, double weight_decay) {
-  check_same_dtype("sgd", weight, dy);
-  check_same_dtype("sgd", weight, x);
-  if (dy.rank() != 2 || x.rank() != 2 || dy.size(0) != x.size(0) ||
-      weight.shape() != Shape{dy.size(1), x.size(1)})
-    fail<ShapeError>("[sgd] the gradient {} x {} is not that of a weight {}", dy.shape(), x.shape(),
-                     weight.shape());
-  for_float("sgd", weight.dtype(), [&]<class T>() {
-    const Index batch = x.size(0);
-    count_flops(2 * batch * weight.size() + (weight_decay == 0 ? 2 : 4) * weight.size());
-    const Update<T> update{static_cast<T>(lr), static_cast<T>(weight_decay)};
-    T* w = writable<T>(weight);
-    if (batch == 0) {
-      Tensor none = zeros(weight.shape(), weight.dtype());
-      loops<T>().sgd(weight.size(), w, writable<T>(none), update);
-    }
-    if (weight.size() == 0 || batch == 0) return;
-    multiply<T>(1, [&](Index) {
-      return Product<T>{.m = dy.size(1),
-                        .n = x.size(1),
-                        .k = batch,
-                        .a = readable<T>(dy),
-                        .lda = dy.size(1),
-                        .ta = true,
-                        .b = readable<T>(x),
-                        .ldb = x.size(1),
-                        .tb = false,
-                        .bias = nullptr,
-                        .update = &update,
-                        .c = w,
-                        .ldc = x.size(1)};
-    });
-  });
+namespace {
+
+template <class T>
+Product<T> weight_gradient(const Tensor& dy, const Tensor& x) {
+  return {.m = dy.size(1),
+          .n = x.size(1),
+          .k = x.size(0),
+          .a = readable<T>(dy),
+          .lda = dy.size(1),
+          .ta = true,
+          .b = readable<T>(x),
+          .ldb = x.size(1),
+          .tb = false,
+          .bias = nullptr,
+          .update = nullptr,
+          .c = nullptr,
+          .ldc = x.size(1)};
 }
+
+}  // namespace
+
+template <class T>
+void update_by_product(Tensor& weight, const Tensor& dy, const Tensor& x, const Update<T>& update) {
+  Product<T> p = weight_gradient<T>(dy, x);
+  p.update = &update;
+  p.c = writable<T>(weight);
+  count_flops(2 * p.m * p.n * p.k);
+  multiply<T>(1, [&](Index) { return p; });
+}
+
+template <class T>
+void take_product(const Tensor& dy, const Tensor& x,
+                  const std::function<void(Index begin, Index count, const T* values)>& take) {
+  const Product<T> p = weight_gradient<T>(dy, x);
+  count_flops(2 * p.m * p.n * p.k);
+  multiply<T>(
+      1, [&](Index) { return p; },
+      [&](Index row, Index column, Index rows, Index columns, const T* values) {
+        if (columns == p.n) return take(row * p.n, rows * p.n, values);
+        for (Index i = 0; i < rows; ++i) take((row + i) * p.n + column, columns, values + i * columns);
+      });
+}
+
+template void update_by_product(Tensor&, const Tensor&, const Tensor&, const Update<float>&);
+template void update_by_product(Tensor&, const Tensor&, const Tensor&, const Update<double>&);
+template void take_product(const Tensor&, const Tensor&,
+                           const std::function<void(Index, Index, const float*)>&);
+template void take_product(const Tensor&, const Tensor&,
+                           const std::function<void(Index, Index, const double*)>&);
 
 }  // namespace elk::kernels

@@ -385,18 +385,20 @@ ELK_INLINE void pack_rows(Index k, const T* from, Index ld, Index there, T* to) 
 
 template <class T, Into into>
 ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
-                            Index ldc, Update<T> update, T* scratch) {
+                            Index ldc, Update<T> update, const TakeRows<T>* take, T* scratch) {
   // b is laid out in panels, and so are the columns of a. Long ones meet those of several tiles while they
   // are in the second cache; short ones are read again for each tile, so that c is gone through in the order
   // of its rows.
-  const Index block = k <= 128 ? outer_rows : 16 * outer_rows;
+  const Index block = k <= 128 ? outer_rows : take ? 2 * outer_rows : 16 * outer_rows;
   T* const columns_of_a = scratch + vectors<T>(n) * lanes<T> * k;
+  T* const taken = columns_of_a + vectors<T>(block * k) * lanes<T>;
   for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
     const Index begin = vector * lanes<T>;
     pack_rows<T, count>(k, b + begin, ldb, n - begin, scratch + begin * k);
   });
   for (Index top = 0; top < m; top += block) {
-    const Index tall = smaller(block, m - top);
+    const Index tall = smaller(block, m - top), ld_here = take ? n : ldc;
+    T* const c_here = take ? taken : c + top * ldc;
     for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
       T* to = columns_of_a + row * k;
       for (Index i = 0; i < k; ++i)
@@ -406,20 +408,21 @@ ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, co
       const Index begin = vector * lanes<T>;
       for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
         outer_tile<T, rows, count, true, into>(k, columns_of_a + row * k, 0, scratch + begin * k,
-                                               count * lanes<T>, c + (top + row) * ldc + begin, ldc,
+                                               count * lanes<T>, c_here + row * ld_here + begin, ld_here,
                                                n - begin, update);
       });
     });
+    if (take) take->take(take->by, top, tall, c_here);
   }
 }
 
 template <class T>
 void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
-                 const Update<T>* update, T* scratch) {
+                 const Update<T>* update, const TakeRows<T>* take, T* scratch) {
   if (update)
-    multiply_tn<T, Into::update>(m, n, k, a, lda, b, ldb, c, ldc, *update, scratch);
+    multiply_tn<T, Into::update>(m, n, k, a, lda, b, ldb, c, ldc, *update, nullptr, scratch);
   else
-    multiply_tn<T, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, scratch);
+    multiply_tn<T, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, take, scratch);
 }
 
 template <class T>
