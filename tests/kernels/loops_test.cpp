@@ -204,7 +204,7 @@ TEST_P(EveryInstructionSet, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate
       const TakeRows<T> into{[](const void* by, Index row, Index rows, const T* values) {
                                (*static_cast<const decltype(take)*>(by))(row, rows, values);
                              },
-                             &take};
+                             &take, nullptr, 0, 0};
       loops<T>().multiply_tn(s.m, s.n, s.k, of.a.data(), s.m, of.b.data(), s.n, nullptr, 0, nullptr, &into,
                              scratch.data());
       ASSERT_EQ(bits(taken), bits(c));

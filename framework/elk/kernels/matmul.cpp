@@ -77,9 +77,18 @@ bool backwards(const void* weights) {
   return std::exchange(mine, !mine);
 }
 
-// What is done with rows of a product in place of keeping it; see TakeRows.
+// What becomes of a part of a product, whose first element is `offset` elements behind that of the whole.
 template <class T>
-using Take = std::function<void(Index row, Index rows, const T* values)>;
+struct TakePart {
+  const Take<T>* take;
+  Index offset, columns, ld;
+
+  void operator()(Index row, Index rows, const T* values) const {
+    const Index begin = offset + row * ld;
+    if (columns == ld) return take->blocks(begin, rows * columns, values);
+    for (Index i = 0; i < rows; ++i) take->blocks(begin + i * ld, columns, values + i * columns);
+  }
+};
 
 // So many elements of memory of this thread's own, for laying out operands.
 template <class T>
@@ -93,20 +102,23 @@ T* scratch(Index size) {
 // `rows` are those of the whole product, of which p is a part: which loop it is, and so the order of its
 // sums, does not depend on how it was cut.
 template <class T>
-void by_loops(const Product<T>& p, Index rows, const Take<T>& take) {
+void by_loops(const Product<T>& p, Index rows, const TakePart<T>& part) {
   const Loops<T>& use = loops<T>();
   if (p.tb && (use.packed_from == 0 || rows < use.packed_from))
     return use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
   T* const panels = scratch<T>(use.scratch(p.n, p.k));
-  const TakeRows<T> hand_on{[](const void* by, Index row, Index count, const T* values) {
-                              (*static_cast<const Take<T>*>(by))(row, count, values);
-                            },
-                            &take};
   if (p.tb)
     use.multiply_nt_packed(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, panels);
-  else if (p.ta)
-    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, take ? &hand_on : nullptr,
-                    panels);
+  else if (p.ta && part.take) {
+    std::vector<const T*> touched;
+    for (const T* array : part.take->touched) touched.push_back(array + part.offset);
+    const TakeRows<T> take{[](const void* by, Index row, Index count, const T* values) {
+                             (*static_cast<const TakePart<T>*>(by))(row, count, values);
+                           },
+                           &part, touched.data(), static_cast<int>(touched.size()), part.ld};
+    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, nullptr, 0, nullptr, &take, panels);
+  } else if (p.ta)
+    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, nullptr, panels);
   else
     use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, panels);
 }
@@ -124,15 +136,15 @@ void by_bf16(const Product<T>& p) {
 // A product that is given as a whole (or in parts of its sums, or with a beta that rounds otherwise than an
 // update does): the product first, where the caches still hold it, and then what is made of it.
 template <class T>
-void whole_first(const Product<T>& p, void (*by)(const Product<T>&), const Take<T>& take) {
-  if (p.update == nullptr && !take) return by(p);
+void whole_first(const Product<T>& p, void (*by)(const Product<T>&), const TakePart<T>& part) {
+  if (p.update == nullptr && !part.take) return by(p);
   Tensor gradient = empty({p.m, p.n}, dtype_of<T>);
   Product<T> plain = p;
   plain.update = nullptr;
   plain.c = writable<T>(gradient);
   plain.ldc = p.n;
   by(plain);
-  if (take) return take(0, p.m, plain.c);
+  if (part.take) return part(0, p.m, plain.c);
   for (Index i = 0; i < p.m; ++i) loops<T>().sgd(p.n, p.c + i * p.ldc, plain.c + i * p.n, *p.update);
 }
 
@@ -151,12 +163,9 @@ Index block_length(double multiply_adds, double block, double most, Index longer
   return (length + block_multiple - 1) / block_multiple * block_multiple;
 }
 
-// The products `of(i)` of `count` equal shapes, none of its sizes 0. Given `take`, that is handed their rows:
-// the row and the column where they begin, how many, and values (rows, columns).
+// The products `of(i)` of `count` equal shapes, none of its sizes 0; or what `take` makes of them.
 template <class T, class F>
-void multiply(
-    Index count, F of,
-    const std::function<void(Index row, Index column, Index rows, Index columns, const T*)>& take = {}) {
+void multiply(Index count, F of, const Take<T>* take = nullptr) {
   const Product<T> shape = of(0);
   const double work =
       static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
@@ -174,18 +183,13 @@ void multiply(
     const Product<T> whole = of(block / cuts);
     const Index begin = block % cuts * length, end = std::min(begin + length, longer);
     const Product<T> part = whole.n >= whole.m ? columns(whole, begin, end) : rows(whole, begin, end);
-    const bool by_columns = whole.n >= whole.m;
-    Take<T> take_part;
-    if (take)
-      take_part = [&](Index row, Index rows, const T* values) {
-        take(row + (by_columns ? 0 : begin), by_columns ? begin : 0, rows, part.n, values);
-      };
+    const TakePart<T> taken{take, whole.n >= whole.m ? begin : begin * whole.ldc, part.n, whole.ldc};
     if (bf16 && part.k <= bf16_whole_sum && !take)
       by_bf16(part);
     else if (ours)
-      by_loops(part, shape.m, take_part);
+      by_loops(part, shape.m, taken);
     else
-      whole_first(part, bf16 ? by_bf16<T> : by_blas<T>, take_part);
+      whole_first(part, bf16 ? by_bf16<T> : by_blas<T>, taken);
   });
 }
 
@@ -306,23 +310,16 @@ void update_by_product(Tensor& weight, const Tensor& dy, const Tensor& x, const 
 }
 
 template <class T>
-void take_product(const Tensor& dy, const Tensor& x,
-                  const std::function<void(Index begin, Index count, const T* values)>& take) {
+void take_product(const Tensor& dy, const Tensor& x, const Take<T>& take) {
   const Product<T> p = weight_gradient<T>(dy, x);
   count_flops(2 * p.m * p.n * p.k);
   multiply<T>(
-      1, [&](Index) { return p; },
-      [&](Index row, Index column, Index rows, Index columns, const T* values) {
-        if (columns == p.n) return take(row * p.n, rows * p.n, values);
-        for (Index i = 0; i < rows; ++i) take((row + i) * p.n + column, columns, values + i * columns);
-      });
+      1, [&](Index) { return p; }, &take);
 }
 
 template void update_by_product(Tensor&, const Tensor&, const Tensor&, const Update<float>&);
 template void update_by_product(Tensor&, const Tensor&, const Tensor&, const Update<double>&);
-template void take_product(const Tensor&, const Tensor&,
-                           const std::function<void(Index, Index, const float*)>&);
-template void take_product(const Tensor&, const Tensor&,
-                           const std::function<void(Index, Index, const double*)>&);
+template void take_product(const Tensor&, const Tensor&, const Take<float>&);
+template void take_product(const Tensor&, const Tensor&, const Take<double>&);
 
 }  // namespace elk::kernels

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <vector>
 
 #include <elk/kernels/loops/loops.hpp>
 #include <elk/tensor/tensor.hpp>
@@ -18,10 +19,17 @@ void multiply_here(const Product<T>& p);
 template <class T>
 void update_by_product(Tensor& weight, const Tensor& dy, const Tensor& x, const Update<T>& update);
 
-/// Calls take(begin, count, values) with all elements of dyᵀ x, `count` from `begin` on at a time, as they
-/// come; by several threads at once.
+/// What becomes of a product in place of being kept: blocks(begin, count, values) is called with all its
+/// elements, `count` from `begin` on at a time, as they come; by several threads at once. It reads `touched`
+/// at the same places, which are fetched meanwhile.
 template <class T>
-void take_product(const Tensor& dy, const Tensor& x,
-                  const std::function<void(Index begin, Index count, const T* values)>& take);
+struct Take {
+  std::function<void(Index begin, Index count, const T* values)> blocks;
+  std::vector<const T*> touched;
+};
+
+/// Of dyᵀ x.
+template <class T>
+void take_product(const Tensor& dy, const Tensor& x, const Take<T>& take);
 
 }  // namespace elk::kernels

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/loops/loops.hpp>
@@ -28,12 +29,13 @@ void check_update(const char* operation, const Tensor& weight, const Gradient& g
     fail<ShapeError>("[{}] shapes differ: {} and {}", operation, weight.shape(), gradient.shape());
 }
 
-// Calls f(begin, count, g) with all elements g of a gradient, `count` from `begin` on at a time.
+// Calls f(begin, count, g) with all elements g of a gradient, `count` from `begin` on at a time; f reads
+// `touched` at the same places.
 template <class T, class F>
-void each_block(const Gradient& gradient, F f) {
+void each_block(const Gradient& gradient, std::vector<const T*> touched, F f) {
   if (gradient.whole.defined()) return f(0, gradient.whole.size(), readable<T>(gradient.whole));
   const PrecisionScope scope(gradient.precision);
-  take_product<T>(gradient.dy, gradient.x, f);
+  take_product<T>(gradient.dy, gradient.x, {f, std::move(touched)});
 }
 
 }  // namespace
@@ -60,7 +62,7 @@ void sgd_update(Tensor& weight, Tensor& velocity, const Gradient& gradient, doub
       return update_by_product<T>(weight, gradient.dy, gradient.x, {rate, decay});
     }
     T *const weights = writable<T>(weight), *const velocities = writable<T>(velocity);
-    each_block<T>(gradient, [&](Index begin, Index count, const T* g) {
+    each_block<T>(gradient, {weights, velocities}, [&](Index begin, Index count, const T* g) {
       T *const w = weights + begin, *const v = velocities + begin;
       for (Index i = 0; i < count; ++i) {
         const T d = g[i] + decay * w[i];
@@ -109,7 +111,7 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Gradient& g
   for_float("adam", weight.dtype(), [&]<class T>() {
     const auto s = adam_step<T>(lr, beta1, beta2, epsilon, weight_decay, decoupled, step);
     T *const w = writable<T>(weight), *const m = writable<T>(mean), *const v = writable<T>(square);
-    each_block<T>(gradient, [&](Index begin, Index count, const T* g) {
+    each_block<T>(gradient, {w, m, v}, [&](Index begin, Index count, const T* g) {
       loops<T>().adam(count, w + begin, m + begin, v + begin, g, s);
     });
     count_flops(15 * weight.size());
@@ -126,17 +128,18 @@ void amsgrad_update(Tensor& weight, Tensor& mean, Tensor& square, Tensor& max_sq
     const auto s = adam_step<T>(lr, beta1, beta2, epsilon, weight_decay, decoupled, step);
     T *const weights = writable<T>(weight), *const means = writable<T>(mean),
              *const squares = writable<T>(square), *const largest = writable<T>(max_square);
-    each_block<T>(gradient, [&](Index begin, Index count, const T* gradients) {
-      T *const w = weights + begin, *const m = means + begin, *const v = squares + begin,
-               *const most = largest + begin;
-      for (Index i = 0; i < count; ++i) {
-        const T g = gradients[i] + s.decay * w[i];
-        m[i] = without_subnormal(s.beta1 * m[i] + s.c1 * g);
-        v[i] = without_subnormal(s.beta2 * v[i] + s.c2 * g * g);
-        most[i] = v[i] <= most[i] ? most[i] : v[i];  // NaN goes on
-        w[i] = s.keep * w[i] - s.rate * m[i] / (std::sqrt(most[i]) * s.root + s.epsilon);
-      }
-    });
+    each_block<T>(gradient, {weights, means, squares, largest},
+                  [&](Index begin, Index count, const T* gradients) {
+                    T *const w = weights + begin, *const m = means + begin, *const v = squares + begin,
+                             *const most = largest + begin;
+                    for (Index i = 0; i < count; ++i) {
+                      const T g = gradients[i] + s.decay * w[i];
+                      m[i] = without_subnormal(s.beta1 * m[i] + s.c1 * g);
+                      v[i] = without_subnormal(s.beta2 * v[i] + s.c2 * g * g);
+                      most[i] = v[i] <= most[i] ? most[i] : v[i];  // NaN goes on
+                      w[i] = s.keep * w[i] - s.rate * m[i] / (std::sqrt(most[i]) * s.root + s.epsilon);
+                    }
+                  });
     count_flops(16 * weight.size());
   });
 }
@@ -150,7 +153,7 @@ void lion_update(Tensor& weight, Tensor& mean, const Gradient& gradient, double 
     const T c1 = static_cast<T>(1 - beta1), c2 = static_cast<T>(1 - beta2);
     const T keep = static_cast<T>(1 - lr * weight_decay);
     T *const weights = writable<T>(weight), *const means = writable<T>(mean);
-    each_block<T>(gradient, [&](Index begin, Index count, const T* g) {
+    each_block<T>(gradient, {weights, means}, [&](Index begin, Index count, const T* g) {
       T *const w = weights + begin, *const m = means + begin;
       for (Index i = 0; i < count; ++i) {
         const T c = b1 * m[i] + c1 * g[i];

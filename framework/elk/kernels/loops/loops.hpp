@@ -28,10 +28,14 @@ struct AdamStep {
 };
 
 /// What becomes of rows of a result as soon as they are there, in place of being kept: values (rows, n).
+/// Meanwhile so many arrays are fetched as are `touched`, which lie as the result would, `ld` between rows.
 template <class T>
 struct TakeRows {
   void (*take)(const void* by, Index row, Index rows, const T* values);
   const void* by;
+  const T* const* touched;
+  int arrays;
+  Index ld;
 };
 
 /// A product of row-major matrices, either operand read as its transpose: c (m, n) = a (m, k) b (k, n), plus

@@ -407,6 +407,9 @@ ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, co
     for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
       const Index begin = vector * lanes<T>;
       for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
+        for (int i = 0; take && i < take->arrays; ++i)
+          for (int r = 0; r < rows; ++r)
+            __builtin_prefetch(take->touched[i] + (top + row + r) * take->ld + begin, 1);
         outer_tile<T, rows, count, true, into>(k, columns_of_a + row * k, 0, scratch + begin * k,
                                                count * lanes<T>, c_here + row * ld_here + begin, ld_here,
                                                n - begin, update);
