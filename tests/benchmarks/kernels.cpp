@@ -4,6 +4,7 @@
 #include <elk/kernels/update.hpp>
 
 #include "common.hpp"
+#include "peak.hpp"
 
 namespace {
 
@@ -28,6 +29,15 @@ template <class F>
 void stream(benchmark::State& state, Index bytes, F call) {
   repeat(state, call);
   bench::count_bytes(state, bytes);
+}
+
+// What products can reach at best.
+void add_peak() {
+  benchmark::RegisterBenchmark("kernels/multiply_add_in_registers/f32", [](benchmark::State& state) {
+    double count = 0;
+    for (auto _ : state) count += bench::multiply_add_in_registers(kernels::instruction_set());
+    state.counters["flops"] = benchmark::Counter(count, benchmark::Counter::kIsRate);
+  });
 }
 
 void add_matmul(Index in, Index out, Index batch, DType dtype) {
@@ -149,6 +159,7 @@ void add_updates(Index n) {
 }
 
 void add_all() {
+  add_peak();
   for (const Index batch : {1, 50, 512, 1000})
     for (const auto& [in, out] :
          {std::pair<Index, Index>{784, 64}, {784, 128}, {784, 925}, {925, 10}, {784, 2048}, {2048, 2048}})
