@@ -144,6 +144,40 @@ void amsgrad_update(Tensor& weight, Tensor& mean, Tensor& square, Tensor& max_sq
   });
 }
 
+void rmsprop_update(Tensor& weight, Tensor& square, Tensor& mean, Tensor& velocity, const Gradient& gradient,
+                    double lr, double alpha, double epsilon, double weight_decay, double momentum) {
+  check_update("rmsprop", weight, gradient);
+  for (const Tensor* x : {&std::as_const(square), &std::as_const(mean), &std::as_const(velocity)})
+    if (x->defined()) check_update("rmsprop", weight, *x);
+  for_float("rmsprop", weight.dtype(), [&]<class T>() {
+    const T rate = static_cast<T>(lr), keep = static_cast<T>(alpha), take = static_cast<T>(1 - alpha),
+            least = static_cast<T>(epsilon), decay = static_cast<T>(weight_decay),
+            mu = static_cast<T>(momentum);
+    T *const weights = writable<T>(weight), *const squares = writable<T>(square),
+             *const means = mean.defined() ? writable<T>(mean) : nullptr,
+             *const velocities = velocity.defined() ? writable<T>(velocity) : nullptr;
+    std::vector<const T*> touched{weights, squares};
+    for (const T* x : {means, velocities})
+      if (x) touched.push_back(x);
+    each_block<T>(gradient, std::move(touched), [&](Index begin, Index count, const T* gradients) {
+      for (Index i = 0; i < count; ++i) {
+        const Index at = begin + i;
+        const T g = gradients[i] + decay * weights[at];
+        squares[at] = without_subnormal(keep * squares[at] + take * (g * g));
+        T spread = squares[at];
+        if (means) {
+          means[at] = without_subnormal(keep * means[at] + take * g);
+          spread -= means[at] * means[at];
+        }
+        T move = g / (std::sqrt(spread) + least);
+        if (velocities) move = velocities[at] = without_subnormal(mu * velocities[at] + move);
+        weights[at] -= rate * move;
+      }
+    });
+    count_flops((9 + (means ? 5 : 0) + (velocities ? 2 : 0)) * weight.size());
+  });
+}
+
 void lion_update(Tensor& weight, Tensor& mean, const Gradient& gradient, double lr, double beta1,
                  double beta2, double weight_decay) {
   check_update("lion", weight, gradient);

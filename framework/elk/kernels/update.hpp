@@ -30,6 +30,9 @@ void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Gradient& g
 void amsgrad_update(Tensor& weight, Tensor& mean, Tensor& square, Tensor& max_square,
                     const Gradient& gradient, double lr, double beta1, double beta2, double epsilon,
                     double weight_decay, bool decoupled, std::int64_t step);
+/// `mean` (centered) and `velocity` (momentum) may be undefined: then they are not used.
+void rmsprop_update(Tensor& weight, Tensor& square, Tensor& mean, Tensor& velocity, const Gradient& gradient,
+                    double lr, double alpha, double epsilon, double weight_decay, double momentum);
 void lion_update(Tensor& weight, Tensor& mean, const Gradient& gradient, double lr, double beta1,
                  double beta2, double weight_decay);
 
