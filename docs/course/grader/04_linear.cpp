@@ -11,5 +11,10 @@ const course::Exercise linear("04_linear", [](course::Grader& grader) {
   grader.value(
       "the value", [&] { return my_linear(x, weight, bias); }, elk::linear(x, weight, bias));
   grader.derivatives([](const course::Inputs& in) { return my_linear(in[0], in[1], in[2]); },
-                     {{"x", x}, {"weight", weight}, {"bias", bias}});
+                     {{"x", x}, {"weight", weight}, {"bias", bias}},
+                     {"my_linear",
+                      [](const course::Inputs& in) { return elk::linear(in[0], in[1], in[2]); },
+                      {{"x", elk::randn({3, 3}, rng, elk::f64)},
+                       {"weight", elk::randn({3, 3}, rng, elk::f64)},
+                       {"bias", elk::randn({3}, rng, elk::f64)}}});
 });

@@ -31,9 +31,8 @@ void as_it_should(const elk::nn::Module& net, const elk::Dataset& train, elk::In
 
 const course::Exercise training_loop("06_training_loop", [](course::Grader& grader) {
   const auto check = [&](const char* what, elk::Index images, elk::Index epochs) {
-    grader.value(
-        what, [&] { return weights_after(my_training, images, epochs); },
-        weights_after(as_it_should, images, epochs), 1e-4);
+    grader.value(what, [&] { return weights_after(my_training, images, epochs); },
+                 weights_after(as_it_should, images, epochs), 1e-4, {}, {50});
   };
   check("what one step adds to the weights", 50, 1);
   check("what an epoch of four steps adds", 200, 1);

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <elk/elk.hpp>
 
 #include "grader.hpp"
@@ -39,13 +41,30 @@ elk::Tensor expected(int steps) {
   return weights.w;
 }
 
+// What comes out with epsilon inside of the root, or without the corrections of the averages.
+elk::Tensor mistaken(int steps, bool inside, bool corrected) {
+  elk::Tensor w = Weights().w, m = elk::zeros({3}, elk::f64), v = elk::zeros({3}, elk::f64);
+  for (int step = 1; step <= steps; ++step) {
+    const elk::Tensor g = gradient_at(w);
+    m = 0.9 * m + (1 - 0.9) * g;
+    v = 0.999 * v + (1 - 0.999) * elk::square(g);
+    const elk::Tensor mean = corrected ? m / (1 - std::pow(0.9, step)) : m,
+                      square = corrected ? v / (1 - std::pow(0.999, step)) : v;
+    w = w - 0.1 * mean / (inside ? elk::sqrt(square + 1e-8) : elk::sqrt(square) + 1e-8);
+  }
+  return w;
+}
+
 }  // namespace
 
 const course::Exercise adam("07_adam", [](course::Grader& grader) {
-  grader.value(
-      "the first step", [] { return yours(1); }, expected(1));
-  grader.value(
-      "the second step", [] { return yours(2); }, expected(2));
-  grader.value(
-      "a hundred steps", [] { return yours(100); }, expected(100));
+  const auto check = [&](const char* what, int steps) {
+    grader.value(
+        what, [&] { return yours(steps); }, expected(steps), 1e-9,
+        {{"epsilon stands inside of the root; it is added to the root.", mistaken(steps, true, true)},
+         {"the averages are not corrected for having begun at 0: hint 2.", mistaken(steps, false, false)}});
+  };
+  check("the first step", 1);
+  check("the second step", 2);
+  check("a hundred steps", 100);
 });

@@ -1,4 +1,5 @@
-// The program that grades: `course_04`, or, where several exercises are linked, `PROGRAM NUMBER`.
+// The program that grades: `course_04`, or, where several exercises are linked, `PROGRAM NUMBER`; where
+// several of one number are, `PROGRAM NUMBER K`, from 0.
 #include "grader.hpp"
 
 #include <fcntl.h>
@@ -10,9 +11,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
-#include <elk/debug/gradcheck.hpp>
+#include <elk/elk.hpp>
+
+#include "diagnose.hpp"
 
 namespace course {
 
@@ -38,6 +42,7 @@ std::string off_by(double found, double expected) {
   if (!std::isfinite(error)) return "";
   if (expected == 0) return fmt::format("; off by {:.4g}", error);
   const double percent = 100 * error / std::abs(expected);
+  if (percent < 0.01) return fmt::format("; off by {:.4g} ({:.1g} %)", error, percent);
   return fmt::format("; off by {:.4g} ({:.{}f} %)", error, percent, percent < 10 ? 2 : 0);
 }
 
@@ -45,6 +50,88 @@ std::string describe(const elk::GradcheckReport& report, const NamedInput& input
   return fmt::format("at {} of {} {}: your rule gives {:.8g}, finite differences give {:.8g}{}",
                      place(report.element, input.value.shape()), input.name, to_string(input.value.shape()),
                      report.tape + 0.0, report.difference, off_by(report.tape, report.difference));
+}
+
+using Function = std::function<elk::Tensor(const Inputs&)>;
+
+// The gradient of input i: of the result times `direction`, added up. Undefined where none arrives.
+elk::Tensor gradient(const Function& f, const Inputs& inputs, std::size_t i, const elk::Tensor& direction) {
+  elk::Tape tape;
+  tape.watch(inputs[i]);
+  const elk::Tensor y = f(inputs);
+  if (!tape.has(y)) return {};
+  const elk::Gradients gradients = tape.backward(y, direction);
+  return gradients.has(inputs[i]) ? gradients[inputs[i]] : elk::Tensor();
+}
+
+// The same by central differences.
+elk::Tensor differences(const Function& f, const Inputs& inputs, std::size_t i,
+                        const elk::Tensor& direction) {
+  const elk::Tensor& x = inputs[i];
+  std::vector<double> result;
+  for (elk::Index k = 0; k < x.size(); ++k) {
+    const double h = 1e-5 * std::max(1.0, std::abs(x.at(k)));
+    const auto at = [&](double shift) {
+      std::vector<double> values(x.data<double>().begin(), x.data<double>().end());
+      values[static_cast<std::size_t>(k)] += shift;
+      Inputs moved = inputs;
+      moved[i] = elk::from(values, x.shape());
+      return elk::sum(f(moved) * direction).item();
+    };
+    result.push_back((at(h) - at(-h)) / (2 * h));
+  }
+  return elk::from(result, x.shape());
+}
+
+elk::Tensor random_direction(const Function& f, const Inputs& inputs, std::uint64_t seed) {
+  elk::Rng rng(seed);
+  return elk::randn(f(inputs).shape(), rng, elk::f64);
+}
+
+std::vector<elk::Index> sizes_of(const Inputs& inputs) {
+  std::vector<elk::Index> sizes;
+  for (const elk::Tensor& x : inputs)
+    for (const elk::Index size : x.shape()) sizes.push_back(size);
+  for (const elk::Tensor& x : inputs) sizes.push_back(x.size());
+  return sizes;
+}
+
+// What kind of mistake the gradient of input i is, or "".
+std::string diagnose_gradient(const Function& f, const Inputs& inputs, std::size_t i,
+                              const std::string& name) {
+  const elk::Tensor direction = random_direction(f, inputs, 11);
+  const elk::Tensor found = gradient(f, inputs, i, direction);
+  if (!found.defined() || elk::max(elk::abs(found)).item() == 0)
+    return fmt::format("the value is right, but no gradient comes to {}.\n{}", name, see(help::no_gradient));
+  if (compare(gradient(f, inputs, i, random_direction(f, inputs, 12)), found, 1e-12).empty())
+    return fmt::format("the rule of {} ignores dy: it gives the same whatever arrives.\n{}", name,
+                       see(help::ignores_dy));
+  Inputs all = inputs;
+  all.push_back(direction);  // which has the shape of the result
+  return diagnose(found, differences(f, inputs, i, direction), sizes_of(all));
+}
+
+// Which operation is on the tape that should not be, or "".
+std::string foreign_operation(const Function& f, const Inputs& inputs, const std::string& wanted) {
+  std::string foreign;
+  elk::Tape tape;
+  for (const elk::Tensor& x : inputs) tape.watch(x);
+  tape.observe([&](const elk::Tape::Event& event) {
+    if (event.operation != wanted && foreign.empty()) foreign = event.operation;
+  });
+  f(inputs);
+  return foreign;
+}
+
+std::string indented(std::string text) {
+  for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 10)
+    text.insert(at + 1, "         ");
+  return text;
+}
+
+// `wrong`, and behind it what kind of mistake it is.
+std::string with_diagnosis(const std::string& wrong, const std::string& diagnosis) {
+  return diagnosis.empty() ? wrong : wrong + "\n" + diagnosis;
 }
 
 // Whether it is solved.
@@ -95,13 +182,13 @@ void Grader::run(const std::string& what, const std::function<std::string()>& fi
   try {
     wrong = find();
   } catch (const std::exception& error) {
-    wrong = error.what();
+    wrong = with_diagnosis(error.what(), diagnose_message(error.what()));
   }
   failed_ = failed_ || !wrong.empty();
   if (wrong.empty())
     fmt::print("  right  {}\n", what);
   else
-    fmt::print("  WRONG  {}\n         {}\n", what, wrong);
+    fmt::print("  WRONG  {}\n         {}\n", what, indented(wrong));
 }
 
 void Grader::check(const std::string& what, const std::function<std::string()>& find) {
@@ -110,23 +197,58 @@ void Grader::check(const std::string& what, const std::function<std::string()>& 
 }
 
 void Grader::value(const std::string& what, const std::function<elk::Tensor()>& compute,
-                   const elk::Tensor& expected, double tolerance) {
-  check(what, [&] { return compare(compute(), expected, tolerance); });
+                   const elk::Tensor& expected, double tolerance, const std::vector<Mistake>& mistakes,
+                   const std::vector<elk::Index>& sizes) {
+  check(what, [&]() -> std::string {
+    const elk::Tensor found = compute();
+    const std::string wrong = compare(found, expected, tolerance);
+    if (wrong.empty() || !found.defined() || found.shape() != expected.shape()) return wrong;
+    for (const Mistake& mistake : mistakes)
+      if (compare(found, mistake.result, tolerance).empty()) return wrong + "\n" + mistake.what;
+    return with_diagnosis(wrong, diagnose(found, expected, sizes));
+  });
 }
 
-void Grader::derivatives(const std::function<elk::Tensor(const Inputs&)>& f,
-                         const std::vector<NamedInput>& inputs) {
-  Inputs values;
+void Grader::derivatives(const Function& f, const std::vector<NamedInput>& inputs, const Rules& rules) {
+  Inputs values, square;
   for (const NamedInput& input : inputs) values.push_back(input.value);
+  for (const NamedInput& input : rules.square) square.push_back(input.value);
+  if (!rules.operation.empty() && !stopped_)
+    if (const std::string foreign = foreign_operation(f, values, rules.operation); !foreign.empty()) {
+      check("the rules", [&] {
+        return fmt::format(
+            "the tape has \"{}\", whose rule is the library's: it is {} that is to be there.\n{}", foreign,
+            rules.operation, see(help::composed));
+      });
+    }
   for (std::size_t i = 0; i < inputs.size(); ++i)
-    run("the gradient of " + inputs[i].name, [&] {
+    run("the gradient of " + inputs[i].name, [&]() -> std::string {
       const auto of_this = [&](const Inputs& in) {
         Inputs all = values;
         all[i] = in[0];
         return f(all);
       };
-      const auto report = elk::gradcheck(of_this, {values[i]}, {.second_order = false});
-      return report ? "" : describe(report, inputs[i]);
+      try {
+        if (!gradient(f, values, i, random_direction(f, values, 11)).defined())
+          return fmt::format("the value is right, but no gradient comes to {}.\n{}", inputs[i].name,
+                             see(help::no_gradient));
+        const auto report = elk::gradcheck(of_this, {values[i]}, {.second_order = false});
+        if (!report)
+          return with_diagnosis(describe(report, inputs[i]), diagnose_gradient(f, values, i, inputs[i].name));
+      } catch (const elk::Error& error) {
+        const std::string message = with_diagnosis(error.what(), diagnose_message(error.what()));
+        if (square.empty() || !elk::gradcheck(f, square, {.second_order = false})) return message;
+        return fmt::format("{}\nfor square matrices, as {}, it is right: it takes one size for another.\n{}",
+                           error.what(), to_string(square[i].shape()), see(help::shapes));
+      }
+      if (!rules.library) return "";
+      const elk::Tensor direction = random_direction(f, values, 11);
+      const elk::Tensor found = gradient(f, values, i, direction),
+                        exact = gradient(rules.library, values, i, direction);
+      if (compare(found, exact, 3e-14).empty()) return "";
+      return "numerically it is right, but only to some digits, and a rule gives all: is it a finite "
+             "difference?\n" +
+             see(help::no_rule);
     });
   stop_if_failed();
   check("the gradient's own derivative", [&] {
@@ -144,6 +266,10 @@ int main(int argc, char** argv) {
   std::vector<const course::Exercise*> list = course::exercises();
   if (argc > 1)
     std::erase_if(list, [&](const auto* exercise) { return exercise->name.rfind(argv[1], 0) != 0; });
+  if (argc > 2) {  // of several with the same number, one
+    const auto which = static_cast<std::size_t>(std::atoi(argv[2]));
+    list = which < list.size() ? std::vector{list[which]} : std::vector<const course::Exercise*>{};
+  }
   if (list.empty()) {
     std::fputs("there is no such exercise\n", stderr);
     return 2;

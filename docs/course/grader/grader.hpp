@@ -25,6 +25,19 @@ struct NamedInput {
   elk::Tensor value;  ///< f64
 };
 
+/// What is known of rules that are to be written, to tell what is wrong with them.
+struct Rules {
+  std::string operation = {};  ///< the only one that is to be on the tape; "": whatever is there
+  std::function<elk::Tensor(const Inputs&)> library = {};  ///< the same by the library's own rules
+  std::vector<NamedInput> square = {};                     ///< the inputs with all sizes equal
+};
+
+/// A result that somebody gets who made a known mistake.
+struct Mistake {
+  std::string what;
+  elk::Tensor result;
+};
+
 /// Prints a line for every check of an exercise. What follows a failed check is skipped, since it builds on
 /// it.
 class Grader {
@@ -33,12 +46,15 @@ class Grader {
   void check(const std::string& what, const std::function<std::string()>& find);
 
   /// Whether `compute` gives the elements of `expected` up to `tolerance`, relative to max(1, |expected|).
+  /// What is wrong is also told by the `mistakes`, and by factors, -1 and the `sizes` among them.
   void value(const std::string& what, const std::function<elk::Tensor()>& compute,
-             const elk::Tensor& expected, double tolerance = 1e-9);
+             const elk::Tensor& expected, double tolerance = 1e-9, const std::vector<Mistake>& mistakes = {},
+             const std::vector<elk::Index>& sizes = {});
 
   /// Whether the gradients of f with respect to each input, and then their derivatives, are those of finite
-  /// differences.
-  void derivatives(const std::function<elk::Tensor(const Inputs&)>& f, const std::vector<NamedInput>& inputs);
+  /// differences, and come from rules.
+  void derivatives(const std::function<elk::Tensor(const Inputs&)>& f, const std::vector<NamedInput>& inputs,
+                   const Rules& rules = {});
 
   bool solved() const { return !failed_; }
   int checks() const { return checks_; }

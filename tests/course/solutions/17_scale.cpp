@@ -1,0 +1,8 @@
+#include <elk/elk.hpp>
+
+elk::Tensor my_scale(const elk::Tensor& x, const elk::Tensor& s) {
+  const elk::Tensor y = elk::detach(x) * elk::detach(s);
+  const auto rule_of_x = [s](const elk::Tensor& dy) { return dy * s; };
+  const auto rule_of_s = [x](const elk::Tensor& dy) { return elk::sum(dy * x, 1, true); };
+  return elk::record("my_scale", y, elk::wrt(x, rule_of_x), elk::wrt(s, rule_of_s));
+}
