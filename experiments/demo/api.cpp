@@ -14,6 +14,7 @@
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
 
+#include "familiar.hpp"
 #include "page.hpp"
 
 namespace elk::demo {
@@ -122,6 +123,15 @@ std::shared_ptr<const Network> network_of(const NetworkSlot& slot) {
   return network;
 }
 
+// Whether the network is to be believed: it gives the class a half or more, and the drawing looks like a
+// known digit.
+void add_doubt(ordered_json& answer, const Familiar& known, const Tensor& pixels,
+               const Prediction& prediction) {
+  const double distance = known.distance(pixels);
+  answer["sure"] = distance <= known.limit() && prediction.probabilities[prediction.best] >= 0.5;
+  answer["familiar"] = {{"distance", distance}, {"limit", known.limit()}};
+}
+
 ordered_json to_json(const Prediction& prediction) {
   return {{"class", prediction.best}, {"probabilities", prediction.probabilities}};
 }
@@ -137,15 +147,18 @@ ordered_json shortened(const Tensor& x) {
   return list;
 }
 
-Reply answer_predict(const Request& request, const NetworkSlot& slot) {
+Reply answer_predict(const Request& request, const NetworkSlot& slot, Familiars& known) {
   const json object = object_of(request, {"pixels", "image", "width", "height"});
   const Input input = input_of(object);
-  ordered_json answer = to_json(network_of(slot)->predict(input.pixels));
+  const auto network = network_of(slot);
+  const Prediction found = network->predict(input.pixels);
+  ordered_json answer = to_json(found);
+  add_doubt(answer, *known.get(network->info().dataset), input.pixels, found);
   if (input.image) answer["image"] = bytes(*input.image);
   return reply(answer);
 }
 
-Reply answer_explain(const Request& request, const NetworkSlot& slot) {
+Reply answer_explain(const Request& request, const NetworkSlot& slot, Familiars& known) {
   const json object = object_of(request, {"pixels", "image", "width", "height", "class", "target"});
   const Input input = input_of(object);
   const auto network = network_of(slot);
@@ -158,6 +171,7 @@ Reply answer_explain(const Request& request, const NetworkSlot& slot) {
   const std::optional<std::size_t> explained = class_of("class"), target = class_of("target");
   const Explanation found = network->explain(input.pixels, explained, most_units);
   ordered_json answer = to_json(found.prediction);
+  add_doubt(answer, *known.get(network->info().dataset), input.pixels, found.prediction);
   if (input.image) answer["image"] = bytes(*input.image);
   answer["explained"] = found.explained;
   answer["logit"] = found.logit;
@@ -171,6 +185,8 @@ Reply answer_explain(const Request& request, const NetworkSlot& slot) {
                                {"activation", unit.activation},
                                {"contribution", unit.contribution},
                                {"weights", shortened(unit.weights)}});
+  answer["others"] = found.others;
+  answer["rest"] = found.rest;
   if (target) {
     const Change change = network->change(input.pixels, *target);
     answer["change"] = to_json(change.prediction);
@@ -312,10 +328,13 @@ lab::TrainConfig train_config(const Request& request, std::uint32_t seed) {
 }
 
 std::vector<Route> routes(DataSets& data, const NetworkSlot& slot, Trainer& trainer, std::uint32_t seed) {
+  const auto known = std::make_shared<Familiars>(data);
   std::vector<Route> all{
       {"GET", "/api/model", [&, seed](const Request&) { return answer_model(data, slot, trainer, seed); }},
-      {"POST", "/api/predict", [&](const Request& request) { return answer_predict(request, slot); }},
-      {"POST", "/api/explain", [&](const Request& request) { return answer_explain(request, slot); }},
+      {"POST", "/api/predict",
+       [&, known](const Request& request) { return answer_predict(request, slot, *known); }},
+      {"POST", "/api/explain",
+       [&, known](const Request& request) { return answer_explain(request, slot, *known); }},
       {"GET", "/api/gallery", [&](const Request& request) { return answer_gallery(request, data, slot); }},
       {"POST", "/api/train",
        [&, seed](const Request& request) { return answer_train(request, data, trainer, seed); }},

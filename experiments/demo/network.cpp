@@ -126,9 +126,15 @@ Explanation Network::explain(const Tensor& pixels, std::optional<std::size_t> ex
   const auto part = [&](Index i) {
     return activations[static_cast<std::size_t>(i)] * slopes[static_cast<std::size_t>(i)];
   };
-  std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return part(a) > part(b); });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](Index a, Index b) { return std::abs(part(a)) > std::abs(part(b)); });
+  result.rest = result.logit;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    if (k >= most_units) result.others += part(order[k]);
+    result.rest -= part(order[k]);
+  }
   order.resize(std::min(order.size(), most_units));
-  while (!order.empty() && !(part(order.back()) > 0)) order.pop_back();
+  while (!order.empty() && part(order.back()) == 0) order.pop_back();
   if (order.empty()) return result;
   const Tensor weights = unit_weights(pixels, order);
   for (Index i = 0; i < weights.size(0); ++i) {

@@ -39,7 +39,9 @@ struct Explanation {
   double logit = 0;
   Tensor gradient;                  ///< of the logit by the pixels, (784)
   std::vector<Activations> layers;  ///< the hidden ones
-  std::vector<Unit> units;          ///< those that contribute most, the largest part first
+  std::vector<Unit> units;  ///< those that contribute most, for it or against it, the largest part first
+  double others = 0;        ///< what the other units of that layer contribute together
+  double rest = 0;          ///< the logit less all these parts: a bias, and what is not linear in these units
 };
 
 /// An image that the network takes for another class.

@@ -4,6 +4,7 @@ import {spawn} from 'node:child_process';
 import {mkdir, mkdtemp} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import axe from 'axe-core';
 import {chromium} from 'playwright-core';
 
 // Where screenshots go.
@@ -136,3 +137,12 @@ export const poorControls = (page) => page.evaluate(() => {
   }
   return found;
 });
+
+// What axe finds on the page as it is: each rule that is broken, with the first elements that break it.
+export async function axeFinds(page) {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const {violations} = await window.axe.run(document, {resultTypes: ['violations']});
+    return violations.map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`);
+  });
+}

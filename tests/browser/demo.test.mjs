@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
-import {flawless, launch, look, lowContrast, open, poorControls, screenshots, serve} from './browser.mjs';
-import {digits, draw} from './strokes.mjs';
+import {axeFinds, flawless, launch, look, lowContrast, open, poorControls, screenshots, serve} from './browser.mjs';
+import {digits, draw, scribbles, styled, styles} from './strokes.mjs';
 
 let browser, demo;
 
 // A test on the page as a visitor finds it.
-const visit = (name, options, test) => it(name, {timeout: 180_000}, () => flawless(browser, demo.url, options, test));
+const visit = (name, options, test, timeout = 180_000) => it(name, {timeout}, () => flawless(browser, demo.url, options, test));
 
 const text = (page, selector) => page.locator(selector).innerText();
 const until = (page, selector, pattern, timeout = 20_000) =>
@@ -80,12 +80,86 @@ describe('the page', () => {
     for (const picture of ['#seen', '#gradient', '#changed', '#difference', '#layers canvas', '#units li canvas'])
       assert.ok(await painted(page, `${picture} >> nth=0`) > 0.05, picture);
     assert.equal(await page.locator('#units li').count(), 8);
+    // The units' parts, of both signs, and the rest add up to the logit.
+    const parts = (await page.locator('#units li').allInnerTexts()).map((part) => Number(part.replace('−', '-')));
+    assert.ok(parts.every((part, i) => i === 0 || Math.abs(part) <= Math.abs(parts[i - 1]) + 0.01), parts.join());
+    const [shown, others, bias, logit] = (await text(page, '#sum')).replaceAll('−', '-').match(/[+-]?\d+\.\d+/g).map(Number);
+    assert.ok(Math.abs(parts.reduce((a, b) => a + b, 0) - shown) < 0.05, 'shown');
+    assert.ok(Math.abs(shown + others + bias - logit) < 0.03, 'they add up');
     assert.match(await text(page, '#layers'), /^Layer 1: \d+ of 256 units above 0$/);
     assert.notEqual(await page.locator('#target').inputValue(), '3'); // the next best
     await page.selectOption('#target', '8');
     await until(page, '#change', /^\d+ small steps? along the gradient, and the network says 8: /);
     await page.selectOption('#target', '3');
     await until(page, '#change', /^It is a 3 already: /);
+  });
+
+  visit('tells most digits in six styles, tiny ones too, and is sure of them', {}, async (page) => {
+    const right = {}, sure = {};
+    for (const style of Object.keys(styles)) {
+      right[style] = sure[style] = 0;
+      for (const [digit, strokes] of Object.entries(digits)) {
+        await draw(page, styled(strokes, style));
+        await until(page, '#status', /^Prediction: \d, /);
+        await until(page, '#why-state', /the answer \d comes/);
+        const says = await text(page, '#status');
+        right[style] += says.startsWith(`Prediction: ${digit}`);
+        sure[style] += !says.includes('not sure');
+        await page.click('#clear');
+        await until(page, '#digit', /–/);
+      }
+    }
+    console.log(`of ten, right: ${JSON.stringify(right)}, sure: ${JSON.stringify(sure)}`);
+    const sum = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
+    assert.ok(sum(right) >= 54, 'right');
+    assert.ok(right.tiny >= 9, 'tiny ones'); // the pen is as large as the drawing
+    assert.ok(sum(sure) >= 48, 'sure');
+  }, 400_000);
+
+  visit('is not sure of scribbles', {}, async (page) => {
+    let doubted = 0;
+    for (const strokes of Object.values(scribbles)) {
+      await draw(page, strokes);
+      await until(page, '#status', /^Prediction: \d, /);
+      await until(page, '#why-state', /the answer \d comes/);
+      if ((await text(page, '#sentence')).startsWith('I am not sure')) {
+        ++doubted;
+        assert.equal(await page.locator('#answer').getAttribute('data-state'), 'unsure');
+        assert.match(await text(page, '#status'), /, but not sure$/);
+      }
+      if (strokes === scribbles.star) await shoot(page, 'unsure');
+      await page.click('#clear');
+      await until(page, '#digit', /–/);
+    }
+    console.log(`${doubted} of ${Object.keys(scribbles).length} scribbles doubted`);
+    assert.ok(doubted >= 5);
+  });
+
+  visit('is drawn on by keys', {}, async (page) => {
+    await until(page, '#gallery-state', /come first/);
+    await page.focus('#canvas');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Shift+Tab'); // as by keys: the pen is seen
+    const press = async (key, times) => { for (let i = 0; i < times; ++i) await page.keyboard.press(key); };
+    await press('ArrowUp', 7);
+    await page.keyboard.press(' ');
+    assert.equal(await text(page, '#status'), 'The pen is down.');
+    await press('ArrowDown', 14);
+    await page.keyboard.press(' ');
+    await until(page, '#status', /^Prediction: 1, /);
+    await shoot(page, 'keys');
+    await page.keyboard.press('Control+z');
+    await until(page, '#digit', /–/);
+  });
+
+  visit('has no finding of axe, light and dark', {}, async (page) => {
+    await until(page, '#gallery-state', /come first/);
+    assert.deepEqual(await axeFinds(page), []);
+    await draw(page, digits[5]);
+    await until(page, '#why-state', /the answer 5 comes/);
+    assert.deepEqual(await axeFinds(page), []);
+    await page.emulateMedia({colorScheme: 'dark'});
+    assert.deepEqual(await axeFinds(page), []);
   });
 
   visit('answers every stroke, some milliseconds after it', {}, async (page) => {
@@ -198,9 +272,13 @@ describe('the page', () => {
     }
     await until(page, '#status', /^Prediction: 4, /);
     assert.equal(await page.evaluate(() => scrollY), 0, 'drawing does not scroll');
+    const glance = await page.locator('#glance').boundingBox();
+    assert.match(await text(page, '#glance'), /^4 /);
+    assert.ok(glance.y + glance.height < 740, 'the answer is seen without scrolling');
     await until(page, '#why-state', /the answer 4 comes/);
     await fits();
     assert.deepEqual(await poorControls(page), []);
+    assert.deepEqual(await axeFinds(page), []);
     await shoot(page, 'phone');
   });
 
@@ -254,7 +332,7 @@ describe('the page', () => {
       assert.ok(at[1] >= 2, `one sees the focus on ${at[0]}`);
       reached.push(at[0]);
     }
-    for (const name of ['skip', 'afresh', 'target', 'dataset', 'hidden', 'activation', 'epochs', 'vary', 'start', 'items',
+    for (const name of ['skip', 'canvas', 'afresh', 'target', 'dataset', 'hidden', 'activation', 'epochs', 'vary', 'start', 'items',
                         'more', 'confusion'])
       assert.ok(reached.includes(name), `${name} among ${[...new Set(reached)]}`);
     // Without a mouse: a test image is chosen, and its prediction is announced.

@@ -19,6 +19,30 @@ export const digits = {
   9: [[...arc(0.48, 0.36, 0.17, 0.16, 90, -270), [0.65, 0.36], [0.62, 0.6], [0.55, 0.82]]],
 };
 
+// Ways to write them: each maps a point of the unit square.
+const around = (f) => ([x, y]) => { const [u, v] = f(x - 0.5, y - 0.5); return [u + 0.5, v + 0.5]; };
+export const styles = {
+  plain: around((x, y) => [x, y]),
+  slanted: around((x, y) => [x - 0.35 * y, y]),
+  narrow: around((x, y) => [0.55 * x, y]),
+  wide: around((x, y) => [1.4 * x, y]),
+  turned: around((x, y) => [Math.cos(0.22) * x - Math.sin(0.22) * y, Math.sin(0.22) * x + Math.cos(0.22) * y]),
+  tiny: around((x, y) => [0.18 * x + 0.25, 0.18 * y - 0.2]),
+};
+export const styled = (strokes, style) => strokes.map((stroke) => stroke.map(styles[style]));
+
+// No digits.
+const spiral = Array.from({length: 60}, (_, i) =>
+  [0.5 + 0.006 * i * Math.cos(0.35 * i), 0.5 + 0.006 * i * Math.sin(0.35 * i)]);
+export const scribbles = {
+  zigzag: [[[0.1, 0.7], [0.22, 0.3], [0.34, 0.7], [0.46, 0.3], [0.58, 0.7], [0.7, 0.3], [0.82, 0.7]]],
+  star: [[[0.2, 0.5], [0.8, 0.5]], [[0.35, 0.24], [0.65, 0.76]], [[0.65, 0.24], [0.35, 0.76]]],
+  fence: [[[0.35, 0.2], [0.35, 0.8]], [[0.65, 0.2], [0.65, 0.8]], [[0.2, 0.4], [0.8, 0.4]], [[0.2, 0.6], [0.8, 0.6]]],
+  box: [[[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75], [0.25, 0.25]], [[0.25, 0.25], [0.75, 0.75]]],
+  house: [[[0.3, 0.8], [0.3, 0.45], [0.5, 0.2], [0.7, 0.45], [0.7, 0.8], [0.3, 0.8]], [[0.3, 0.45], [0.7, 0.45]]],
+  spiral: [spiral],
+};
+
 // Draws with the mouse.
 export async function draw(page, strokes) {
   const box = await page.locator('#canvas').boundingBox();

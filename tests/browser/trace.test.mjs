@@ -5,9 +5,9 @@ import {mkdtemp, readFile, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
-import {flawless, launch, lowContrast, poorControls, screenshots} from './browser.mjs';
+import {axeFinds, flawless, launch, lowContrast, poorControls, screenshots} from './browser.mjs';
 
-let browser, folder, small, large, odd;
+let browser, folder, small, large, odd, blocks;
 
 // A test on a page as it opens.
 const visit = (name, file, options, test) => it(name, {timeout: 180_000}, () =>
@@ -31,9 +31,9 @@ const read = (page) => page.evaluate(() => {
       figure.dataset.tensor, list(figure, '[data-value]', value)])),
     flows: list(inspector, '.flow', (flow) => ({
       norm: Number(flow.querySelector('[data-norm]')?.dataset.norm),
-      share: Number(flow.querySelector('[data-share]')?.dataset.share ?? 1),
+      formula: flow.querySelector('.formula')?.innerText,
       numbers: list(flow, '[data-value]', value),
-      bar: flow.querySelector('.bar i')?.getBoundingClientRect().width / flow.querySelector('.bar')?.clientWidth,
+      words: flow.querySelector('.ways')?.innerText,
     })),
     checks: list(inspector, '.checks tbody tr', (row) => ({
       at: row.cells[0].innerText, numbers: list(row, '[data-value]', value), agrees: row.cells[3].innerText,
@@ -80,11 +80,9 @@ async function expectPlace(page, place, step = 0) {
   const total = flows.reduce((sum, flow) => sum + (flow ? norm(flow) : 0), 0);
   assert.equal(shown.flows.length, flows.length, what);
   flows.forEach((flow, k) => {
-    const {norm: length, share, numbers, bar} = shown.flows[k];
+    const {norm: length, numbers} = shown.flows[k];
     if (!flow) return assert.ok(Number.isNaN(length) && numbers.length === 0, what);
     near(length, norm(flow), 1e-6 * total, what);
-    near(share, norm(flow) / total, 1e-6, what);
-    if (flows.filter(Boolean).length > 1) near(bar, share, 0.01, what);
     numbers.forEach(({is}, at) => near(is, flow[at], 1e-6 * total, what));
     assert.equal(numbers.length, flow.length, what);
   });
@@ -96,7 +94,7 @@ describe('the page of a trace', () => {
     folder = await mkdtemp(join(tmpdir(), 'elk-trace-'));
     execFileSync(process.env.ELK_TRACE_PAGE, [folder]);
     execFileSync(process.env.ELK_TRACE, ['--quiet', '--out-dir', join(folder, 'examples')]);
-    [small, large, odd] = await Promise.all(['small', 'large', 'odd'].map(async (name) =>
+    [small, large, odd, blocks] = await Promise.all(['small', 'large', 'odd', 'blocks'].map(async (name) =>
       JSON.parse(await readFile(join(folder, `${name}.json`)))));
     browser = await launch();
   });
@@ -232,7 +230,7 @@ describe('the page of a trace', () => {
     await page.keyboard.press('ArrowRight');
     await page.click('.toggle[data-group="1"]');
     assert.equal(await nodes(), all - 3);
-    assert.match(await page.locator('.node.folded').textContent(), /▸ first · Linear\(2, 3\)1 operation$/);
+    assert.match(await page.locator('.node.folded').textContent(), /▸ first · Linear\(2, 3\) 1 operation$/);
     assert.equal(await page.locator('.node.folded').evaluate((box) => box.classList.contains('now')), true);
     await expectPlace(page, 1);
     await page.keyboard.press('Enter'); // the focus stayed on what was folded
@@ -266,13 +264,13 @@ describe('the page of a trace', () => {
         const [, row, column, number] = readout.match(/^\[(\d+), (\d+)\] = (.*)$/);
         const is = numbers[row * width + Number(column)];
         near(Number(number), is, 1e-5 * Math.abs(is) + 1e-9, `[${row}, ${column}]`);
-        // Orange above 0, blue below.
+        // Blue above 0, orange below, as in the demo.
         const [red, , blue] = await map.evaluate((canvas, [x, y]) => {
           const copy = new OffscreenCanvas(1, 1).getContext('2d');
           copy.drawImage(canvas, -x, -y);
           return [...copy.getImageData(0, 0, 1, 1).data];
         }, [x, y]);
-        if (Math.abs(is) > 0.1 * most) assert.equal(red > blue, is > 0, `colour of ${is}`);
+        if (Math.abs(is) > 0.1 * most) assert.equal(blue > red, is > 0, `colour of ${is}`);
       }
       return [w, h];
     };
@@ -306,7 +304,10 @@ describe('the page of a trace', () => {
   visit('tells of numbers that are not finite, and takes names for text', 'odd.html', {}, async (page) => {
     const {operations, leaves} = odd[0], shown = async (tensor) => (await read(page)).tensors[tensor].map(({says}) => says);
     const written = (numbers) => numbers.map((v) => String(v).replace('Infinity', '∞'));
-    await scrub(page, 1);
+    // The start leads to where they begin.
+    assert.match(await text(page, '.warning'), /Not all numbers of this step are finite\. The first such is in the value of sqrt/);
+    await page.click('.warning .link');
+    assert.match((await read(page)).caption, /^sqrt .*forward 1 of 3$/);
     assert.deepEqual(await shown('y'), written(operations[0].value));
     assert.match(await text(page, '.warning'), /not finite\. It is the first on the tape/);
     await page.keyboard.press('ArrowRight');
@@ -317,6 +318,89 @@ describe('the page of a trace', () => {
     assert.ok(leaves.w.gradient.includes('Infinity'));
     assert.equal(await page.locator('.node.leaf').filter({hasText: 'script'}).textContent(), '</script><b>x</b>(3)');
     assert.equal(await page.locator('b:text-is("x")').count(), 0);
+  });
+
+  visit('tells what is copied, what is added up, and over what', 'blocks.html', {}, async (page) => {
+    // The first operation adds a bias (4) to rows (6, 4); going back, it comes last.
+    const {operations, leaves} = blocks[0], end = Number(await page.locator('#frame').getAttribute('max')), count = (end - 1) / 2;
+    await scrub(page, 2 * count);
+    const {flows, text: says} = await read(page);
+    assert.deepEqual(flows.map(({formula}) => formula), ['da = dy', 'db = dy summed over the 6 rows']);
+    assert.match(flows[0].words, /^A copy of dy/);
+    assert.equal(flows[1].words, 'It was stretched over the 6 rows; the gradients of all copies are added up.');
+    assert.match(says, /The gradient is copied, not divided: each side gets all of it\./);
+    assert.doesNotMatch(says, /%/);
+    const sums = [0, 1, 2, 3].map((k) => operations[0].gradient.filter((v, i) => i % 4 === k).reduce((a, b) => a + b, 0));
+    sums.forEach((v, k) => near(leaves.bias.gradient[k], v, 1e-5, 'summed'));
+    await scrub(page, count + 1); // the loss, a sum
+    assert.match((await read(page)).flows[0].words, /^A copy of dy for each of the 24 elements that were added\.$/);
+    await scrub(page, 2 * count);
+    await shoot(page, 'copied');
+  });
+
+  visit('shows what the update did', 'blocks.html', {}, async (page) => {
+    await page.keyboard.press('End');
+    await page.click('#tab-parameters');
+    assert.match(await text(page, '#view-parameters thead'), /moved by, until step 2/);
+    await page.locator('#view-parameters tbody button', {hasText: /^bias$/}).click();
+    assert.match(await text(page, '#inspector'), /The update, from step 1 to step 2\s+w ← w − 0\.1 · gradient/);
+    const {tensors} = await read(page), {value, gradient} = blocks[0].leaves.bias;
+    tensors.change.forEach(({is}, k) => {
+      near(is, blocks[1].leaves.bias.value[k] - value[k], 1e-6, 'change');
+      near(is, -0.1 * gradient[k], 1e-6, 'change');
+    });
+    await page.keyboard.press(']');
+    await page.keyboard.press(']');
+    assert.doesNotMatch(await text(page, '#inspector'), /The update/); // of the last step nobody knows
+  });
+
+  visit('finds entries, and says how many', 'blocks.html', {}, async (page) => {
+    await page.keyboard.press('/');
+    await page.keyboard.type('tanh');
+    assert.equal(await text(page, '#found'), '2 found');
+    assert.equal(await page.locator('.node.found').count(), 2);
+    await page.keyboard.press('Enter');
+    assert.match((await read(page)).caption, /^tanh in block1 /);
+    await page.keyboard.press('Enter');
+    assert.match((await read(page)).caption, /^tanh in block2 /);
+    await page.keyboard.press('Escape');
+    assert.equal(await page.locator('.node.found').count(), 0);
+  });
+
+  visit('fits the graph in both directions, and shows in small which part is seen', 'blocks.html',
+        {viewport: {width: 1000, height: 420}, reducedMotion: 'reduce'}, async (page) => {
+    const pane = () => page.locator('#view-graph').evaluate((node) =>
+      [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight, node.scrollTop]);
+    assert.ok((await pane())[1] > 100, 'there is more than one sees');
+    assert.equal(await page.locator('#overview').isVisible(), true);
+    const box = await page.locator('#overview').boundingBox();
+    await page.mouse.click(box.x + box.width / 2, box.y + box.height - 2);
+    assert.ok((await pane())[2] > 50);
+    await shoot(page, 'overview');
+    await page.click('#zoom-fit');
+    const [right, down] = await pane();
+    assert.ok(right <= 0 && down <= 0, `${right}, ${down}`);
+    assert.equal(await page.locator('#overview').isVisible(), false);
+    await shoot(page, 'fit');
+  });
+
+  visit('shows residual ways of folded modules, and no edge across a title', 'blocks.html', {}, async (page) => {
+    assert.equal(await page.locator('.edge.around').count(), 0);
+    const crossed = await page.evaluate(() => [...document.querySelectorAll('.toggle:not(.node) text')].filter((title) => {
+      const box = title.getBBox();
+      return [...document.querySelectorAll('.edge')].some((edge) => {
+        for (let k = 0; k <= 200; ++k) {
+          const {x, y} = edge.getPointAtLength(k / 200 * edge.getTotalLength());
+          if (x > box.x + 1 && x < box.x + box.width - 1 && y > box.y && y < box.y + box.height) return true;
+        }
+        return false;
+      });
+    }).map((title) => title.textContent));
+    assert.deepEqual(crossed, []);
+    await shoot(page, 'titles');
+    await page.click('#fold');
+    assert.equal(await page.locator('.edge.around').count(), 2);
+    await shoot(page, 'residual');
   });
 
   const dark = {colorScheme: 'dark'};
@@ -331,6 +415,7 @@ describe('the page of a trace', () => {
           await scrub(page, place);
           assert.deepEqual(await lowContrast(page), [], `${tab}, place ${place}`);
           assert.deepEqual(await poorControls(page), [], `${tab}, place ${place}`);
+          if (place !== 3) assert.deepEqual(await axeFinds(page), [], `${tab}, place ${place}`);
           assert.deepEqual(await page.evaluate(() => { // parts that leave the window
             const parts = document.querySelectorAll('header *, .tabs *, footer *, .view, .view table, #inspector table.list');
             return [...parts].filter((part) => part.checkVisibility() && part.getBoundingClientRect().right > innerWidth)
@@ -353,5 +438,6 @@ describe('the page of a trace', () => {
         }
       }
       assert.match(await text(page, '#inspector'), /✓/);
+      assert.deepEqual(await axeFinds(page), []);
     });
 });

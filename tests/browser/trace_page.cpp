@@ -1,6 +1,6 @@
-// trace_page <folder>: small.html, large.html and odd.html, pages for trace.test.mjs, and beside each, as
-// .json, what it is to show: every step is computed twice, followed by a Trace for the page, and without one
-// for the tensors of the .json.
+// trace_page <folder>: small.html, large.html, odd.html and blocks.html, pages for trace.test.mjs, and beside
+// each, as .json, what it is to show: every step is computed twice, followed by a Trace for the page, and
+// without one for the tensors of the .json.
 #include <cmath>
 
 #include <nlohmann/json.hpp>
@@ -60,6 +60,26 @@ struct Odd : Example {
   void fields(Fields& f) override { f("w", w); }
 };
 
+// A bias that is stretched over rows, and two residual blocks.
+struct Block : nn::Module {
+  nn::Linear first, second;
+  explicit Block(Rng& rng) : first(4, 4, rng), second(4, 4, rng) {}
+  Tensor forward(const Tensor& x) const override { return x + second(tanh(first(x))); }
+  void fields(Fields& f) override { f("first", first)("second", second); }
+  std::string describe() const override { return "Block"; }
+};
+
+struct Blocks : Example {
+  nn::Parameter bias{from({0.5, -1, 0.25, 2})};
+  Block block1, block2;
+  explicit Blocks(Rng& rng) : block1(rng), block2(rng) {}
+  std::vector<Tensor> results(const Tensor& x) const override {
+    const Tensor a = x + bias, b = block1(a), c = block2(b), q = square(c);
+    return {a, b, c, q, sum(q)};
+  }
+  void fields(Fields& f) override { f("bias", bias)("block1", block1)("block2", block2); }
+};
+
 Json numbers(const Tensor& x) {
   Json list = Json::array();
   for (Index i = 0; i < x.size(); ++i) {
@@ -115,6 +135,8 @@ int main(int, char** argv) {
   write(folder + "/small", small, from({0, 0, 0, 1, 1, 0, 1, 1}, {4, 2}), 3, "x");
   Large large(rng);
   write(folder + "/large", large, randn({64, 200}, rng), 1, "many");
+  Blocks blocks(rng);
+  write(folder + "/blocks", blocks, randn({6, 4}, rng), 3, "x");
   Odd odd;
   write(folder + "/odd", odd, from({1, 2, 3}), 1, "</script><b>x</b>");
 }

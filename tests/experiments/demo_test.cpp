@@ -13,6 +13,8 @@
 
 #include <fmt/format.h>
 
+#include <demo/doodles.hpp>
+#include <demo/familiar.hpp>
 #include <elk/data/center.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/io/safetensors.hpp>
@@ -20,6 +22,7 @@
 #include <elk/ops/shape.hpp>
 #include <elk/train/evaluate.hpp>
 #include <elk/train/metrics.hpp>
+#include <lab/program.hpp>
 #include <models/model_file.hpp>
 
 #include "experiments/fixture.hpp"
@@ -223,7 +226,9 @@ TEST_F(Demo, PredictsAsTheModelDoes) {
     EXPECT_NEAR(sum, 1, 1e-12);
     EXPECT_EQ(json["probabilities"][json["class"].get<std::size_t>()],
               *std::max_element(json["probabilities"].begin(), json["probabilities"].end()));
-    EXPECT_EQ(json.size(), 2u);
+    EXPECT_EQ(json["sure"], json["familiar"]["distance"] <= json["familiar"]["limit"] &&
+                                json["probabilities"][json["class"].get<std::size_t>()].get<double>() >= 0.5);
+    EXPECT_EQ(json.size(), 4u);
   }
 
   const Json info = get("/api/model").json();
@@ -232,6 +237,25 @@ TEST_F(Demo, PredictsAsTheModelDoes) {
   EXPECT_EQ(info["sizes"], Json({784, 32, 10}));
   EXPECT_EQ(info["origin"], model());
   EXPECT_EQ(get("/api/train").status, 404);
+}
+
+TEST_F(Demo, IsNotSureOfWhatLooksLikeNoDigit) {
+  const demo::Familiar known(digits(lab::digits_seed, 0, demo::Familiar::count));
+  const auto distance = [&](const Tensor& image) {
+    return known.distance(reshape(cast(image, f64) / 255, {1, 784}));
+  };
+  // Of drawings that the limit has not seen, about one in twenty is nearer; of digits, nearly all are.
+  int near = 0, right = 0;
+  for (std::uint64_t i = 9000; i < 9450; ++i) near += distance(demo::doodle(i)) <= known.limit();
+  const Dataset test = digits(lab::digits_seed, Index{1} << 31, 400);
+  for (Index i = 0; i < 400; ++i) right += distance(test.take(i, 1).images) <= known.limit();
+  EXPECT_LE(near, 45);
+  EXPECT_GE(right, 360);
+  // A digit that is known is at no distance, however dark it is.
+  const Tensor first = digits(lab::digits_seed, 0, 1).images;
+  EXPECT_NEAR(distance(first), 0, 1e-6);
+  EXPECT_NEAR(known.distance(reshape(cast(first, f64) / 1000, {1, 784})), 0, 1e-6);
+  EXPECT_EQ(known.distance(zeros({1, 784})), 1);
 }
 
 TEST_F(Demo, PreparesADrawingAsMnistWas) {
@@ -320,15 +344,24 @@ TEST_F(Demo, ExplainsByTrueDerivatives) {
         EXPECT_NEAR((value(high) - value(low)) / (2 * h), slope * unit["weights"][pixel].get<double>(), 5e-2);
       }
     }
-    double before = INFINITY;
+    // The largest parts, of both signs; with all others and the rest they are the logit.
+    double before = INFINITY, total = found["others"].get<double>() + found["rest"].get<double>();
     for (const Json& unit : found["units"]) {
-      EXPECT_GT(unit["contribution"].get<double>(), 0);
-      EXPECT_LE(unit["contribution"].get<double>(), before);
-      before = unit["contribution"];
+      const auto part = unit["contribution"].get<double>();
+      EXPECT_LE(std::abs(part), before);
+      before = std::abs(part);
+      total += part;
     }
-    if (name == "plain") {  // a unit's part is its output times its weight, exactly
+    if (name != "flat") {
+      EXPECT_NEAR(total, found["logit"].get<double>(), 1e-9);
+    }
+    if (name == "plain") {  // a unit's part is its output times its weight, exactly, and the rest is the bias
       const models::Model loaded = models::load_model(model(name));
       const State state = loaded.net.state();
+      for (const NamedTensor& item : state)
+        if (item.name == "fc2.bias") {
+          EXPECT_NEAR(found["rest"].get<double>(), item.value.at(static_cast<Index>(best)), 1e-9);
+        }
       const auto out = std::find_if(state.begin(), state.end(),
                                     [](const NamedTensor& item) { return item.name == "fc2.weight"; });
       for (const Json& unit : found["units"])

@@ -27,6 +27,7 @@ const drawing = new Drawing(element('canvas'), (done) => {
   element('status').textContent = '';
   showNothing();
 });
+drawing.says = (text) => { element('status').textContent = text; };
 drawing.clearsOnNewStroke = () => element('afresh').checked;
 
 const gallery = new Gallery((pixels, label) => {
@@ -80,10 +81,11 @@ function showBars(probabilities, best) {
   });
 }
 
-function showAnswer(text, sentence) {
+function showAnswer(text, sentence, sure = true) {
   element('digit').textContent = text ?? '–';
-  element('answer').dataset.state = text === null ? 'empty' : 'answered';
+  element('answer').dataset.state = text === null ? 'empty' : sure ? 'answered' : 'unsure';
   element('sentence').textContent = sentence;
+  if (text === null) element('glance').textContent = '';
 }
 
 function showNothing() {
@@ -109,13 +111,17 @@ const nextBest = (probabilities, best) =>
 
 function showPrediction(answer, request, milliseconds) {
   const best = answer.class, share = percent(answer.probabilities[best]);
-  showAnswer(best, `It is ${a(best)}, says the network: ${share}. It took ${milliseconds.toFixed(0)} ms.`);
+  const {sure, familiar} = answer, strange = familiar.distance > familiar.limit;
+  showAnswer(best, sure ? `It is ${a(best)}, says the network: ${share}. It took ${milliseconds.toFixed(0)} ms.`
+    : strange ? `I am not sure: this looks like no digit that I know. If it is one, it is ${a(best)}: ${share}.`
+              : `I am not sure: ${a(best)} gets ${share} only.`, sure);
+  element('glance').replaceChildren(make('b', '', String(best)), sure ? ` ${share}` : ` ${share}, but I am not sure`);
   element('answer').dataset.milliseconds = milliseconds;
   showBars(answer.probabilities, best);
   if (!targetChosen) element('target').value = nextBest(answer.probabilities, best);
   const seen = answer.image ?? request.pixels.map((value) => 255 * value);
   showInk(element('seen'), seen, 255, `What the network sees: your ${best}, scaled and centred in 28 by 28 pixels`);
-  if (finished) element('status').textContent = `Prediction: ${best}, ${share}`;
+  if (finished) element('status').textContent = `Prediction: ${best}, ${share}${sure ? '' : ', but not sure'}`;
 }
 
 // Why the network answers so; null: nothing is drawn, and everything stays at its place.
@@ -145,16 +151,27 @@ function showWhy(answer, request) {
     const canvas = make('canvas', 'picture');
     canvas.setAttribute('role', 'img');
     showSigned(canvas, weights, `Weights of unit ${index}`);
-    return make('li', '', canvas, answer ? `+${contribution.toFixed(2)}` : '–');
+    return make('li', contribution > 0 ? 'for' : contribution < 0 ? 'against' : '', canvas, answer ? signed(contribution) : '–');
   }));
   element('units').parentElement.hidden = layers.length === 0;
-  element('logit').textContent = answer ? answer.logit.toFixed(2) : '–';
+  element('sum').textContent = answer ? describeSum(answer) : '';
 
   const pixels = answer?.change.pixels ?? blank;
   showInk(element('changed'), pixels, 1, answer ? `The image changed towards ${answer.change.target}` : 'Nothing yet');
   showSigned(element('difference'), pixels.map((value, i) => value - ink[i]),
              answer ? 'Ink added and taken away' : 'Nothing yet', {least: 0.2});
   element('change').textContent = answer ? describeChange(answer.change) : '';
+}
+
+const signed = (value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+
+// How the parts of the units add up to the logit.
+function describeSum({units, others, rest, logit, layers}) {
+  const shown = units.reduce((sum, {contribution}) => sum + contribution, 0);
+  const more = (layers[0]?.values.length ?? 0) - units.length;
+  const what = layers.length === 1 ? 'the bias' : 'biases and what is bent in later layers';
+  return `Together: ${signed(shown)} from these, ${signed(others)} from the other ${grouped(Math.max(more, 0))} units, ` +
+      `${signed(rest)} from ${what}. That is the logit, ${logit.toFixed(2).replace('-', '−')}.`;
 }
 
 function describeChange({target, reached, steps, probabilities}) {

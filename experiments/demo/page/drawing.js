@@ -1,10 +1,19 @@
-// The drawing: strokes by mouse, pen or finger, which can be taken back.
+// The drawing: strokes by mouse, pen or finger, or by keys, which can be taken back.
 
-const penWidth = 0.075; // of the side: two or three pixels once the digit is 20 of them high
+const penWidth = 0.125; // of the drawing's longer side: two or three pixels once the digit is 20 of them high
+const usual = 0.6, least = 0.04; // that side, of the sheet: as long as a drawing is being made; and of a dot
+const keyStep = 0.04;
+
+// The middle of the strokes and their longer side.
+function extent(strokes) {
+  const points = strokes.flat(), range = (of) => [Math.min(...points.map(of)), Math.max(...points.map(of))];
+  const [left, right] = range(({x}) => x), [top, bottom] = range(({y}) => y);
+  return {x: (left + right) / 2, y: (top + bottom) / 2, size: Math.max(right - left, bottom - top, least)};
+}
 
 // Draws strokes into the square of that side, smoothly: a quadratic curve from middle to middle of the points.
-function paint(context, side, strokes) {
-  context.lineWidth = penWidth * side;
+function paint(context, side, strokes, width) {
+  context.lineWidth = width * side;
   context.lineCap = context.lineJoin = 'round';
   for (const points of strokes) {
     const at = (i) => [points[i].x * side, points[i].y * side];
@@ -30,6 +39,7 @@ export class Drawing {
   #picked = null;
   #past = []; // what was drawn before, the latest last
   #pointer = null; // that draws now
+  #pen = {x: 0.5, y: 0.5, down: false}; // that keys move
   #raster = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   #frame = 0;
 
@@ -42,6 +52,13 @@ export class Drawing {
     canvas.addEventListener('pointermove', (event) => this.#move(event));
     for (const name of ['pointerup', 'pointercancel', 'lostpointercapture'])
       canvas.addEventListener(name, (event) => this.#end(event));
+    canvas.addEventListener('keydown', (event) => this.#key(event));
+    canvas.addEventListener('focus', () => this.#show());
+    canvas.addEventListener('blur', () => {
+      this.#lift();
+      this.#show();
+    });
+    this.says = () => {};
     new ResizeObserver(() => this.#show()).observe(canvas);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#show());
   }
@@ -50,11 +67,13 @@ export class Drawing {
   get canUndo() { return this.#past.length > 0; }
 
   clear() {
+    this.#pen.down = false;
     if (this.empty) return;
     this.#keep();
     this.#set([], null);
   }
   undo() {
+    this.#pen.down = false;
     if (this.#pointer !== null || !this.canUndo) return;
     const before = this.#past.pop();
     this.#set(before.strokes, before.picked);
@@ -72,7 +91,11 @@ export class Drawing {
     context.canvas.width = context.canvas.height = side; // which clears it
     context.fillRect(0, 0, side, side);
     context.strokeStyle = context.fillStyle = '#fff';
-    paint(context, side, this.#strokes);
+    // As large as the sheet, whatever its size: what is made of it has 20 pixels.
+    const {x, y, size} = extent(this.#strokes), scale = 0.8 / size;
+    const large = this.#strokes.map((points) => points.map((point) =>
+      ({x: 0.5 + scale * (point.x - x), y: 0.5 + scale * (point.y - y)})));
+    paint(context, side, large, 0.8 * penWidth);
     const {data} = context.getImageData(0, 0, side, side);
     return {image: Array.from({length: side * side}, (_, i) => data[4 * i]), width: side, height: side};
   }
@@ -95,6 +118,7 @@ export class Drawing {
   #begin(event) {
     if (this.#pointer !== null || event.button !== 0) return;
     event.preventDefault();
+    this.#pen.down = false;
     document.activeElement?.blur(); // whoever draws does not write any more: keys are for the drawing
     this.#pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
@@ -119,9 +143,51 @@ export class Drawing {
     this.#pointer = null;
     this.#draw(true);
   }
+  // Arrows move the pen, space puts it down and lifts it.
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const [dx, dy] = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key] ?? [0, 0];
+    const pen = this.#pen, within = (value) => Math.min(0.96, Math.max(0.04, value));
+    if (event.key === ' ') {
+      event.preventDefault();
+      if (pen.down) {
+        this.#lift();
+      } else {
+        pen.down = true;
+        this.#keep();
+        const fresh = this.#picked || this.clearsOnNewStroke();
+        this.#picked = null;
+        this.#strokes = [...(fresh ? [] : this.#strokes), [{x: pen.x, y: pen.y}]];
+        this.#draw(false);
+        this.says('The pen is down.');
+      }
+    } else if (dx || dy) {
+      event.preventDefault();
+      pen.x = within(pen.x + keyStep * dx);
+      pen.y = within(pen.y + keyStep * dy);
+      if (pen.down) this.#strokes.at(-1).push({x: pen.x, y: pen.y});
+      if (pen.down) this.#draw(false);
+      else this.#show();
+    }
+  }
+  #lift() {
+    if (!this.#pen.down) return;
+    this.#pen.down = false;
+    this.#draw(true);
+  }
   #draw(done) {
     this.changed(done);
     this.#frame ||= requestAnimationFrame(() => this.#show());
+  }
+
+  #showPen(context, side) {
+    const {x, y, down} = this.#pen;
+    context.beginPath();
+    context.arc(x * side, y * side, 0.02 * side, 0, 2 * Math.PI);
+    context.fillStyle = context.strokeStyle = getComputedStyle(this.canvas).accentColor;
+    context.lineWidth = 2 * devicePixelRatio;
+    if (down) context.fill();
+    context.stroke();
   }
 
   #show() {
@@ -133,7 +199,14 @@ export class Drawing {
     context.clearRect(0, 0, side, side);
     const ink = getComputedStyle(this.canvas).color;
     context.strokeStyle = context.fillStyle = ink;
-    if (!this.#picked) return paint(context, side, this.#strokes);
+    if (!this.#picked) {
+      if (this.#strokes.length > 0) {
+        const {size} = extent(this.#strokes), drawn = this.#pointer !== null || this.#pen.down;
+        paint(context, side, this.#strokes, penWidth * (drawn ? Math.max(size, usual) : size));
+      }
+      if (this.canvas.matches(':focus-visible')) this.#showPen(context, side);
+      return;
+    }
     const step = side / 28;
     this.#picked.forEach((value, i) => {
       context.globalAlpha = value / 255;

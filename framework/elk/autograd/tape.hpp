@@ -75,9 +75,9 @@ class Gradients {
   detail::Moved moved_;
 };
 
-/// Lives on the stack. While it lives, operations of its thread on parameters, on watched tensors, and on
-/// what was computed from them are recorded; when it ends, what it kept is freed. Tapes nest: every live tape
-/// records, so a tape around another one differentiates the inner one's backward.
+/// Records operations, to compute gradients. While it lives, those of its thread on parameters, on watched
+/// tensors and on what was computed from them are recorded; when it ends, what it kept is freed. Lives on the
+/// stack. Tapes nest: every live tape records, so one differentiates what another one's backward computes.
 class Tape {
  public:
   /// Inside a recording tape: training or evaluation as there, from the same Rng, which must outlive this

@@ -307,25 +307,20 @@ Json graph_json(const Graph& graph) {
           {"groups", std::move(groups)}, {"nodes", std::move(nodes)}, {"edges", std::move(edges)}};
 }
 
-// How much of the gradient goes to each input: the norms of what the rules returned, and their shares.
+// What flows to each input: the norm of what its rule returned.
 Json flow_json(const Step& step, const Entry& entry, const std::vector<int>& uses, Index limit) {
-  std::vector<double> norms;
-  double total = 0;
-  for (const auto& dx : entry.flow) {
-    norms.push_back(dx && dx->defined() ? norm(*dx) : 0);
-    total += norms.back();
-  }
   Json flow = Json::array();
   for (std::size_t i = 0; i < entry.flow.size(); ++i) {
-    if (!entry.flow[i]) {
+    const auto& dx = entry.flow[i];
+    if (!dx) {
       flow.push_back(nullptr);
       continue;
     }
-    Json part{{"norm", number(norms[i])}, {"share", number(total > 0 ? norms[i] / total : 0)}};
+    Json part{{"norm", number(dx->defined() ? norm(*dx) : 0)}};
     // Where it is all that the input gets, it is the input's gradient.
     const auto input = static_cast<std::size_t>(entry.inputs[i]);
-    if (entry.flow[i]->defined() && (uses[input] > 1 || !step.entries[input].gradient.defined()))
-      part["dx"] = tensor_json(*entry.flow[i], limit);
+    if (dx->defined() && (uses[input] > 1 || !step.entries[input].gradient.defined()))
+      part["dx"] = tensor_json(*dx, limit);
     flow.push_back(std::move(part));
   }
   return flow;

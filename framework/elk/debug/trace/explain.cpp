@@ -12,16 +12,14 @@ const Explanation* explanation(std::string_view operation) {
        {"y = a + b",
         "Adds element by element; a smaller operand is repeated to fit.",
         {"da = dy", "db = dy"},
-        "A sum hands the gradient on unchanged to both sides. Where an operand was repeated, the gradients "
-        "of "
-        "its copies are added up."}},
+        "The gradient is copied, not divided: each side gets all of it. Where an operand was repeated, the "
+        "gradients of its copies are added up."}},
       {"sub",
        {"y = a − b",
         "Subtracts element by element; a smaller operand is repeated to fit.",
         {"da = dy", "db = −dy"},
-        "The gradient goes on unchanged to a, and with its sign turned to b. Where an operand was repeated, "
-        "the "
-        "gradients of its copies are added up."}},
+        "Each side gets all of the gradient: a as it is, b with its sign turned. Where an operand was "
+        "repeated, the gradients of its copies are added up."}},
       {"mul",
        {"y = a · b",
         "Multiplies element by element; a smaller operand is repeated to fit.",

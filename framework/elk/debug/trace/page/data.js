@@ -80,6 +80,29 @@ function prepared(step) {
   return step;
 }
 
+// What an update did to a parameter until the next step that was recorded, of which all numbers are there. If it
+// moved straight against the gradient, `rate` says by how much of it.
+function updateOf(s, i) {
+  const {name, kind, value, gradient} = s.entries[i], at = trace.steps.indexOf(s), next = trace.steps[at + 1];
+  if (kind !== "parameter" || !name || !next) return null;
+  const then = next.entries.find(e => e.kind === kind && e.name === name);
+  if (!then || value.rows || then.value.rows || then.value.values.length !== value.values.length) return null;
+  const change = then.value.values.map((v, k) => v - value.values[k]);
+  if (!change.every(Number.isFinite)) return null;
+  const dot = (a, b) => sum(a.map((v, k) => v * b[k])), norm = Math.sqrt(dot(change, change));
+  let rate = null;
+  if (gradient && !gradient.rows && gradient.norm > 0 && norm > 0) {
+    const r = -dot(change, gradient.values) / dot(gradient.values, gradient.values);
+    const rest = change.map((v, k) => v + r * gradient.values[k]);
+    if (Math.sqrt(dot(rest, rest)) <= 1e-4 * norm + 1e-6 * value.norm) rate = r;
+  }
+  const shape = {...then.value, values: change, min: Math.min(...change), max: Math.max(...change), norm,
+    zeros: change.filter(v => v === 0).length};
+  shape.mean = sum(change) / (change.length || 1);
+  shape.deviation = Math.sqrt(sum(change.map(v => (v - shape.mean) ** 2)) / (change.length || 1));
+  return {label: next.label, change: shape, then: then.value, rate, norm, ratio: norm / value.norm};
+}
+
 const explained = new Map(Object.entries(trace.operations));
 const unexplained = {
   formula: "", words: "An operation of the program's own.", rules: [],
@@ -91,6 +114,52 @@ const ruleOf = (entry, k) => {
   const {rules} = operationText(entry);
   return rules[Math.min(k, rules.length - 1)] || "";
 };
+
+// Operations that work element by element and stretch a smaller operand to fit.
+const stretching = new Set(["add", "sub", "mul", "div", "maximum", "pow", "where"]);
+
+// Over what a rule adds dy up, since the operand was stretched along it: "the 6 rows"; "" if over nothing.
+function summedOver(s, entry, k) {
+  if (!stretching.has(entry.operation)) return "";
+  const out = entry.value.shape, own = s.entries[entry.inputs[k]].value.shape;
+  const before = out.length - own.length;
+  const axes = out.map((n, axis) => axis).filter(axis => out[axis] !== 1 && (axis < before || own[axis - before] === 1));
+  if (!axes.length) return "";
+  if (sum(axes.map(() => 1)) === out.filter(n => n !== 1).length) return `all ${count(out)} elements`;
+  const named = axis => axis === out.length - 2 ? `the ${out[axis]} rows`
+    : axis === out.length - 1 ? `the ${out[axis]} columns` : `the ${out[axis]} of axis ${axis}`;
+  return axes.map(named).join(" and ");
+}
+
+// Whether the rule hands dy on as it is, added up where the operand was stretched.
+const copies = (entry, k) => entry.operation === "add" || (entry.operation === "sub" && k === 0);
+
+// What happens to the gradient on its way to an input: "copied", "added up", "spread"; else null.
+function wayOf(s, entry, k) {
+  if (summedOver(s, entry, k)) return "added up";
+  if (copies(entry, k)) return "copied";
+  if (["sum", "broadcast_to"].includes(entry.operation)) {
+    const out = count(entry.value.shape), own = count(s.entries[entry.inputs[k]].value.shape);
+    return out === own ? "copied" : entry.operation === "sum" ? "spread" : "added up";
+  }
+  return null;
+}
+
+// The rule for these shapes: "db = dy summed over the 6 rows".
+function ruleHere(s, entry, k) {
+  const rule = ruleOf(entry, k), over = rule && summedOver(s, entry, k);
+  if (!over) return rule;
+  return `${rule}${copies(entry, k) || rule.endsWith("−dy") ? "" : ","} summed over ${over}`;
+}
+
+// The first on the tape with numbers that are not finite, in the order of computation; -1 if there is none.
+function firstStrange(s) {
+  const first = s.entries.findIndex(e => strange(e.value));
+  return first >= 0 ? first : s.backward.find(k => strange(s.entries[k].gradient)) ?? -1;
+}
+
+// The place where an entry was computed, or its gradient complete.
+const placeOfStrange = (s, i) => strange(s.entries[i].value) ? s.forwardAt[i] : s.gradedAt[i];
 
 // What the formulas call an input.
 function symbol(entry, k) {

@@ -151,6 +151,35 @@ function isIn(graph, i, g) {
   return false;
 }
 
+// Whether the input of a group also goes around what is inside: to the operation that gives its result, beside others.
+function goesAround(graph, g) {
+  const ends = new Set();  // of the group: what others take
+  for (const {from, to} of graph.edges) if (isIn(graph, from, g) && !isIn(graph, to, g)) ends.add(from);
+  const coming = graph.edges.filter(({from, to}) => !isIn(graph, from, g) && isIn(graph, to, g));
+  return coming.some(({from, to}) => ends.has(to) &&
+    coming.some(other => other.from === from && other.to !== to));
+}
+
+// Where the title of a group may stand so that no edge crosses it: the distance from its left side, and the width.
+function freeForTitle([x, y, w], wanted, edges) {
+  const crossed = [];
+  for (const {curve} of edges)
+    for (let k = 0; k + 7 < curve.length; k += 6)
+      for (let t = 0; t <= 1; t += 0.04) {
+        const at = axis => [1, 3, 3, 1].reduce((v, factor, n) =>
+          v + factor * (1 - t) ** (3 - n) * t ** n * curve[k + 2 * n + axis], 0);
+        if (at(1) > y - 4 && at(1) < y + 26) crossed.push(at(0) - x);
+      }
+  const bounds = [3, ...crossed.filter(v => v > 3 && v < w - 3).sort((a, b) => a - b), w - 3];
+  let best = {left: 8, width: 0};
+  for (let k = 1; k < bounds.length; ++k) {
+    const left = bounds[k - 1] + 5, width = bounds[k] - 5 - left;
+    if (width >= wanted) return {left, width};
+    if (width > best.width) best = {left, width};
+  }
+  return best;
+}
+
 function groupTitle(graph, g) {
   const {name, kind, call, parent} = graph.groups[g], around = parent < 0 ? "" : `${graph.groups[parent].name}.`;
   const own = around.length > 1 && name.startsWith(around) ? name.slice(around.length) : name;
@@ -191,12 +220,22 @@ function draw() {
     svg.append(line, down, up);
     parts.forEach(e => drawing.edges[e].push({line, down, up}));
   }
+  for (const [g, [x, y, w, h]] of places.boxes)
+    if (goesAround(graph, g)) {
+      const side = x + w, out = side + 26, top = y - 9, bottom = y + h + 9;
+      const d = `M${side - 30} ${top}C${out} ${top} ${out} ${y + 8} ${out} ${y + h / 2}` +
+        `C${out} ${y + h - 8} ${out} ${bottom} ${side - 30} ${bottom}`;
+      svg.append(make("path", {class: "edge around", d}, make("title", {}, "Its input also goes around its layers.")));
+    }
 
   const middle = (kind, x, y, label) => make("text", {class: kind, x, y, "text-anchor": "middle"}, label);
-  for (const [g, [x, y, w]] of places.groups) {
-    const label = groupTitle(graph, g);
-    svg.append(handle(g, label, true, make("rect", {x, y, width: w, height: 28}),
-      make("text", {x: x + 10, y: y + 16}, `▾ ${cut(label, w - 24, 6.4)}`)));
+  for (const [g, box] of places.groups) {
+    const [x, y, w] = box, label = groupTitle(graph, g);
+    const free = freeForTitle(box, 14 + 6.4 * label.length, places.edges), room = Math.max(free.width - 11, 20);
+    const shown = 6.4 * label.length > room ? label.split(" · ")[0] : label;  // else the name alone
+    const words = cut(shown, room, 6.4);
+    svg.append(handle(g, label.startsWith(words) ? label : `${words} ${label}`, true,
+      make("rect", {x, y, width: w, height: 28}), make("text", {x: x + free.left, y: y + 16}, `▾ ${words}`)));
   }
   drawing.nodes = new Map();
   for (const [i, [x, y, w, h]] of places.nodes) {
@@ -215,8 +254,9 @@ function draw() {
   for (const [g, [x, y, w, h]] of places.boxes) {
     const inside = plural(s.operations.filter(i => isIn(graph, i, g)).length, "operation");
     const label = groupTitle(graph, g);
-    const box = handle(g, `${label}, ${inside}`, false, make("rect", {x, y, width: w, height: h, rx: 9}),
-      middle(null, x + w / 2, y + 18, `▸ ${cut(label, w - 34, 7.2)}`), middle("shape", x + w / 2, y + 34, inside));
+    const words = cut(label, w - 34, 7.2);
+    const box = handle(g, `${words} ${inside}${words === label ? "" : `, ${label}`}`, false, make("rect", {x, y, width: w, height: h, rx: 9}),
+      middle(null, x + w / 2, y + 18, `▸ ${words} `), middle("shape", x + w / 2, y + 34, inside));
     box.classList.add("node", "folded");
     drawing.boxes.set(g, box);
     svg.append(box);
@@ -229,12 +269,55 @@ function draw() {
 }
 
 function zoom() {
-  const {width, height} = drawing.places, space = $("view-graph").clientWidth;
-  const fit = space > 0 ? Math.max(0.55, Math.min(1, (space - 4) / width)) : 1;
-  drawing.scale = state.zoom || fit;
+  const {width, height} = drawing.places, pane = $("view-graph"), space = pane.clientWidth;
+  const inWidth = space > 0 ? (space - 4) / width : 1;
+  if (state.zoom === "all") {  // as much of the height as the pane can have
+    const most = parseFloat(getComputedStyle(pane).maxHeight) || pane.clientHeight;
+    drawing.scale = Math.max(0.02, Math.min(1, inWidth, (most - 4) / height));
+  } else {
+    drawing.scale = state.zoom || Math.max(0.55, Math.min(1, inWidth));
+  }
   drawing.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   drawing.svg.setAttribute("width", width * drawing.scale);
   drawing.svg.setAttribute("height", height * drawing.scale);
+  overview();
+}
+
+// The whole graph in small, in a corner, where the pane shows only a part of it.
+function overview() {
+  const pane = $("view-graph"), svg = $("overview"), {width, height} = drawing.places;
+  const hides = pane.scrollWidth > pane.clientWidth + 1 || pane.scrollHeight > pane.clientHeight + 1;
+  svg.toggleAttribute("hidden", pane.hidden || !hides);
+  if (!hides || pane.hidden) return;
+  const marks = node => ["now", "found"].filter(mark => node.classList.contains(mark)).map(mark => `is-${mark}`).join(" ");
+  const most = pane.clientWidth < 500 ? 70 : 110, scale = Math.min(most / width, 1.4 * most / height), part = [];
+  for (const [i, [x, y, w, h]] of drawing.places.nodes)
+    part.push(make("rect", {x, y, width: w, height: h, class: marks(drawing.nodes.get(i))}));
+  for (const [g, [x, y, w, h]] of drawing.places.boxes)
+    part.push(make("rect", {x, y, width: w, height: h, class: marks(drawing.boxes.get(g))}));
+  const view = make("rect", {
+    class: "window", x: pane.scrollLeft / drawing.scale, y: pane.scrollTop / drawing.scale,
+    width: Math.min(width, pane.clientWidth / drawing.scale), height: Math.min(height, pane.clientHeight / drawing.scale)
+  });
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("width", width * scale);
+  svg.setAttribute("height", height * scale);
+  svg.replaceChildren(...part, view);
+}
+
+// Brings what the overview shows at a point of the window into the middle of the pane.
+function lookAt(event) {
+  const box = $("overview").getBoundingClientRect(), pane = $("view-graph"), {width, height} = drawing.places;
+  const x = (event.clientX - box.left) / box.width * width, y = (event.clientY - box.top) / box.height * height;
+  pane.scrollTo(x * drawing.scale - pane.clientWidth / 2, y * drawing.scale - pane.clientHeight / 2);
+}
+
+// The entries whose name, operation or module has the text in it, in the order of the tape.
+function search(s, words) {
+  const wanted = words.trim().toLowerCase();
+  if (!wanted) return [];
+  return s.entries.map((e, i) => i).filter(i =>
+    [nameOf(s, i), s.entries[i].operation || "", whereOf(s, i)].some(part => part.toLowerCase().includes(wanted)));
 }
 
 // The place of an entry in the drawing: its own, or that of the folded group that it is in.
@@ -256,6 +339,7 @@ function markGraph() {
     node.classList.toggle("graded", graded);
     node.classList.toggle("now", f.entry === i);
     node.classList.toggle("chosen", state.chosen === i);
+    node.classList.toggle("found", state.found.includes(i));
     node.classList.toggle("bad", (strange(entry.value) && there) || (strange(entry.gradient) && graded));
     if (count(entry.value.shape) !== 1 || !graph.nodes[i].subtitle) continue;  // else numbers
     node.querySelector(".shape").textContent = there ? text(entry.value.values[0]) : "";
@@ -265,9 +349,11 @@ function markGraph() {
   for (const [g, box] of drawing.boxes) {
     const inside = s.operations.filter(i => isIn(graph, i, g));
     box.classList.toggle("now", inside.includes(f.entry));
+    box.classList.toggle("found", state.found.some(i => isIn(graph, i, g)));
     box.classList.toggle("future", inside.every(i => state.frame < s.forwardAt[i]));
   }
   markEdges(s, f, back);
+  overview();
 
   const at = f.entry != null && placeOf(f.entry), pane = $("view-graph");
   if (f.pass === "start") pane.scrollTo({top: 0});
@@ -283,19 +369,16 @@ function markEdges(s, f, back) {
     const {flow, inputs} = s.entries[to];
     const flows = Boolean(flow) && inputs.some((input, k) => input === from && flow[k]);
     const now = f.entry === to && (f.pass === "forward" || flows);
-    const share = now && flows ? sum(inputs.map((input, k) => (input === from && flow[k] ? flow[k].share : 0))) : 0;
     for (const parts of drawing.edges[e]) {
-      const mark = marks.get(parts.line) || {parts, now: false, done: false, graded: false, share: 0};
+      const mark = marks.get(parts.line) || {parts, now: false, done: false, graded: false};
       mark.now = mark.now || now;
       mark.done = mark.done || state.frame >= s.forwardAt[to];
       mark.graded = mark.graded || (back && flows && state.frame >= s.backwardAt[to]);
-      mark.share = Math.max(mark.share, share);
       marks.set(parts.line, mark);
     }
   });
-  for (const {parts: {line, down, up}, now, done, graded, share} of marks.values()) {
+  for (const {parts: {line, down, up}, now, done, graded} of marks.values()) {
     line.setAttribute("class", `edge${done ? " done" : ""}${graded ? " graded" : ""}${now ? " now" : ""}`);
-    line.style.strokeWidth = now && back ? 1.6 + 2.2 * share : "";
     down.setAttribute("visibility", graded ? "hidden" : "visible");
     up.setAttribute("visibility", graded ? "visible" : "hidden");
     down.setAttribute("class", `head${now ? " now" : ""}`);

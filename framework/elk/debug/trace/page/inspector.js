@@ -12,14 +12,26 @@ function inspect() {
     if (table.scrollWidth > table.clientWidth) table.tabIndex = 0;  // to be scrolled by keys
 }
 
+// A link to where numbers that are not finite began.
+function culprit(s) {
+  const first = firstStrange(s);
+  if (first < 0) return null;
+  const what = strange(s.entries[first].value) ? "value" : "gradient";
+  return paragraph("warning", `Not all numbers of this step are finite. The first such is in the ${what} of `,
+    make("button", {class: "link", onclick: () => goTo(placeOfStrange(s, first), first)}, nameOf(s, first)),
+    whereOf(s, first), ".");
+}
+
 function start(s) {
   const parameters = s.entries.filter(e => e.kind === "parameter");
   const trained = sum(parameters.map(e => count(e.value.shape)));
   const keys = [["← →", "one entry back, on"], ["Home End", "to the start, to the end"], ["space", "play, pause"]];
+  keys.push(["/", "search"]);
   if (trace.steps.length > 1) keys.push(["[ ]", "training step before, after"]);
   return [
     make("h2", {}, trace.steps.length > 1 ? `The tape of ${s.label}` : "A tape, entry by entry"),
     paragraph("where", s.loss != null && `loss ${text(s.loss)}`),
+    culprit(s),
     paragraph("words", "While a tape lives, every operation on a parameter appends an entry to it: here ",
       `${plural(s.operations.length, "operation")} on ${plural(parameters.length, "parameter")} of `,
       `${plural(trained, "number")}. Going forward, each entry's value is computed from those of its inputs.`),
@@ -40,6 +52,7 @@ function end(s) {
   return [
     make("h2", {}, "Every parameter has its gradient"),
     paragraph("where", s.loss != null && `loss ${text(s.loss)}`),
+    culprit(s),
     paragraph("words", "This is what backward returns: for each parameter, by how much the loss changes with it. ",
       "An optimizer moves each of them a little against its gradient, and the loss goes down."),
     heading("Parameters"), parameterTable(s), checkNote(s)
@@ -62,8 +75,7 @@ function warn(s, i) {
   const value = strange(entry.value) && state.frame >= s.forwardAt[i];
   const gradient = strange(entry.gradient) && state.frame >= s.gradedAt[i];
   if (!value && !gradient) return null;
-  let first = s.entries.findIndex(e => strange(e.value));
-  if (first < 0) first = s.backward.find(k => strange(s.entries[k].gradient));
+  const first = firstStrange(s);
   const what = value && gradient ? "value and gradient" : value ? "value" : "gradient";
   return paragraph("warning", `There are numbers in its ${what} that are not finite. `, first === i
     ? "It is the first on the tape to have such."
@@ -104,19 +116,39 @@ function backwardPart(s, i, words) {
   ];
 }
 
+// One arrow in and several out, or the other way round: what was copied, and what was added up. Read upwards, as the
+// gradient flows in the graph.
+function wayPicture(way) {
+  const ends = way === "copied" ? [0] : [-12, 0, 12];
+  const lines = ends.map(x => make("path", {
+    d: way === "added up" ? `M${20 + x} 26C${20 + x} 16 20 18 20 9` : `M20 26C20 16 ${20 + x} 18 ${20 + x} 9`
+  }));
+  const heads = (way === "spread" ? ends : [0]).map(x => make("path", {class: "head", d: arrow(20 + x, 2, 20 + x, 12)}));
+  return make("svg", {class: "way", viewBox: "0 0 40 28", "aria-hidden": "true"}, lines, heads);
+}
+
+function wayWords(s, entry, k, way) {
+  if (way === "copied") return entry.inputs.length > 1 ? "A copy of dy: the other operand gets all of it, too." : "A copy of dy.";
+  if (way === "spread") return `A copy of dy for each of the ${count(s.entries[entry.inputs[k]].value.shape)} elements that were added.`;
+  const over = summedOver(s, entry, k);
+  return over ? `It was stretched over ${over}; the gradients of all copies are added up.`
+    : "The gradients of all copies are added up.";
+}
+
 function flowPart(s, entry, from, k) {
-  const flow = entry.flow[k], name = symbol(entry, k), shared = entry.flow.filter(Boolean).length > 1;
+  const flow = entry.flow[k], name = symbol(entry, k);
   const line = make("div", {class: "line"}, make("span", {}, `${name} is `, link(s, from)));
   if (!flow) {
     line.append(make("span", {}, "a constant: no gradient is computed"));
     return make("li", {class: "flow"}, line);
   }
-  line.append(make("span", {"data-norm": flow.norm}, `norm ${text(flow.norm)}`));
-  if (shared) line.append(make("span", {"data-share": flow.share}, `${text(100 * flow.share, 3)}% of what flows on`));
-  const dx = flow.dx || s.entries[from].gradient;
+  const shape = s.entries[from].value.shape;
+  line.append(shape.length ? make("span", {}, shapeText(shape)) : "",
+    make("span", {"data-norm": flow.norm}, `norm ${text(flow.norm)}`));
+  const dx = flow.dx || s.entries[from].gradient, way = wayOf(s, entry, k);
   return make("li", {class: "flow"},
-    paragraph("formula", ruleOf(entry, k) || `d ${name}`), line,
-    shared && make("span", {class: "bar"}, make("i", {style: `width: ${100 * flow.share}%`})),
+    paragraph("formula", ruleHere(s, entry, k) || `d ${name}`), line,
+    way && make("div", {class: "ways"}, wayPicture(way), paragraph("note", wayWords(s, entry, k, way))),
     dx && tensorView("", dx, true));
 }
 
@@ -155,7 +187,21 @@ function leaf(s, i) {
       link(s, u.entry), make("span", {class: "note"}, whereOf(s, u.entry))))),
     heading("Value"), tensorView("value", entry.value),
     gradientPart(s, i),
-    parameter && entry.gradient && state.frame >= s.gradedAt[i] && checkPart(s, entry)
+    parameter && entry.gradient && state.frame >= s.gradedAt[i] && [updatePart(s, i), checkPart(s, entry)]
+  ];
+}
+
+// What the optimizer made of the gradient: the difference to the next step that was recorded.
+function updatePart(s, i) {
+  const update = updateOf(s, i);
+  if (!update) return null;
+  return [
+    heading(`The update, from ${s.label} to ${update.label}`),
+    update.rate != null && paragraph("formula", `w ← w − ${text(update.rate)} · gradient`),
+    tensorView("change", update.change),
+    paragraph("note", `Its norm is ${text(update.norm, 3)}, ${text(100 * update.ratio, 3)}% of that of the parameter.`,
+      update.rate == null && update.norm > 0 &&
+        " It is not a multiple of this gradient: there were steps in between, or the optimizer does more than to follow it.")
   ];
 }
 
@@ -232,6 +278,7 @@ function tapeTable(s) {
   const mark = () => rows.forEach(({i, button, norm, row: line}) => {
     const now = frame().entry === i;
     line.className = now ? "now" : state.frame < s.forwardAt[i] ? "future" : "";
+    line.classList.toggle("found", state.found.includes(i));
     if (now) button.setAttribute("aria-current", "step");
     else button.removeAttribute("aria-current");
     norm.style.visibility = state.frame >= s.gradedAt[i] ? "" : "hidden";
@@ -248,14 +295,18 @@ function parameterTable(s) {
   const list = s.entries.map((e, i) => i).filter(i => ["parameter", "watched"].includes(s.entries[i].kind));
   if (!list.length) return paragraph("note", "There are none on this tape.");
   const most = Math.max(0, ...list.map(i => normOf(s.entries[i])));
-  return make("table", {class: "list parameters"}, header(["name", "shape", "gradient (norm, bars: log)", "difference"]),
-    make("tbody", {}, list.map(i => {
+  const next = trace.steps[trace.steps.indexOf(s) + 1], moves = list.map(i => updateOf(s, i));
+  const moved = moves.some(Boolean) && [`moved by, until ${next.label}`];
+  return make("table", {class: "list parameters"},
+    header(["name", "shape", "gradient (norm, bars: log)", "difference", ...(moved || [])]),
+    make("tbody", {}, list.map((i, k) => {
       const entry = s.entries[i], {gradient} = entry, there = gradient && state.frame >= s.gradedAt[i];
       const line = row(
         cell("", make("button", {onclick: () => choose(i)}, breakable(nameOf(s, i)))),
         cell("shape", shapeText(entry.value.shape)),
         cell("right", there ? [text(gradient.norm, 3), size(gradient.norm, most)] : gradient ? "not yet" : "none"),
-        cell("", there && verdict(s, entry)));
+        cell("", there && verdict(s, entry)),
+        moved && cell("right", there && moves[k] && `${text(100 * moves[k].ratio, 2)}%`));
       line.className = there ? "" : "future";
       return line;
     })));

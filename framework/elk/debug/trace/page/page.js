@@ -1,6 +1,6 @@
 // Where the reader is, and how the reader gets elsewhere.
 
-const state = {step: 0, frame: 0, chosen: null, folded: new Map(), zoom: 0, images: true, timer: null};
+const state = {step: 0, frame: 0, chosen: null, folded: new Map(), zoom: 0, images: true, timer: null, found: []};
 const step = () => prepared(trace.steps[state.step]);
 const frame = () => step().frames[state.frame];
 const isBackward = () => frame().pass === "backward" || frame().pass === "end";
@@ -10,6 +10,12 @@ function go(to) {
   state.frame = Math.max(0, Math.min(step().frames.length - 1, to));
   state.chosen = null;
   render();
+}
+
+// To a place; to a leaf, which has none, by choosing it there.
+function goTo(place, entry) {
+  go(place);
+  if (frame().entry !== entry) choose(entry);
 }
 
 function choose(entry) {
@@ -46,6 +52,16 @@ function passOf(s) {
     : `backward ${state.frame - forward} of ${s.frames.length - forward - 2}`;
 }
 
+// To where an entry is computed, or, where the reader is on the way back, to where its gradient flows on.
+function show(i) {
+  const s = step();
+  if (s.entries[i].kind !== "operation") {
+    state.chosen = i;
+    return render();
+  }
+  goTo(isBackward() && s.backwardAt[i] < Infinity ? s.backwardAt[i] : s.forwardAt[i], i);
+}
+
 function lists(s) {
   if (!$("view-tape").hidden) {
     if (!s.list) s.list = tapeTable(s);
@@ -63,6 +79,8 @@ function lists(s) {
 
 function render() {
   const s = step(), f = frame();
+  state.found = search(s, $("search").value);
+  $("found").textContent = $("search").value.trim() ? `${state.found.length} found` : "";
   document.body.classList.toggle("backward", isBackward());
   document.body.classList.toggle("resting", f.pass === "start");
   draw();
@@ -112,6 +130,7 @@ function showTab(name, focus) {
   }
   $("graph-tools").hidden = name !== "graph";
   if (name === "graph") zoom();
+  $("overview").toggleAttribute("hidden", name !== "graph");
   render();
 }
 
@@ -132,7 +151,20 @@ function listen() {
   const scale = by => { state.zoom = Math.max(0.2, Math.min(2.5, drawing.scale * by)); zoom(); };
   click("zoom-in", () => scale(1.2));
   click("zoom-out", () => scale(1 / 1.2));
-  click("zoom-fit", () => { state.zoom = 0; zoom(); });
+  click("zoom-fit", () => { state.zoom = "all"; zoom(); });
+  $("view-graph").addEventListener("scroll", () => overview());
+  $("overview").addEventListener("pointerdown", lookAt);
+  $("overview").addEventListener("pointermove", event => { if (event.buttons) lookAt(event); });
+  $("search").addEventListener("input", () => render());
+  $("search").addEventListener("keydown", event => {
+    if (event.key === "Escape") $("search").value = "";
+    if (event.key === "Enter" && state.found.length) {
+      const at = state.found.indexOf(shownEntry()), step = event.shiftKey ? state.found.length - 1 : 1;
+      const to = state.found[at < 0 ? 0 : (at + step) % state.found.length];
+      show(to);
+    }
+    if (event.key === "Escape") render();
+  });
   $("frame").addEventListener("input", () => { play(false); go(Number($("frame").value)); });
   $("step").addEventListener("input", () => goStep(Number($("step").value)));
 
@@ -155,6 +187,7 @@ function listen() {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const tag = event.target.tagName;
     if (event.target.className === "numbers" && event.key.startsWith("Arrow")) return;
+    if (event.target.id === "search") return;
     if (tag === "INPUT" && !["[", "]", " "].includes(event.key)) return;  // sliders know their keys
     if (tag === "BUTTON" && (event.key === " " || event.key === "Enter")) return;
     const actions = {
@@ -162,6 +195,7 @@ function listen() {
       ArrowLeft: () => { play(false); go(state.frame - 1); },
       Home: () => { play(false); go(0); },
       End: () => { play(false); go(Infinity); },
+      "/": () => $("search").focus(),
       " ": () => play(!state.timer),
       "[": () => goStep(state.step - 1),
       "]": () => goStep(state.step + 1)
