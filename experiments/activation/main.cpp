@@ -52,8 +52,8 @@ void ask(Study& study) {
     for (; end < all.size() && all[end].cell.series == net; ++end)
       plot.series.push_back(
           study.curve(all[end], all[end].cell.label, [](const auto& row) { return row.train_loss; }));
-    study.draw("", plot);
-    study.conclude(best_of(std::span(all).subspan(begin, end - begin), "for " + net));
+    study.draw_curves(plot);
+    study.best_of(std::span(all).subspan(begin, end - begin), "for " + net + ", activation");
     begin = end;
   }
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <lab/joint.hpp>
 #include <lab/law.hpp>
 
 namespace {
@@ -38,10 +39,13 @@ void ask(Study& study) {
     const std::span sweep = std::span(all).subspan(begin, sizes.size());
     Outcome more = sweep.back(), fewer = sweep.size() > 1 ? sweep[sweep.size() - 2] : sweep.front();
     more.cell.label += " examples", fewer.cell.label += " examples";
-    study.conclude("For " + more.cell.series + ", " + compare(more, fewer));
-    tell_law(study, "L(D) of " + more.cell.series, "the number of examples",
-             "data_" + more.cell.config.hidden, sweep, [](const Outcome& outcome) { return outcome.cell.x; });
+    study.compare(more, fewer, "For " + more.cell.series + ", ");
+    tell_law(study,
+             {"L(D) of " + more.cell.series, "the number of examples", "data_" + more.cell.config.hidden,
+              "what a net of " + more.cell.series + " leaves, whatever the data"},
+             sweep, [](const Outcome& outcome) { return outcome.cell.x; });
   }
+  tell_joint(study, all);
 }
 
 }  // namespace

@@ -35,10 +35,10 @@ void ask(Study& study) {
     best_by_factor.push_back(std::move(chosen));
   }
   study.table("The best first rate of each decay", "learning rate", best_by_factor);
-  study.conclude(best_of(best_by_factor, "the learning rate"));
+  study.best_of(best_by_factor, "the learning rate");
   if (best_by_factor.size() > 1)
-    study.conclude("Against the best constant rate: " +
-                   compare(best(std::span(best_by_factor).subspan(1)), best_by_factor.front()));
+    study.compare(best(std::span(best_by_factor).subspan(1)), best_by_factor.front(),
+                  "Against the best constant rate: ");
 }
 
 }  // namespace

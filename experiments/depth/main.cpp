@@ -30,7 +30,9 @@ void ask(Study& study) {
                  .tune = !paper});
     }
   const Outcomes all = study.run();
-  study.table("Test accuracy by depth, layers of " + width, "hidden layers", all);
+  study.table("Test accuracy by depth, layers of " + width, "hidden layers", all,
+              "Trained by plain SGD, without momentum: what a network learns with it is no bound of what it "
+              "can learn.");
   study.plot("Test error by depth, layers of " + width, "hidden layers", all, Metric::test_error,
              {.log_y = true});
   study.plot("Test loss by depth, layers of " + width, "hidden layers", all, Metric::test_loss,
@@ -38,13 +40,13 @@ void ask(Study& study) {
   const std::size_t depths = all.size() / 2;
   for (const std::size_t begin : {std::size_t{0}, depths}) {
     const std::span sweep = std::span(all).subspan(begin, depths);
-    study.conclude(best_of(sweep, "for " + sweep[0].cell.series + ", depth"));
+    study.best_of(sweep, "for " + sweep[0].cell.series + ", depth");
   }
   for (std::size_t i = 0; i < depths; ++i) {
     if (all[i].cell.x < 2) continue;
     Outcome relu = all[i], sigmoid = all[depths + i];
     relu.cell.label = "ReLU", sigmoid.cell.label = "sigmoid";
-    study.conclude("With " + all[i].cell.label + " hidden layers " + compare(relu, sigmoid));
+    study.compare(relu, sigmoid, "With " + all[i].cell.label + " hidden layers, trained by plain SGD, ");
   }
 }
 

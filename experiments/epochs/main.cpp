@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <lab/epochs.hpp>
 #include <lab/study.hpp>
 
 namespace {
@@ -39,36 +40,51 @@ void ask(Study& study) {
   const Outcomes all = study.run();
   study.table("Results", "network", all,
               study.paper() ? "Of the last epoch." : "Of the epoch with the lowest validation loss.");
-  Table when{.title = "Where the test loss is lowest",
-             .columns = {"network", "epoch (each seed)", "lowest test loss", "test loss at the end", "rise"}};
+  Table when{
+      .title = "The epoch that validation chooses, and the last one",
+      .columns = {"network", "epoch (each seed)", "its test loss", "test loss at the end", "rise"},
+      .note = study.paper()
+                  ? "Without held-out examples the lowest test loss chooses, from which the last one can "
+                    "only rise: how much by chance is not known."
+                  : "Of runs without a curve nothing is told."};
   for (const Outcome& outcome : all) {
     Plot plot{.title = outcome.cell.label, .x_label = "epoch", .y_label = "loss", .log_y = true};
     plot.series = {
         study.curve(outcome, "training loss", [](const HistoryRow& row) { return row.train_loss; }),
         study.curve(outcome, "test loss", [](const HistoryRow& row) { return row.test_loss; })};
-    study.draw("", plot);
-    std::vector<double> lowest, last;
+    study.draw_curves(plot);
+    std::vector<double> chosen, last;
     std::string epochs;
+    bool learns_on = true;
     for (const RunSummary& run : outcome.runs) {
       const auto rows = study.history(run);
       if (run.status != "done" || rows.empty()) continue;
-      const auto at =
-          std::min_element(rows.begin(), rows.end(), [](const HistoryRow& a, const HistoryRow& b) {
-            return a.test_loss.value_or(INFINITY) < b.test_loss.value_or(INFINITY);
-          });
-      lowest.push_back(*at->test_loss);
-      last.push_back(*rows.back().test_loss);
-      epochs += (epochs.empty() ? "" : ", ") + std::to_string(at->epoch);
+      const HistoryRow& at = rows[chosen_epoch(rows)];
+      chosen.push_back(at.test_loss.value_or(NAN));
+      last.push_back(rows.back().test_loss.value_or(NAN));
+      learns_on = learns_on && rows.back().train_loss < at.train_loss;
+      epochs += (epochs.empty() ? "" : ", ") + std::to_string(at.epoch);
     }
-    if (lowest.empty()) continue;
-    const Difference rise = paired_difference(last, lowest);
-    when.rows.push_back({outcome.cell.label, epochs, with_interval(mean_interval(lowest)),
+    if (chosen.empty()) continue;
+    const Difference rise = paired_difference(last, chosen);
+    when.rows.push_back({outcome.cell.label, epochs, with_interval(mean_interval(chosen)),
                          with_interval(mean_interval(last)), with_interval(rise)});
-    study.conclude(outcome.cell.label + ": the test loss is lowest at epoch " + epochs +
-                   " and then rises by " + with_interval(rise) +
-                   " to the end: " + (rise.low > 0 ? "it overfits" : "no rise is resolved"));
+    if (study.paper()) continue;  // which has no epoch to pair the last one with
+    study.compare(
+        "test loss", last, chosen, [epochs, label = outcome.cell.label, learns_on](const Judgement& found) {
+          return label + ": validation chooses epoch " + epochs +
+                 ", and from there the test loss changes by " + with_interval(found) + " to the end: " +
+                 (!found.stands    ? "no rise is resolved"
+                  : found.mean < 0 ? "it learns on"
+                  : learns_on      ? "it overfits, as the training loss falls on"
+                                   : "it rises, and so does the training loss");
+        });
   }
-  study.table(when);
+  if (study.paper())
+    study.conclude(
+        "Without held-out examples no epoch can be chosen but by the test loss itself, whose lowest value "
+        "is below its last one on a flat curve as well: of a rise nothing is concluded");
+  if (!when.rows.empty()) study.table(when);
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ std::string best_sizes(const std::vector<scaling::Net>& nets, const std::vector<
 }
 
 // Exact FLOPs beside the usual estimate, of the first seed's run.
-Table compute_table(Study& study, std::span<const Outcome> outcomes) {
+Table compute_table(std::span<const Outcome> outcomes) {
   Table table{
       .title = "Compute of a run",
       .columns = {"width", "parameters N", "FLOPs that ran", "6 N D", "exact / estimate"},
@@ -79,7 +79,7 @@ Table compute_table(Study& study, std::span<const Outcome> outcomes) {
     const RunSummary& run = outcome.runs.front();
     if (run.status == "failed") continue;
     const double estimate = 6.0 * static_cast<double>(run.parameters) * static_cast<double>(run.epochs) *
-                            static_cast<double>(study.train_examples(outcome.cell.config));
+                            static_cast<double>(outcome.examples);
     table.rows.push_back({outcome.cell.label, std::to_string(run.parameters),
                           flops_text(static_cast<double>(run.flops)), flops_text(estimate),
                           decimal(static_cast<double>(run.flops) / estimate)});
@@ -100,7 +100,13 @@ void ask(Study& study) {
   const Outcomes all = study.run();
   study.table("Results by width", "width", all,
               study.paper() ? "Of the last epoch." : "Of the epoch with the lowest validation loss.");
-  study.table(compute_table(study, all));
+  study.table(compute_table(all));
+  if (study.paper())
+    study.check("frontier",
+                "without held-out examples the test loss itself chooses epochs and nets: it is lower than "
+                "another test set's would be");
+  else
+    study.check("frontier", "validation loss chooses epochs and nets, in every resample anew");
 
   const std::vector<scaling::Net> nets = nets_of(study, all);
   Plot plot{.title = "Test loss against compute, best epoch so far",
@@ -110,13 +116,20 @@ void ask(Study& study) {
             .log_x = true,
             .log_y = true};
   for (const scaling::Net& net : nets) plot.series.push_back(curve_of(net));
+  const std::int64_t examples = all.front().examples;
   const auto fit = [&](const scaling::Options& options, elk::Rng& rng) {
     return fit_frontier(nets, options, rng);
   };
   const auto hold_out = [&](std::size_t largest, const scaling::Options& options, elk::Rng& rng) {
     return hold_out_nets(nets, largest, options, rng);
   };
-  const auto law = tell_law(study, "The frontier L(C)", "compute", "frontier", {fit, hold_out});
+  const std::string data = std::to_string(examples) + " training examples";
+  const auto law = nets.empty() ? std::nullopt
+                                : tell_law(study,
+                                           {"The frontier L(C)", "compute", "frontier",
+                                            "what these " + data + " leave, whatever the compute"},
+                                           nets.size(), {fit, hold_out});
+  if (nets.empty()) study.warn("the runs have no curves, from which alone a frontier could be told");
   if (law) {
     Series envelope{.title = "frontier", .style = SeriesStyle::envelope};
     for (const scaling::Point& point : law->points) {
@@ -127,11 +140,12 @@ void ask(Study& study) {
     plot.series.push_back(line_of(*law));
     study.conclude(best_sizes(nets, law->points));
   }
-  study.draw("frontier", std::move(plot));
+  if (!nets.empty()) study.draw("frontier", std::move(plot));
 
-  const auto by_parameters =
-      tell_law(study, "L(N)", "the number of parameters", "parameters", all,
-               [](const Outcome& o) { return static_cast<double>(o.runs.front().parameters); });
+  const auto by_parameters = tell_law(
+      study,
+      {"L(N)", "the number of parameters", "parameters", "what these " + data + " leave, whatever the size"},
+      all, [](const Outcome& o) { return static_cast<double>(o.runs.front().parameters); });
   Outcomes by_size = all;
   for (Outcome& outcome : by_size) outcome.cell.x = static_cast<double>(outcome.runs.front().parameters);
   study.plot("Test loss by size", "parameters", by_size, Metric::test_loss, {.log_x = true, .log_y = true},

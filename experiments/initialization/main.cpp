@@ -39,8 +39,8 @@ void ask(Study& study) {
     for (const Outcome& outcome : three)
       plot.series.push_back(
           study.curve(outcome, outcome.cell.label, [](const auto& row) { return row.train_loss; }));
-    study.draw("", plot);
-    study.conclude(best_of(three, "for " + three[0].cell.series + ","));
+    study.draw_curves(plot);
+    study.best_of(three, "for " + three[0].cell.series + ", initialization");
   }
 }
 

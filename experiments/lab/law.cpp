@@ -20,8 +20,8 @@ std::string share(double error) { return std::isnan(error) ? "-" : fmt::format("
 
 }  // namespace
 
-std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
-                                        const std::string& key, const LawFit& how) {
+std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::size_t sizes, const LawFit& how) {
+  const auto& [name, what, key, floor] = of;
   scaling::Report report;
   scaling::Holdout holdout;
   try {
@@ -38,10 +38,11 @@ std::optional<scaling::Report> tell_law(Study& study, const std::string& name, c
   Table table{
       .title = fmt::format("{} = E + A x^-α, the law of the test loss over {}", name, what),
       .columns = {"", "E", "A", "α", "residual", "each left out", "the largest held out", "converged"},
-      .note =
-          fmt::format("95 % intervals of {} resamples over seeds and as many over sizes. Left out, held out: "
-                      "how far the law of the others is off, on average.",
-                      report.resamples)};
+      .note = fmt::format(
+          "E: {}. 95 % intervals of {} resamples over seeds and as many over sizes, for this test set. "
+          "Residual: of the loss that is minimized. Left out, held out: how far the law of the others is "
+          "off, on average.",
+          floor, report.resamples)};
   for (const bool free : {true, false}) {
     const scaling::Law& law = free ? report.with_e : report.without_e;
     table.rows.push_back({free ? "E free" : "E = 0", free ? shown(law.e) : "0", shown(law.a),
@@ -63,23 +64,29 @@ std::optional<scaling::Report> tell_law(Study& study, const std::string& name, c
   number("_e_low", law.e.interval.low);
   number("_e_high", law.e.interval.high);
   number("_held_out_error", held_out_error);
-  std::string sentence =
-      fmt::format("{} falls as {} to the power of -{:.3g} (95 % interval {:.3g} to {:.3g})", name, what,
-                  law.alpha.value, law.alpha.interval.low, law.alpha.interval.high);
-  if (report.prefers_e)
-    sentence += fmt::format(
-        " towards an irreducible loss of {}: no straight line in log-log axes, which would be off by {} "
-        "where this law is by {}",
-        shown(law.e), share(report.without_e.left_out_error), share(law.left_out_error));
-  else
-    sentence += fmt::format(
-        ", a straight line in log-log axes; an irreducible loss would tell no more (off by {} where "
-        "the line is by {})",
-        share(report.with_e.left_out_error), share(law.left_out_error));
-  if (std::isfinite(held_out_error))
-    sentence +=
-        fmt::format("; fitted without the largest sizes it predicts them to {}", share(held_out_error));
-  study.conclude(sentence);
+  if (sizes < sizes_for_a_law) {
+    study.conclude(
+        fmt::format("{} has {} sizes, of which a law of three parameters can be drawn but nothing concluded",
+                    name, sizes));
+  } else {
+    std::string sentence = fmt::format(
+        "{} falls as {} to the power of {:.3g} (95 % interval {:.3g} to {:.3g}, for this test set)", name,
+        what, -law.alpha.value, -law.alpha.interval.high, -law.alpha.interval.low);
+    if (report.prefers_e)
+      sentence += fmt::format(
+          " towards {}, {}: no straight line in log-log axes, which would be off by {} where this law is by "
+          "{}",
+          shown(law.e), floor, share(report.without_e.left_out_error), share(law.left_out_error));
+    else
+      sentence += fmt::format(
+          ", a straight line in log-log axes; a floor, {}, would tell no more (off by {} where the line is "
+          "by {})",
+          floor, share(report.with_e.left_out_error), share(law.left_out_error));
+    if (std::isfinite(held_out_error))
+      sentence +=
+          fmt::format("; fitted without the largest sizes it predicts them to {}", share(held_out_error));
+    study.conclude(sentence);
+  }
   if (!law.fit.converged) study.warn(fmt::format("the fit of {} has not converged", name));
   if (report.failed > 0)
     study.warn(fmt::format("{} of {} resamples of {} could not be fitted", report.failed,
@@ -87,8 +94,7 @@ std::optional<scaling::Report> tell_law(Study& study, const std::string& name, c
   return report;
 }
 
-std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
-                                        const std::string& key, std::span<const Outcome> outcomes,
+std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::span<const Outcome> outcomes,
                                         const std::function<double(const Outcome&)>& size) {
   std::vector<scaling::Cell> cells;
   for (const Outcome& outcome : outcomes) {
@@ -101,7 +107,7 @@ std::optional<scaling::Report> tell_law(Study& study, const std::string& name, c
   const auto hold_out = [&](std::size_t largest, const scaling::Options& options, Rng& rng) {
     return hold_out_cells(cells, largest, options, rng);
   };
-  return tell_law(study, name, what, key, LawFit{fit, hold_out});
+  return tell_law(study, of, cells.size(), LawFit{fit, hold_out});
 }
 
 Series line_of(const scaling::Report& report) {

@@ -16,15 +16,22 @@ struct LawFit {
   std::function<scaling::Holdout(std::size_t largest, const scaling::Options&, Rng&)> hold_out;
 };
 
-/// Fits a law and tells about it under `name`, for example "L(D)", a law of the loss over `what`, "training
-/// examples"; numbers get `key` in front of their names. Where no fit is possible there is a warning, and
-/// nothing is returned.
-std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
-                                        const std::string& key, const LawFit& how);
+/// What a law is called: `name` "L(D)", of the loss over `what`, "the number of training examples"; its
+/// numbers get `key` in front of their names. `floor` tells whose E is: "what a net of width 32 leaves,
+/// whatever the data".
+struct LawOf {
+  std::string name, what, key, floor;
+};
+
+/// With fewer sizes than this a fit is shown, and nothing is concluded from it.
+constexpr std::size_t sizes_for_a_law = 5;
+
+/// Fits a law of `sizes` sizes and tells about it. Where no fit is possible there is a warning, and nothing
+/// is returned.
+std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::size_t sizes, const LawFit& how);
 
 /// The law of the test loss over `size`, a point for each outcome. See tell_law.
-std::optional<scaling::Report> tell_law(Study& study, const std::string& name, const std::string& what,
-                                        const std::string& key, std::span<const Outcome> outcomes,
+std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::span<const Outcome> outcomes,
                                         const std::function<double(const Outcome&)>& size);
 
 /// The law that cross-validation prefers, as a line of a plot over the range of its points.

@@ -353,6 +353,7 @@ std::string body(const Section& section, const std::string& id, int h) {
 
   out += heading("Details");
   if (!r.configuration.empty()) out += pairs("What all runs have in common", r.configuration);
+  if (!r.checklist.empty()) out += pairs("What was done with the data", r.checklist);
   std::vector<std::pair<std::string, std::string>> numbers, facts_of_run;
   for (const auto& [name, value] : r.numbers) numbers.emplace_back(name, fmt::format("{:.6g}", value));
   if (!numbers.empty()) out += pairs("Numbers that the text above quotes", numbers);
@@ -413,6 +414,32 @@ std::string summary(const std::vector<Section>& sections, const std::vector<std:
 }
 
 }  // namespace
+
+std::string to_text(const Table& table) {
+  const auto width_of = [](const std::string& text) {
+    return static_cast<std::size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  std::vector<std::size_t> widths;
+  for (const std::string& column : table.columns) widths.push_back(width_of(column));
+  for (const auto& row : table.rows)
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
+  std::string out = table.title + "\n";
+  const auto add = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - width_of(row[i]), ' ');
+      line += i == 0 ? row[i] + space : "  " + space + row[i];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  };
+  add(table.columns);
+  for (const auto& row : table.rows) add(row);
+  if (!table.note.empty()) out += table.note + "\n";
+  return out;
+}
 
 std::string report_html(const std::vector<Section>& sections, const std::string& title) {
   const std::string name = title.empty() && !sections.empty() ? name_of(sections.front().results) : title;

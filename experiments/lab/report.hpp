@@ -14,6 +14,9 @@ struct Section {
   std::string folder;
 };
 
+/// The columns of a table on a terminal.
+std::string to_text(const Table& table);
+
 /// One HTML file that needs nothing else: no script, no network; the pictures' SVGs stand in it. One section
 /// is a report of its own; several are one called `title`, which begins with all verdicts and what everything
 /// cost. A picture that cannot be read is missing, and the report says so.

@@ -1,5 +1,6 @@
 #include <lab/results.hpp>
 
+#include <string_view>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -39,6 +40,9 @@ void members(T& v, const Visit& visit) {
     visit("diverged", v.diverged);
     visit("failed", v.failed);
     visit("config", v.config);
+    visit("images", v.images);
+    visit("examples", v.examples);
+    visit("curves", v.curves);
   } else if constexpr (is<T, Table>) {
     visit("title", v.title);
     visit("columns", v.columns);
@@ -74,6 +78,7 @@ void members(T& v, const Visit& visit) {
     visit("commit", v.commit);
     visit("command", v.command);
     visit("date", v.date);
+    visit("checklist", v.checklist);
   }
 }
 
@@ -85,6 +90,11 @@ template <class T>
 struct IsMap : std::false_type {};
 template <class T>
 struct IsMap<std::map<std::string, T>> : std::true_type {};
+
+// What files of 0.1.0 lack.
+bool may_lack(std::string_view name) {
+  return name == "images" || name == "examples" || name == "curves" || name == "checklist";
+}
 
 using Entry = std::pair<std::string, std::string>;  // written as ["name", "value"]: their order matters
 
@@ -163,6 +173,7 @@ class Reader {
         std::size_t known = 0;
         members(value, [&](const char* name, auto& member) {
           const auto found = json.find(name);
+          if (found == json.end() && may_lack(name)) return;
           if (found == json.end()) refuse(where, fmt::format("lacks \"{}\"", name));
           read(*found, below(where, name), member);
           ++known;
@@ -206,6 +217,24 @@ class Reader {
 };
 
 }  // namespace
+
+std::optional<std::int64_t> training_examples(const Point& point) {
+  if (point.examples > 0) return point.examples;
+  const Json config = Json::parse(point.config, nullptr, false);
+  if (!config.is_object()) return std::nullopt;
+  const auto number = [&](const char* option) -> std::int64_t {
+    const auto at = config.find(option);
+    return at != config.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
+  };
+  if (number("train-size") > 0) return number("train-size");
+  static const std::map<std::string, std::int64_t> whole{
+      {"digits", 10000}, {"mnist", 60000}, {"fashion-mnist", 60000}, {"cifar-10", 50000}};
+  const auto set = config.find("dataset");
+  const auto known =
+      set != config.end() && set->is_string() ? whole.find(set->get<std::string>()) : whole.end();
+  if (known == whole.end()) return std::nullopt;
+  return known->second - number("validation");
+}
 
 std::string to_json(const Results& results) {
   nlohmann::ordered_json object{{"format", format}};

@@ -31,6 +31,10 @@ struct Point {
   double seconds = 0;                             ///< of training, all seeds
   std::int64_t diverged = 0, failed = 0;          ///< of the runs
   std::string config = {};                        ///< config.json of the first seed
+  std::int64_t images = 0, examples = 0;          ///< of the test set, and to learn from; 0: not told
+  /// Where the test set was measured after every epoch: "flops", "train_loss", "val_loss" and "test_loss" of
+  /// every seed, to five digits, from which whatever is said of epochs can be computed again.
+  std::map<std::string, std::vector<std::vector<double>>> curves = {};
 };
 
 struct Table {
@@ -69,15 +73,23 @@ struct Results {
   std::string machine = {}, version = {}, commit = {};
   std::string command = {};  ///< makes it again
   std::string date = {};
+  /// What was counted, tuned, chosen, held out, excluded and compared, after M. Li et al., "(Mis)Fitting: a
+  /// survey of scaling laws", 2025.
+  std::vector<std::pair<std::string, std::string>> checklist = {};
 };
+
+/// How many examples a point's runs learn from: as it tells, or as its configuration does of a whole data
+/// set. None where neither does.
+std::optional<std::int64_t> training_examples(const Point& point);
 
 /// The text of results.json: one object, whose "format" is "elkgrad-results/1" and whose other names are
 /// those above. What is not finite is written as null, bytes that are no UTF-8 as U+FFFD.
 std::string to_json(const Results& results);
 
-/// What to_json() wrote, with or without elk::with_digest; null is read as NaN. FileError naming `file`, the
-/// place and what is wrong there when something is missing, unknown or of another type, when a table's row is
-/// not as long as its columns, or when a picture's file lies elsewhere.
+/// What to_json() wrote, with or without elk::with_digest; null is read as NaN. Files of version 0.1.0 lack
+/// Point::images and examples, Point::curves and Results::checklist, which stay empty. FileError naming
+/// `file`, the place and what is wrong there when something is missing, unknown or of another type, when a
+/// table's row is not as long as its columns, or when a picture's file lies elsewhere.
 Results parse_results(const std::string& text, const std::string& file);
 
 }  // namespace elk::lab

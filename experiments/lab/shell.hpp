@@ -1,6 +1,8 @@
 // Commands as one types them.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,18 @@ inline std::string elk_command(const std::vector<std::string>& words) {
   std::string line = "./elk";
   for (const std::string& word : words) line += " " + shell_word(word);
   return line;
+}
+
+/// `words` without what tells where to write and how to show: the rest makes the same results elsewhere.
+inline std::vector<std::string> without_places(std::vector<std::string> words) {
+  for (const std::string option : {"--from", "--out-dir", "--data-dir", "--jobs"}) {
+    const auto at = std::find(words.begin(), words.end(), option);
+    if (at != words.end()) words.erase(at, at + std::min<std::ptrdiff_t>(2, words.end() - at));
+    std::erase_if(words, [&](const std::string& word) { return word.starts_with(option + "="); });
+  }
+  std::erase(words, "--quiet");
+  std::erase(words, "--json");
+  return words;
 }
 
 }  // namespace elk::lab

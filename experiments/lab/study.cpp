@@ -13,6 +13,7 @@
 #include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/load.hpp>
+#include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
 #include <lab/command_line.hpp>
 #include <lab/program.hpp>
@@ -59,36 +60,15 @@ std::string shown(const Interval& interval, bool accuracy) {
                      (interval.high - interval.mean) * scale, decimals);
 }
 
-// The columns of a table on a terminal.
-std::string to_text(const Table& table) {
-  const auto width_of = [](const std::string& text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-  };
-  std::vector<std::size_t> widths;
-  for (const std::string& column : table.columns) widths.push_back(width_of(column));
-  for (const auto& row : table.rows)
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
-      widths[i] = std::max(widths[i], width_of(row[i]));
-  std::string out = table.title + "\n";
-  const auto add = [&](const std::vector<std::string>& row) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - width_of(row[i]), ' ');
-      line += i == 0 ? row[i] + space : "  " + space + row[i];
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + "\n";
-  };
-  add(table.columns);
-  for (const auto& row : table.rows) add(row);
-  if (!table.note.empty()) out += table.note + "\n";
-  return out;
-}
-
 Estimate estimate(const Outcome& outcome, Metric metric) {
   const Interval interval = outcome.mean(metric);
   return {interval.mean, interval.low, interval.high, outcome.values(metric)};
+}
+
+// With a capital letter.
+std::string begun(std::string sentence) {
+  if (sentence[0] >= 'a' && sentence[0] <= 'z') sentence[0] = static_cast<char>(sentence[0] - 'a' + 'A');
+  return sentence;
 }
 
 std::int64_t tuning_epochs(const Cell& cell) {
@@ -147,20 +127,18 @@ int Outcome::count(const std::string& status) const {
       std::count_if(runs.begin(), runs.end(), [&](const RunSummary& run) { return run.status == status; }));
 }
 
-Difference difference(const Outcome& a, const Outcome& b, Metric metric) {
-  std::vector<double> left, right;
+std::pair<std::vector<double>, std::vector<double>> pairs_of(const Outcome& a, const Outcome& b,
+                                                             Metric metric) {
+  std::pair<std::vector<double>, std::vector<double>> pairs;
   for (std::size_t i = 0; i < std::min(a.runs.size(), b.runs.size()); ++i) {
     if (a.runs[i].status == "failed" || b.runs[i].status == "failed") continue;
-    left.push_back(of(a.runs[i], metric).value_or(nan));
-    right.push_back(of(b.runs[i], metric).value_or(nan));
+    pairs.first.push_back(of(a.runs[i], metric).value_or(nan));
+    pairs.second.push_back(of(b.runs[i], metric).value_or(nan));
   }
-  if (left.empty()) return {{nan, nan, nan}, nan};
-  return paired_difference(left, right);
+  return pairs;
 }
 
-std::string compare(const Outcome& a, const Outcome& b, Metric metric) {
-  const Difference found = difference(a, b, metric);
-  const auto seeds = std::min(a.runs.size(), b.runs.size());
+std::string tell_difference(const Outcome& a, const Outcome& b, Metric metric, const Judgement& found) {
   const double scale = is_share(metric) ? 100 : 1;
   const char* unit = is_share(metric) ? " points" : "";
   const int decimals = is_share(metric) ? 2 : 4;
@@ -170,17 +148,66 @@ std::string compare(const Outcome& a, const Outcome& b, Metric metric) {
   if (std::isnan(found.low))
     return fmt::format("{} and {} differ by {:.{}f}{} of {} in {}: one seed, which resolves nothing",
                        a.cell.label, b.cell.label, found.mean * scale, decimals, unit, name(metric),
-                       seeds == 1 ? "one run each" : "too few runs");
+                       std::min(a.runs.size(), b.runs.size()) == 1 ? "one run each" : "too few runs");
   const double half = (found.high - found.mean) * scale;
-  if (!found.resolved())
-    return fmt::format(
-        "the difference between {} and {} is {:.{}f} ± {:.{}f}{} of {}: not resolved by {} seeds",
-        a.cell.label, b.cell.label, found.mean * scale, decimals, half, decimals, unit, name(metric), seeds);
-  const bool a_better = (found.mean > 0) == is_share(metric);
-  return fmt::format("{} is better than {} by {:.{}f} ± {:.{}f}{} of {} ({} seeds)",
-                     a_better ? a.cell.label : b.cell.label, a_better ? b.cell.label : a.cell.label,
-                     std::abs(found.mean) * scale, decimals, half, decimals, unit, name(metric), seeds);
+  if (found.stands) {
+    const bool a_better = (found.mean > 0) == is_share(metric);
+    return fmt::format("{} is better than {} by {:.{}f} ± {:.{}f}{} of {} ({} seeds)",
+                       a_better ? a.cell.label : b.cell.label, a_better ? b.cell.label : a.cell.label,
+                       std::abs(found.mean) * scale, decimals, half, decimals, unit, name(metric),
+                       found.pairs);
+  }
+  std::string sentence =
+      fmt::format("the difference between {} and {} is {:.{}f} ± {:.{}f}{} of {}: ", a.cell.label,
+                  b.cell.label, found.mean * scale, decimals, half, decimals, unit, name(metric));
+  if (found.equal)
+    return sentence + fmt::format("shown to be less than {:.2f} points either way", 100 * equal_within);
+  sentence += found.resolved() ? "not resolved among all comparisons of this report"
+                               : fmt::format("not resolved by {} seeds", found.pairs);
+  if (is_share(metric))
+    sentence += fmt::format(", nor shown to be less than {:.2f} points", 100 * equal_within);
+  return sentence;
 }
+
+namespace {
+
+// "0.001, 0.004 to 0.016, 0.2": those of `chosen`, by their places among `outcomes`; three and more numbers
+// in a row, but for `left_out`, are a range. Where even these are many: how many there are between the first
+// and the last.
+std::string listed(std::span<const Outcome> outcomes, const std::vector<bool>& chosen, std::size_t left_out) {
+  constexpr std::size_t most = 8;
+  const auto is_number = [&](std::size_t i) {
+    double value = 0;
+    const std::string& label = outcomes[i].cell.label;
+    const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), value);
+    return error == std::errc() && end == label.data() + label.size();
+  };
+  std::vector<std::string> parts;
+  std::size_t count = 0, first = outcomes.size(), last = 0;
+  bool numbers = true;
+  for (std::size_t i = 0; i < outcomes.size();) {
+    if (!chosen[i]) {
+      ++i;
+      continue;
+    }
+    std::vector<std::size_t> row;
+    for (; i < outcomes.size() && (chosen[i] || i == left_out); ++i)
+      if (chosen[i]) row.push_back(i);
+    first = std::min(first, row.front()), last = row.back(), count += row.size();
+    const bool all_numbers = std::all_of(row.begin(), row.end(), is_number);
+    numbers = numbers && all_numbers;
+    if (row.size() > 2 && all_numbers)
+      parts.push_back(outcomes[row.front()].cell.label + " to " + outcomes[row.back()].cell.label);
+    else
+      for (const std::size_t at : row) parts.push_back(outcomes[at].cell.label);
+  }
+  if (parts.size() > most && numbers)
+    return fmt::format("{} others from {} to {}", count, outcomes[first].cell.label,
+                       outcomes[last].cell.label);
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+}  // namespace
 
 const Outcome& best(std::span<const Outcome> outcomes) {
   if (outcomes.empty()) throw ValueError("[study] there are no outcomes to take the best of");
@@ -193,33 +220,27 @@ const Outcome& best(std::span<const Outcome> outcomes) {
                            [&](const Outcome& a, const Outcome& b) { return score(a) < score(b); });
 }
 
-std::string best_of(std::span<const Outcome> outcomes, const std::string& what) {
+std::string tell_best(std::span<const Outcome> outcomes, const std::string& what,
+                      const std::vector<Judgement>& others) {
   const Outcome& first = best(outcomes);
+  const auto place = static_cast<std::size_t>(&first - outcomes.data());
   if (std::isnan(first.mean(Metric::test_accuracy).mean))
     return fmt::format("{}: no run came to its end, so that none is the best", what);
   const bool validated = !std::isnan(first.mean(Metric::val_accuracy).mean);
-  std::vector<const Outcome*> others;
-  std::vector<double> p;
-  for (const Outcome& outcome : outcomes) {
-    if (&outcome == &first) continue;
-    others.push_back(&outcome);
-    const double found = difference(first, outcome, Metric::test_accuracy).p;
-    p.push_back(std::isnan(found) ? 1 : found);
-  }
-  const std::vector<bool> stands = holm(p);
-  std::vector<std::string> same, worse;
-  for (std::size_t i = 0; i < others.size(); ++i) {
-    const bool lower = others[i]->mean(Metric::test_accuracy).mean < first.mean(Metric::test_accuracy).mean;
-    (stands[i] && lower ? worse : same).push_back(others[i]->cell.label);
+  std::vector<bool> same(outcomes.size()), worse(outcomes.size());
+  for (std::size_t i = 0, other = 0; i < outcomes.size(); ++i) {
+    if (i == place) continue;
+    const Judgement& found = others.at(other++);
+    (found.stands && found.mean > 0 ? worse : same)[i] = true;
   }
   std::string sentence =
       fmt::format("{} {} is the best by {}: test accuracy {} %", what, first.cell.label,
                   validated ? "validation" : "test accuracy", shown(first.mean(Metric::test_accuracy), true));
   if (first.runs.size() < 2) return sentence + "; one seed tells it apart from no other";
-  if (!same.empty())
-    sentence +=
-        fmt::format("; {} seeds do not tell it apart from {}", first.runs.size(), fmt::join(same, ", "));
-  if (!worse.empty()) sentence += fmt::format("; it is better than {}", fmt::join(worse, ", "));
+  if (const std::string list = listed(outcomes, worse, place); !list.empty())
+    sentence += fmt::format("; it is better than {}", list);
+  if (const std::string list = listed(outcomes, same, place); !list.empty())
+    sentence += fmt::format("; {} seeds do not tell it apart from {}", first.runs.size(), list);
   return sentence;
 }
 
@@ -227,15 +248,29 @@ struct Study::Inside {
   DataSets data;
   std::optional<Store> store;  // none for a dry run, which leaves nothing behind
   std::optional<Runner> runner;
-  std::set<std::string> used;      // keys of the runs behind the results
-  std::vector<TrainConfig> shown;  // one of each cell
-  std::set<std::int64_t> seeds;    // of all cells
-  std::set<std::string> with;      // what the runs were computed with, where it was recorded
+  std::set<std::string> used;                 // keys of the runs behind the results
+  std::vector<TrainConfig> shown;             // one of each cell
+  std::set<std::int64_t> seeds;               // of all cells
+  std::set<std::string> with;                 // what the runs were computed with, where it was recorded
+  std::optional<Results> from;                // whose runs are taken over
+  std::map<std::string, const Point*> taken;  // the points they are of, by the keys given to them
+  std::int64_t runs = 0;                      // of cells
+  std::set<std::string> tuned;                // how learning rates were found
+  std::int64_t tuned_cells = 0;
+  std::set<std::int64_t> images;
+  std::vector<std::pair<std::string, std::string>> checks;
 
   Inside(const Question& question, const Options& o)
       : data(o.data_dir, o.smoke   ? 1000
                          : o.quick ? 12000
                                    : 0) {
+    if (!o.from.empty()) {
+      from = parse_results(read_file(o.from), o.from);
+      if (from->program != question.program || from->protocol != o.protocol || from->dataset != o.dataset)
+        fail<UsageError>("--from: expected results of {} on {} by the {} protocol, {} has {} on {} by {}",
+                         question.program, o.dataset, o.protocol, o.from, from->program, from->dataset,
+                         from->protocol);
+    }
     if (o.dry_run) return;
     store.emplace(o.out_dir);
     runner.emplace(*store, data, RunnerOptions{question.program, static_cast<int>(o.jobs), o.quiet});
@@ -356,6 +391,8 @@ void Study::tune(std::vector<Cell>& cells) {
     config.seed = options_.seed;
     config.test_every_epoch = false;
     searches.push_back({&cell, config, *config.lr, {}});
+    ++inside_->tuned_cells;
+    inside_->tuned.insert(fmt::format("{} of {}", config.epochs, cell.config.epochs));
   }
   const auto best_of = [](const Search& search) {
     return std::min_element(search.loss.begin(), search.loss.end(),
@@ -395,10 +432,10 @@ void Study::tune(std::vector<Cell>& cells) {
   }
 }
 
-void Study::dry_run() {
+void Study::dry_run(const std::vector<Cell>& cells) {
   std::int64_t runs = 0, searches = 0;
   double seconds = 0;
-  for (const Cell& cell : waiting_) {
+  for (const Cell& cell : cells) {
     const TrainTest& data = inside_->data[cell.config.dataset];
     const double one = estimated_seconds(cell.config, data);
     const std::int64_t seeds = seeds_of(cell);
@@ -418,50 +455,139 @@ void Study::dry_run() {
   throw DryRunDone();
 }
 
+// What results that are taken over have of a cell: its runs, without the seeds' weights and dates.
+std::optional<Outcome> Study::told(const Cell& cell) {
+  if (!inside_->from) return std::nullopt;
+  const auto wanted = ordered_json::parse(canonical_json(cell.config));
+  for (const Point& point : inside_->from->points) {
+    const auto config = ordered_json::parse(point.config);
+    bool same = point.failed == 0;
+    for (const auto& [option, value] : config.items())  // options that came later have their defaults
+      same =
+          same && (option == "seed" || (option == "lr" && cell.tune) || wanted.value(option, value) == value);
+    const auto accuracy = point.measured.find("test_accuracy");
+    if (!same || accuracy == point.measured.end()) continue;
+    Outcome outcome{cell, {}, point.images, training_examples(point).value_or(0)};
+    if (outcome.images == 0 && cell.config.dataset != "digits") outcome.images = 10000;
+    if (cell.tune) {
+      outcome.cell.config.lr = config.value("lr", nan);
+      ++inside_->tuned_cells;
+      inside_->tuned.insert(fmt::format("{} of {}", tuning_epochs(cell), cell.config.epochs));
+    }
+    const std::size_t seeds = accuracy->second.values.size();
+    for (std::size_t seed = 0; seed < seeds; ++seed) {
+      const auto value = [&](const char* name) -> std::optional<double> {
+        const auto at = point.measured.find(name);
+        if (at == point.measured.end() || seed >= at->second.values.size()) return std::nullopt;
+        return at->second.values[seed];
+      };
+      RunSummary run;
+      run.key = fmt::format("{}, run {}", &point - inside_->from->points.data(), seed);
+      run.status = static_cast<std::int64_t>(seed) < point.diverged ? "diverged" : "done";
+      run.config = point.config;
+      run.test_accuracy = value("test_accuracy"), run.test_loss = value("test_loss");
+      run.val_accuracy = value("validation_accuracy"), run.val_loss = value("validation_loss");
+      run.train_loss = value("training_loss");
+      run.epochs = cell.config.epochs;
+      run.parameters = point.parameters;
+      run.flops = point.flops / seeds;
+      run.seconds = point.seconds / static_cast<double>(seeds);
+      inside_->taken[run.key] = &point;
+      inside_->seeds.insert((cell.exact ? cell.config.seed : options_.seed) +
+                            static_cast<std::int64_t>(seed));
+      outcome.runs.push_back(std::move(run));
+    }
+    return outcome;
+  }
+  return std::nullopt;
+}
+
+void Study::measure(const Outcome& outcome) {
+  Point point;
+  point.series = outcome.cell.series;
+  point.label = outcome.cell.label;
+  point.x = outcome.cell.x;
+  for (const Metric metric :
+       {Metric::test_accuracy, Metric::test_loss, Metric::val_accuracy, Metric::val_loss, Metric::train_loss})
+    if (std::any_of(outcome.runs.begin(), outcome.runs.end(),
+                    [&](const RunSummary& run) { return of(run, metric).has_value(); })) {
+      std::string key = name(metric);
+      std::replace(key.begin(), key.end(), ' ', '_');
+      point.measured[key] = estimate(outcome, metric);
+    }
+  point.reported = outcome.cell.reported;
+  point.agrees = agreement(outcome);
+  const auto rounded = [](double value) {
+    return std::isfinite(value) ? std::stod(fmt::format("{:.5g}", value)) : nan;
+  };
+  for (const RunSummary& run : outcome.runs) {
+    point.parameters = std::max(point.parameters, run.parameters);
+    point.flops += run.flops;
+    point.seconds += run.seconds;
+    if (!outcome.cell.config.test_every_epoch) continue;
+    const auto rows = history(run);
+    if (rows.empty()) continue;
+    const auto add = [&](const char* name, const auto& value) {
+      std::vector<double>& curve = point.curves[name].emplace_back();
+      for (const train::HistoryRow& row : rows) curve.push_back(value(row));
+    };
+    add("flops", [](const train::HistoryRow& row) { return static_cast<double>(row.flops); });
+    add("train_loss", [&](const train::HistoryRow& row) { return rounded(row.train_loss.value_or(nan)); });
+    add("test_loss", [&](const train::HistoryRow& row) { return rounded(row.test_loss.value_or(nan)); });
+    if (rows.front().val_loss)
+      add("val_loss", [&](const train::HistoryRow& row) { return rounded(row.val_loss.value_or(nan)); });
+  }
+  // Seeds differ in nothing but their draws, so that one list of FLOPs is all of them.
+  if (const auto flops = point.curves.find("flops"); flops != point.curves.end() && !flops->second.empty())
+    if (std::all_of(flops->second.begin(), flops->second.end(),
+                    [&](const auto& list) { return list == flops->second.front(); }))
+      flops->second.resize(1);
+  point.diverged = outcome.count("diverged");
+  point.failed = outcome.count("failed");
+  point.config = canonical_json(outcome.cell.config);
+  point.images = outcome.images;
+  point.examples = outcome.examples;
+  inside_->runs += static_cast<std::int64_t>(outcome.runs.size());
+  inside_->images.insert(outcome.images);
+  results_.points.push_back(std::move(point));
+}
+
 Outcomes Study::run() {
-  if (options_.dry_run) dry_run();
   std::vector<Cell> cells = std::exchange(waiting_, {});
-  tune(cells);
+  std::vector<std::optional<Outcome>> known;
+  std::vector<Cell> missing;
+  for (const Cell& cell : cells) {
+    known.push_back(told(cell));
+    if (!known.back()) missing.push_back(cell);
+  }
+  if (options_.dry_run) dry_run(missing);
+  tune(missing);
   std::vector<TrainConfig> configs;
-  Outcomes outcomes;
-  for (Cell& cell : cells) {
+  for (const Cell& cell : missing) {
     for (std::int64_t i = 0; i < seeds_of(cell); ++i) {
       TrainConfig config = cell.config;
       if (!cell.exact) config.seed = options_.seed + i;
       inside_->seeds.insert(config.seed);
       configs.push_back(config);
     }
-    inside_->shown.push_back(cell.config);
-    outcomes.push_back({std::move(cell), {}});
   }
-  const std::vector<RunSummary> runs = run_all(configs);
+  const std::vector<RunSummary> runs = configs.empty() ? std::vector<RunSummary>() : run_all(configs);
   auto next = runs.begin();
-  for (Outcome& outcome : outcomes)
-    for (std::int64_t i = 0; i < seeds_of(outcome.cell); ++i) outcome.runs.push_back(*next++);
-  for (const Outcome& outcome : outcomes) {
-    Point point;
-    point.series = outcome.cell.series;
-    point.label = outcome.cell.label;
-    point.x = outcome.cell.x;
-    for (const Metric metric : {Metric::test_accuracy, Metric::test_loss, Metric::val_accuracy,
-                                Metric::val_loss, Metric::train_loss})
-      if (std::any_of(outcome.runs.begin(), outcome.runs.end(),
-                      [&](const RunSummary& run) { return of(run, metric).has_value(); })) {
-        std::string key = name(metric);
-        std::replace(key.begin(), key.end(), ' ', '_');
-        point.measured[key] = estimate(outcome, metric);
-      }
-    point.reported = outcome.cell.reported;
-    point.agrees = agreement(outcome);
-    for (const RunSummary& run : outcome.runs) {
-      point.parameters = std::max(point.parameters, run.parameters);
-      point.flops += run.flops;
-      point.seconds += run.seconds;
+  auto cell = missing.begin();
+  Outcomes outcomes;
+  for (std::optional<Outcome>& taken : known) {
+    if (taken) {
+      outcomes.push_back(std::move(*taken));
+    } else {
+      Outcome outcome{std::move(*cell++), {}};
+      for (std::int64_t i = 0; i < seeds_of(outcome.cell); ++i) outcome.runs.push_back(*next++);
+      const TrainTest& data = inside_->data[outcome.cell.config.dataset];
+      outcome.images = data.test.size();
+      outcome.examples = train_examples(outcome.cell.config, data);
+      outcomes.push_back(std::move(outcome));
     }
-    point.diverged = outcome.count("diverged");
-    point.failed = outcome.count("failed");
-    point.config = canonical_json(outcome.cell.config);
-    results_.points.push_back(std::move(point));
+    inside_->shown.push_back(outcomes.back().cell.config);
+    measure(outcomes.back());
   }
   return outcomes;
 }
@@ -480,6 +606,8 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
   table.columns.push_back(what);
   if (reported) table.columns.push_back("the study, %");
   table.columns.push_back("test accuracy, %");
+  const bool images = any([](const Outcome& o) { return o.images > 0; });
+  if (images) table.columns.push_back("± by images");
   if (reported) table.columns.push_back("agree");
   table.columns.push_back("test loss");
   if (validated) table.columns.push_back("validation accuracy, %");
@@ -493,6 +621,8 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
     row.push_back(outcome.cell.label);
     if (reported) row.push_back(outcome.cell.reported ? percent(*outcome.cell.reported) : "");
     row.push_back(shown(outcome.mean(Metric::test_accuracy), true));
+    const double by = by_images(outcome.mean(Metric::test_accuracy).mean, outcome.images);
+    if (images) row.push_back(std::isfinite(by) ? fmt::format("{:.2f}", 100 * by) : "-");
     if (reported) row.push_back(agreement(outcome));
     row.push_back(shown(outcome.mean(Metric::test_loss), false));
     if (validated) row.push_back(shown(outcome.mean(Metric::val_accuracy), true));
@@ -555,11 +685,29 @@ void Study::plot(const std::string& title, const std::string& x_label, std::span
 }
 
 std::vector<train::HistoryRow> Study::history(const RunSummary& run) {
+  if (const auto taken = inside_->taken.find(run.key); taken != inside_->taken.end()) {
+    const auto& curves = taken->second->curves;
+    const std::size_t seed = std::stoul(run.key.substr(run.key.rfind(' ') + 1));
+    const auto curve = [&](const char* name) -> const std::vector<double>* {
+      const auto at = curves.find(name);
+      if (at == curves.end() || at->second.empty()) return nullptr;
+      return &at->second[std::min(seed, at->second.size() - 1)];
+    };
+    const auto *flops = curve("flops"), *train = curve("train_loss"), *val = curve("val_loss"),
+               *test = curve("test_loss");
+    std::vector<train::HistoryRow> rows;
+    if (flops == nullptr || train == nullptr || test == nullptr) return rows;
+    for (std::size_t i = 0; i < std::min({flops->size(), train->size(), test->size()}); ++i) {
+      train::HistoryRow& row = rows.emplace_back();
+      row.epoch = static_cast<std::int64_t>(i + 1);
+      row.flops = static_cast<std::uint64_t>((*flops)[i]);
+      row.train_loss = (*train)[i];
+      row.test_loss = (*test)[i];
+      if (val != nullptr && i < val->size()) row.val_loss = (*val)[i];
+    }
+    return rows;
+  }
   return inside_->store->curve(run.key);
-}
-
-Index Study::train_examples(const TrainConfig& config) {
-  return lab::train_examples(config, inside_->data[config.dataset]);
 }
 
 Series Study::curve(const Outcome& outcome, const std::string& title, const Value& value) {
@@ -599,10 +747,53 @@ void Study::draw(const std::string& file, Plot plot) {
   results_.pictures.push_back({plot.title, base});
 }
 
+void Study::draw_curves(const Plot& plot) {
+  if (std::any_of(plot.series.begin(), plot.series.end(), [](const Series& line) { return !line.x.empty(); }))
+    draw("", plot);
+}
+
 void Study::conclude(const std::string& sentence) {
-  std::string whole = sentence + ".";
-  if (whole[0] >= 'a' && whole[0] <= 'z') whole[0] = static_cast<char>(whole[0] - 'a' + 'A');
-  results_.verdicts.push_back(std::move(whole));
+  sentences_.push_back([sentence](const std::vector<Judgement>&) { return sentence; });
+}
+
+void Study::compare(const Outcome& a, const Outcome& b, const std::string& before, Metric metric) {
+  const auto pairs = pairs_of(a, b, metric);
+  const Family::Place place =
+      family_.add(name(metric), pairs.first, pairs.second, is_share(metric) ? equal_within : 0,
+                  canonical_json(a.cell.config), canonical_json(b.cell.config));
+  sentences_.push_back([a, b, before, metric, place](const std::vector<Judgement>& all) {
+    std::string sentence = tell_difference(a, b, metric, place.in(all));
+    if (before.ends_with("? ")) sentence = begun(std::move(sentence));
+    return before + sentence;
+  });
+}
+
+void Study::best_of(std::span<const Outcome> outcomes, const std::string& what) {
+  const Outcome& first = best(outcomes);
+  std::vector<Family::Place> places;
+  for (const Outcome& outcome : outcomes) {
+    if (&outcome == &first) continue;
+    const auto pairs = pairs_of(first, outcome, Metric::test_accuracy);
+    places.push_back(family_.add(name(Metric::test_accuracy), pairs.first, pairs.second, 0,
+                                 canonical_json(first.cell.config), canonical_json(outcome.cell.config)));
+  }
+  sentences_.push_back(
+      [own = Outcomes(outcomes.begin(), outcomes.end()), what, places](const std::vector<Judgement>& all) {
+        std::vector<Judgement> others;
+        for (const Family::Place& place : places) others.push_back(place.in(all));
+        return tell_best(own, what, others);
+      });
+}
+
+void Study::compare(const std::string& group, std::span<const double> a, std::span<const double> b,
+                    const std::function<std::string(const Judgement&)>& sentence) {
+  const Family::Place place = family_.add(group, a, b);
+  sentences_.push_back(
+      [place, sentence](const std::vector<Judgement>& all) { return sentence(place.in(all)); });
+}
+
+void Study::check(const std::string& name, const std::string& text) {
+  inside_->checks.emplace_back(name, text);
 }
 void Study::warn(const std::string& sentence) {
   results_.warnings.push_back(sentence);
@@ -610,7 +801,81 @@ void Study::warn(const std::string& sentence) {
 }
 void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
 
+// After M. Li et al. 2025.
+void Study::fill_checklist() {
+  const auto& configs = inside_->shown;
+  const auto any = [&](auto test) { return std::any_of(configs.begin(), configs.end(), test); };
+  std::set<std::int64_t> held_out;
+  for (const TrainConfig& config : configs) held_out.insert(config.validation.value_or(0));
+  const bool validated = *held_out.rbegin() > 0;
+  const bool every_epoch = any([](const TrainConfig& config) { return config.test_every_epoch; });
+  auto& list = results_.checklist;
+  list.emplace_back(
+      "counted",
+      fmt::format("{} runs of {} cells; one that diverged counts with its test accuracy. FLOPs are those "
+                  "that ran in training, {}evaluations not among them",
+                  inside_->runs, results_.points.size(),
+                  inside_->tuned_cells > 0 ? "searches for learning rates included, " : ""));
+  list.emplace_back("tuned",
+                    inside_->tuned_cells == 0
+                        ? "nothing: every cell has the question's own settings"
+                        : fmt::format("the learning rate of {} cells, on seed {} alone, by steps of two, by "
+                                      "validation loss after {} epochs of the run that it was used for",
+                                      inside_->tuned_cells, options_.seed, fmt::join(inside_->tuned, ", ")));
+  list.emplace_back(
+      "chosen", validated ? "the epoch whose weights count, by validation loss; whatever is called the best "
+                            "by validation, by validation accuracy"
+                          : "nothing by validation: the last epoch counts, and whatever is called the best "
+                            "is so on the test set that it is told of");
+  list.emplace_back(
+      "held out",
+      validated
+          ? fmt::format("{} training examples, from training; the test set, {}", fmt::join(held_out, " or "),
+                        every_epoch ? "measured after every epoch, by which nothing is chosen"
+                                    : "measured once a run")
+          : "no training examples");
+  list.emplace_back("excluded", results_.failures.empty()
+                                    ? "nothing"
+                                    : fmt::format("{} runs that failed", results_.failures.size()));
+  list.emplace_back(
+      "compared",
+      family_.size() == 0
+          ? "nothing: no two outcomes are compared"
+          : fmt::format("{} pairs, by seed, as one family: what is called better stands by Holm's correction "
+                        "for all of them at 5 %, and their variances borrow from one another (Smyth 2004)",
+                        family_.size()));
+  inside_->images.erase(0);
+  const std::string test_set =
+      inside_->images.empty() ? "this test set"
+                              : fmt::format("this test set of {} images", fmt::join(inside_->images, " or "));
+  list.emplace_back("intervals",
+                    fmt::format("± is half of a 95 % interval over seeds, for {}; \"± by images\" is what "
+                                "another test set of as many may move an accuracy at most",
+                                test_set));
+  if (inside_->from && !inside_->taken.empty())
+    list.emplace_back("told again",
+                      fmt::format("from the runs of {} by commit {}, whose texts and statistics are new",
+                                  inside_->from->date, inside_->from->commit));
+  list.insert(list.end(), inside_->checks.begin(), inside_->checks.end());
+}
+
 int Study::finish() {
+  const std::vector<Judgement> judgements = family_.judge();
+  for (const Sentence& sentence : sentences_) {
+    results_.verdicts.push_back(begun(sentence(judgements)) + ".");
+  }
+  fill_checklist();
+  if (inside_->from && !inside_->taken.empty()) {
+    const Results& from = *inside_->from;
+    if (inside_->used.empty())
+      results_.machine = from.machine, results_.version = from.version, results_.commit = from.commit,
+      results_.date = from.date;
+    else
+      results_.machine = from.machine + "; " + results_.machine;
+    results_.cost.runs += from.cost.runs;
+    results_.cost.seconds += from.cost.seconds;
+    results_.cost.flops += from.cost.flops;
+  }
   if (inside_->with.size() > 1)
     warn(
         fmt::format("the runs were computed with different instruction sets or libraries ({}): a run's last "
@@ -691,6 +956,8 @@ Line parse(int argc, char** argv, const Question& question) {
           "folder of the runs, the plots and the report; default runs/{}. What it has is not run again",
           question.program)
           .c_str());
+  add("from", po::value(&o.from)->value_name("FILE"),
+      "a results.json: runs that it has are taken from it, to tell of them again; only others are run");
   add("data-dir", po::value(&o.data_dir)->value_name("DIR"),
       "where the data files are; default: $ELK_DATA_DIR, or data");
   add("moving-average", number(o.moving_average), "smooth the lines of plots over N points");
@@ -760,6 +1027,7 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
     catch_signals();
     std::vector<std::string> command{question.program};
     command.insert(command.end(), words + 1, words + count);
+    if (!line.options.from.empty()) command = without_places(std::move(command));
     Study study(question, line.options, elk_command(command));
     try {
       ask(study);

@@ -10,7 +10,7 @@
 //     const Outcomes& nets = study.run();
 //     study.table("Accuracy by width", "width", nets);
 //     study.plot("Test accuracy by width", "hidden units", nets, Metric::test_accuracy, {.log_x = true});
-//     study.conclude(best_of(nets));
+//     study.best_of(nets, "width");
 //   }
 //   int main(int argc, char** argv) { return run_study(argc, argv, {.program = "width", ...}, ask); }
 #pragma once
@@ -65,6 +65,8 @@ std::string name(Metric metric);
 struct Outcome {
   Cell cell;                     ///< with the learning rate that was found
   std::vector<RunSummary> runs;  ///< one a seed, in the order of the seeds; the failed ones too
+  std::int64_t images = 0;       ///< of the test set; 0: not known
+  std::int64_t examples = 0;     ///< to learn from; 0: not known
 
   /// One number a run that did not fail.
   std::vector<double> values(Metric metric) const;
@@ -73,16 +75,21 @@ struct Outcome {
 };
 using Outcomes = std::vector<Outcome>;
 
-/// The difference of a metric between two outcomes, paired by seed; seeds that failed on either side are left
-/// out.
-Difference difference(const Outcome& a, const Outcome& b, Metric metric);
-/// "width 540 is better than width 925 by 0.20 ± 0.08 points of test accuracy (5 seeds)", or, when the
-/// interval holds 0, "the difference between ... is 0.01 ± 0.08 points ...: not resolved by 5 seeds".
-std::string compare(const Outcome& a, const Outcome& b, Metric metric = Metric::test_accuracy);
-/// Which outcome validation prefers (under the paper protocol, which has none, the test set), how good it is,
-/// and which of the others are not told apart from it: paired t-tests, Holm's correction.
+/// A metric of two outcomes, paired by seed; seeds that failed on either side are left out.
+std::pair<std::vector<double>, std::vector<double>> pairs_of(const Outcome& a, const Outcome& b,
+                                                             Metric metric);
+/// Accuracies that differ by less may be called equal, where a test says so.
+constexpr double equal_within = 0.002;
+/// "width 540 is better than width 925 by 0.20 ± 0.08 points of test accuracy (5 seeds)", or, where the
+/// difference does not stand among all of the report, "the difference between ... is 0.01 ± 0.08 points ...:
+/// not resolved by 5 seeds, nor shown to be less than 0.20 points".
+std::string tell_difference(const Outcome& a, const Outcome& b, Metric metric, const Judgement& found);
+/// Which outcome validation prefers; under the paper protocol, which has none, the test set.
 const Outcome& best(std::span<const Outcome> outcomes);
-std::string best_of(std::span<const Outcome> outcomes, const std::string& what);
+/// How good the best is, and which of the others it is better than; `others` has a judgement of its
+/// difference to each other outcome, in their order.
+std::string tell_best(std::span<const Outcome> outcomes, const std::string& what,
+                      const std::vector<Judgement>& others);
 
 /// A number as in --widths: 64, 0.05.
 std::string text(double number);
@@ -103,7 +110,7 @@ struct PlotOptions {
 class Study {
  public:
   struct Options {
-    std::string protocol = "sound", dataset, out_dir, data_dir;
+    std::string protocol = "sound", dataset, out_dir, data_dir, from;
     std::int64_t seeds = 5, seed = 100, jobs = 0, epochs = 0, moving_average = 0;
     bool quick = false, smoke = false, full = false, dry_run = false, quiet = false, json = false;
     std::vector<std::pair<std::string, std::string>> grids;  // those given, by their names
@@ -160,12 +167,22 @@ class Study {
   using Value = std::function<std::optional<double>(const train::HistoryRow&)>;
   Series curve(const Outcome& outcome, const std::string& title, const Value& value);
   void draw(const std::string& file, Plot plot);
+  /// Draws a plot of curves, unless it has none: of results that were taken over they may be lacking.
+  void draw_curves(const Plot& plot);
   std::vector<train::HistoryRow> history(const RunSummary& run);
-  /// How many examples a run of `config` learns from.
-  Index train_examples(const TrainConfig& config);
 
   /// A sentence of the verdict.
   void conclude(const std::string& sentence);
+  /// A sentence that compares. All comparisons of a report are one family (see Family), so that it is written
+  /// when all are known. `before` begins it.
+  void compare(const Outcome& a, const Outcome& b, const std::string& before = "",
+               Metric metric = Metric::test_accuracy);
+  void best_of(std::span<const Outcome> outcomes, const std::string& what);
+  /// Likewise of any numbers paired by seed, in what `group` is the unit of.
+  void compare(const std::string& group, std::span<const double> a, std::span<const double> b,
+               const std::function<std::string(const Judgement&)>& sentence);
+  /// What the report's table of what was done with the data says besides.
+  void check(const std::string& name, const std::string& text);
   void warn(const std::string& sentence);
   void number(const std::string& name, double value);
 
@@ -176,7 +193,10 @@ class Study {
   struct Inside;
   std::vector<RunSummary> run_all(const std::vector<TrainConfig>& configs);
   void tune(std::vector<Cell>& cells);
-  void dry_run();
+  void dry_run(const std::vector<Cell>& cells);
+  std::optional<Outcome> told(const Cell& cell);
+  void measure(const Outcome& outcome);
+  void fill_checklist();
   int finish();
   std::int64_t seeds_of(const Cell& cell) const { return cell.exact ? 1 : options_.seeds; }
 
@@ -184,6 +204,9 @@ class Study {
   Options options_;
   Results results_;
   std::vector<Cell> waiting_;
+  Family family_;
+  using Sentence = std::function<std::string(const std::vector<Judgement>&)>;
+  std::vector<Sentence> sentences_;
   std::unique_ptr<Inside> inside_;
 };
 

@@ -22,10 +22,10 @@ void ask(Study& study) {
   study.table("Test accuracy by slope", "slope", all,
               "Slope 0 is ReLU, slope 1 a network without any activation.");
   study.plot("Test accuracy by slope", "slope below 0", all, Metric::test_accuracy);
-  study.conclude(best_of(all, "slope"));
+  study.best_of(all, "slope");
   Outcome leaky = best(all), relu = all.front();
   leaky.cell.label = "slope " + leaky.cell.label, relu.cell.label = "slope " + relu.cell.label;
-  if (leaky.cell.x != relu.cell.x) study.conclude(compare(leaky, relu));
+  if (leaky.cell.x != relu.cell.x) study.compare(leaky, relu);
 }
 
 }  // namespace

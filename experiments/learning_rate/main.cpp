@@ -51,7 +51,7 @@ std::string usable_rates(const std::string& what, std::span<const Outcome> rates
 // The sweep of one network; its rates come in rising order.
 void tell(Study& study, std::span<const Outcome> rates) {
   const std::string& what = rates.front().cell.series;
-  study.conclude(best_of(rates, "for " + what + ", the rate"));
+  study.best_of(rates, "for " + what + ", the rate");
   study.conclude(usable_rates(what, rates));
 }
 
@@ -96,11 +96,16 @@ void as_the_study(Study& study) {
 }
 
 // Whether the best rate moves with the width: the slope of log(best rate) against log(width), a line for each
-// seed.
+// seed. Where all seeds choose one rate of the grid, that is no certainty: a best rate lies anywhere within
+// half a step of the one that was chosen, and the intervals say so.
 void tell_slope(Study& study, std::span<const std::span<const Outcome>> widths) {
   std::vector<double> slopes;
   Series best_rates{.title = "best rate of each seed (geometric mean)"};
   const std::size_t seeds = widths.front().front().runs.size();
+  const std::span<const Outcome> grid = widths.front();
+  const double step =
+      std::log(grid[grid.size() - 1].cell.x / grid[0].cell.x) / static_cast<double>(grid.size() - 1);
+  const auto both = [](double by_seeds, double by_grid) { return std::hypot(by_seeds, by_grid); };
   for (const auto& rates : widths)
     best_rates.x.push_back(static_cast<double>(rates.front().cell.config.hidden_widths().front()));
   best_rates.members.resize(seeds);
@@ -123,24 +128,36 @@ void tell_slope(Study& study, std::span<const std::span<const Outcome>> widths) 
     for (std::size_t seed = 0; seed < seeds; ++seed) logs.push_back(std::log(best_rates.members[seed][i]));
     const Interval mean = mean_interval(logs);
     best_rates.y.push_back(std::exp(mean.mean));
-    best_rates.low.push_back(std::exp(mean.low));
-    best_rates.high.push_back(std::exp(mean.high));
+    const double half = both(mean.high - mean.mean, step / 2);
+    best_rates.low.push_back(std::exp(mean.mean - half));
+    best_rates.high.push_back(std::exp(mean.mean + half));
   }
   study.draw("best-rates", {.title = "Best learning rate by width",
                             .x_label = "hidden units",
                             .y_label = "learning rate",
                             .series = {best_rates},
+                            .note = "bands: 95 % over seeds, and half a step of the grid",
                             .log_x = true,
                             .log_y = true});
-  const Interval slope = mean_interval(slopes);
+  // Errors of rounding, even within a step, have a variance of step² / 12; a slope divides it by the spread
+  // of its x.
+  double mean_x = 0, spread = 0;
+  for (const double width : best_rates.x) mean_x += std::log(width) / static_cast<double>(widths.size());
+  for (const double width : best_rates.x) spread += std::pow(std::log(width) - mean_x, 2);
+  const Interval over_seeds = mean_interval(slopes);
+  const double half = both(over_seeds.high - over_seeds.mean, 1.96 * step / std::sqrt(12 * spread));
+  const Interval slope{over_seeds.mean, over_seeds.mean - half, over_seeds.mean + half};
   study.number("best_rate_slope", slope.mean);
   study.number("best_rate_slope_low", slope.low);
   study.number("best_rate_slope_high", slope.high);
   const bool moves = slope.low > 0 || slope.high < 0;
-  study.conclude("The best learning rate goes as width to the power of " + decimal(slope.mean) +
+  constexpr std::size_t widths_for_a_law = 5;
+  study.conclude("Over " + std::to_string(widths.size()) +
+                 " widths the best learning rate goes as width to the power of " + decimal(slope.mean) +
                  " (95 % interval " + decimal(slope.low) + " to " + decimal(slope.high) + ", " +
-                 std::to_string(seeds) +
-                 " seeds): " + (moves ? "it moves with the size" : "no move with the size is resolved"));
+                 std::to_string(seeds) + " seeds and the grid's steps): " +
+                 (moves ? "it moves with the size" : "no move with the size is resolved") +
+                 (widths.size() < widths_for_a_law ? ", and the exponent of so few widths is no law" : ""));
 }
 
 void soundly(Study& study) {
@@ -155,7 +172,7 @@ void soundly(Study& study) {
   net.init = "he";
   const std::vector<double> widths =
       study.grid("widths", study.options().full ? std::vector<double>{32, 64, 128, 256, 512, 1024, 2048}
-                                                : std::vector<double>{32, 128, 512});
+                                                : std::vector<double>{32, 64, 128, 256, 512, 1024});
   for (const double width : widths) {
     net.hidden = text(width);
     add(study, net, "ReLU, width " + net.hidden, rates);

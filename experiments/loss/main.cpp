@@ -31,7 +31,7 @@ void as_the_study(Study& study) {
   for (std::size_t i = 0; i + 1 < all.size(); i += 2) {
     Outcome mean = all[i], cross = all[i + 1];
     mean.cell.label = "\"mean\"", cross.cell.label = "cross-entropy";
-    study.conclude("After " + all[i].cell.label + ": " + compare(cross, mean));
+    study.compare(cross, mean, "After " + all[i].cell.label + ": ");
   }
 }
 
@@ -53,7 +53,7 @@ void soundly(Study& study) {
               "Each loss with its own learning rate. Test losses are of their own kind.");
   study.plot("Test accuracy by loss", "loss", all, Metric::test_accuracy, {.names = true});
   for (std::size_t i = 0; i + 1 < all.size(); i += 2)
-    study.conclude("For " + all[i].cell.series + ", " + compare(all[i], all[i + 1]));
+    study.compare(all[i], all[i + 1], "For " + all[i].cell.series + ", ");
 }
 
 void ask(Study& study) { study.paper() ? as_the_study(study) : soundly(study); }

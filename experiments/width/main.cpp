@@ -67,16 +67,18 @@ void soundly(Study& study) {
   study.table("Test accuracy by width", "width", all);
   study.plot("Test accuracy by width", "hidden units", all, Metric::test_accuracy, {.log_x = true});
   study.plot("Test loss by width", "hidden units", all, Metric::test_loss, {.log_x = true, .log_y = true});
-  study.conclude(best_of(all, "width"));
+  study.best_of(all, "width");
   for (Outcome& outcome : all) outcome.cell.label = "width " + outcome.cell.label;
   const auto find = [&](double width) {
     return std::find_if(all.begin(), all.end(),
                         [&](const Outcome& outcome) { return outcome.cell.x == width; });
   };
-  if (find(540) != all.end() && find(925) != all.end()) study.conclude(compare(*find(540), *find(925)));
+  if (find(540) != all.end() && find(925) != all.end()) study.compare(*find(540), *find(925));
   if (all.size() > 1)
-    study.conclude("Does accuracy fall in the end? " +
-                   compare(all.back(), best(std::span(all).first(all.size() - 1))));
+    study.compare(all.back(), best(std::span(all).first(all.size() - 1)), "Does accuracy fall in the end? ");
+  // Behind the steep part.
+  if (find(256) != all.end() && all.back().cell.x > 256)
+    study.compare(all.back(), *find(256), "Is it flat from 256 on? ");
 }
 
 void ask(Study& study) { study.paper() ? as_the_study(study) : soundly(study); }

@@ -1,8 +1,10 @@
 // Kernels in the shapes of training 784-...-10 networks. A kernel that has a fast path is measured in its
 // general form as well, under its name and "/reference".
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/update.hpp>
 
 #include "common.hpp"
+#include "peak.hpp"
 
 namespace {
 
@@ -27,6 +29,15 @@ template <class F>
 void stream(benchmark::State& state, Index bytes, F call) {
   repeat(state, call);
   bench::count_bytes(state, bytes);
+}
+
+// What products can reach at best.
+void add_peak() {
+  benchmark::RegisterBenchmark("kernels/multiply_add_in_registers/f32", [](benchmark::State& state) {
+    double count = 0;
+    for (auto _ : state) count += bench::multiply_add_in_registers(kernels::instruction_set());
+    state.counters["flops"] = benchmark::Counter(count, benchmark::Counter::kIsRate);
+  });
 }
 
 void add_matmul(Index in, Index out, Index batch, DType dtype) {
@@ -56,7 +67,7 @@ void add_matmul(Index in, Index out, Index batch, DType dtype) {
             kernels::sgd_update(weight, none, kernels::matmul("matmul", dy, true, x, false), 1e-6, 0, false,
                                 0);
           else
-            kernels::sgd_update(weight, dy, x, 1e-6, 0);
+            kernels::sgd_update(weight, none, {dy, x}, 1e-6, 0, false, 0);
           return weight.id();
         });
       },
@@ -148,6 +159,7 @@ void add_updates(Index n) {
 }
 
 void add_all() {
+  add_peak();
   for (const Index batch : {1, 50, 512, 1000})
     for (const auto& [in, out] :
          {std::pair<Index, Index>{784, 64}, {784, 128}, {784, 925}, {925, 10}, {784, 2048}, {2048, 2048}})

@@ -137,6 +137,7 @@ TEST(PowerLaws, AreBetterWithEThanWithoutAndRepeatable) {
     const auto y = losses({0, 0.3, 0.3}, x, 0.02, rng);
     const PowerLawFit with = fit_power_law(x, y), without = fit_power_law(x, y, {.irreducible = false});
     EXPECT_LE(with.loss, without.loss);
+    EXPECT_LE(with.residual, without.residual);  // which a root mean square would not do
     EXPECT_EQ(with.law.e == 0, with.law.alpha == without.law.alpha);
     zero += with.law.e == 0;
     const PowerLawFit again = fit_power_law(x, y);
@@ -270,6 +271,32 @@ TEST(Bootstrap, DrawsSeedsOrWeighsCells) {
   }
   EXPECT_NEAR(weight, 1, 0.1);
   EXPECT_NEAR(square - weight * weight, 2, 0.5);
+}
+
+TEST(Bootstrap, DrawsCellsWhereAStatisticChoosesAmongThem) {
+  const std::vector<std::size_t> seeds{5, 1, 2, 3};
+  std::vector<Resample> drawn;
+  Rng rng(6);
+  bootstrap(
+      seeds,
+      [&](const Resample& resample) {
+        drawn.push_back(resample);
+        return std::vector<double>{0};
+      },
+      200, rng, Cells::drawn);
+  ASSERT_THAT(drawn, SizeIs(400));
+  int left_out = 0;
+  for (std::size_t i = 200; i < 400; ++i) {
+    double weight = 0;
+    for (std::size_t cell = 0; cell < 4; ++cell) {
+      const Draw& draw = drawn[i][cell];
+      weight += draw.weight;
+      EXPECT_THAT(draw.seeds, SizeIs(draw.weight > 0 ? seeds[cell] : 0));
+      left_out += draw.seeds.empty();
+    }
+    EXPECT_EQ(weight, 4);
+  }
+  EXPECT_NEAR(left_out / 800.0, std::pow(0.75, 4), 0.06);
 }
 
 TEST(Bootstrap, GivesTheSpreadOfAMean) {
@@ -538,6 +565,20 @@ TEST(Frontiers, AreLowerEnvelopes) {
     EXPECT_EQ(envelope[i].cell, wanted[i].cell);
     EXPECT_DOUBLE_EQ(envelope[i].weight, wanted[i].weight);
   }
+}
+
+TEST(Frontiers, ChooseByValidation) {
+  // By validation the second point is no better than the first, whatever the test set says, and the third is.
+  const auto envelope = lower_envelope({{1, .5, 1, 0, .5}, {2, .1, 1, 1, .6}, {4, .55, 1, 1, .4}});
+  ASSERT_THAT(envelope, SizeIs(2));
+  EXPECT_EQ(envelope[0].loss, .5);
+  EXPECT_EQ(envelope[1].loss, .55);
+  const std::vector<Net> nets{{64, {{{10, .5, .6}, {20, .7, .4}, {30, .4, .9}}}}, {128, {{{40, .3, .3}}}}};
+  const auto points = seed_means(nets, {{1, {0}}, {0, {}}});  // the second net is not drawn
+  ASSERT_THAT(points, SizeIs(3));
+  EXPECT_EQ(points[1].val_loss, .5);
+  EXPECT_EQ(points[1].loss, .6);
+  EXPECT_EQ(points[2].loss, .9);
 }
 
 // Nets that each touch the frontier where log C is their own, and fall to it and part from it by its square;

@@ -269,8 +269,10 @@ TEST(Verdicts, WhereEveryRunFailedNoneIsTheBest) {
   outcomes[0].cell.label = "8";
   outcomes[1].cell.label = "16";
   for (lab::Outcome& outcome : outcomes) outcome.runs = {failed, failed};
-  EXPECT_EQ(best_of(outcomes, "width"), "width: no run came to its end, so that none is the best");
-  EXPECT_EQ(compare(outcomes[0], outcomes[1], Metric::test_loss),
+  EXPECT_EQ(tell_best(outcomes, "width", {}), "width: no run came to its end, so that none is the best");
+  Judgement none;
+  none.mean = none.low = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(tell_difference(outcomes[0], outcomes[1], Metric::test_loss, none),
             "8 and 16 cannot be compared by test loss: no run of both came to its end");
 }
 

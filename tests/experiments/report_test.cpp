@@ -10,6 +10,8 @@
 #include <set>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
 #include <lab/plot.hpp>
@@ -266,6 +268,7 @@ Results example() {
   r.commit = "abc1234";
   r.command = "./elk width --seeds '2'";
   r.date = "2025-11-22";
+  r.checklist = {{"tuned", "nothing"}};
   return r;
 }
 
@@ -282,6 +285,13 @@ TEST(ResultsFile, ComesBackAsItWas) {
   EXPECT_EQ(back.configuration, example().configuration);
   EXPECT_TRUE(std::isnan(back.numbers.at("unknown")));
   EXPECT_EQ(to_json(parse_results(to_json({}), "r.json")), to_json({}));
+  // Files of 0.1.0 have none of these.
+  nlohmann::ordered_json old = nlohmann::ordered_json::parse(text);
+  old.erase("checklist");
+  for (auto& point : old["points"]) point.erase("images"), point.erase("examples"), point.erase("curves");
+  const Results read = parse_results(old.dump(), "old.json");
+  EXPECT_EQ(read.points[0].flops, back.points[0].flops);
+  EXPECT_TRUE(read.checklist.empty());
   EXPECT_EQ(parse_results(to_json({.title = "no \xff UTF-8"}), "r.json").title, "no \uFFFD UTF-8");
 }
 

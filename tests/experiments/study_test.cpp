@@ -58,6 +58,10 @@ TEST_P(EveryProgram, Smoke) {
   EXPECT_THAT(results.verdicts, Not(IsEmpty()));
   EXPECT_THAT(results.tables, Not(IsEmpty()));
   EXPECT_THAT(results.pictures, Not(IsEmpty()));
+  std::vector<std::string> told;
+  for (const auto& [what, text] : results.checklist) told.push_back(what);
+  for (const char* what : {"counted", "tuned", "chosen", "held out", "excluded", "compared", "intervals"})
+    EXPECT_THAT(told, testing::Contains(what));
   const std::string html = file("r/report.html");
   for (const Table& table : results.tables)
     for (const auto& row : table.rows)
@@ -193,6 +197,38 @@ TEST_F(Study, JsonIsTheResults) {
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.out, file("r/results.json"));
   EXPECT_EQ(outcome.err, "");
+}
+
+// From its results alone an experiment tells the same, and runs nothing.
+TEST_F(Study, TellsResultsAgain) {
+  for (const std::string program : {"width", "frontier"}) {
+    const Outcome first = run(program, {"--smoke", "--out-dir", "r/" + program});
+    ASSERT_EQ(first.code, 0) << first.err;
+    const std::string from = "r/" + program + "/results.json";
+    const Outcome again = run(program, {"--smoke", "--from", from, "--out-dir", "s/" + program});
+    ASSERT_EQ(again.code, 0) << again.err;
+    EXPECT_EQ(file("s/" + program + "/summaries.jsonl"), "");
+    const Results told = parse_results(file(from), "results.json"),
+                  retold = parse_results(file("s/" + program + "/results.json"), "results.json");
+    EXPECT_EQ(retold.verdicts, told.verdicts);
+    EXPECT_EQ(retold.cost.runs, told.cost.runs);
+    EXPECT_EQ(retold.commit, told.commit);
+    ASSERT_EQ(retold.tables.size(), told.tables.size());
+    // Fits follow curves of five digits.
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, told.tables.size()); ++i)
+      EXPECT_EQ(retold.tables[i].rows, told.tables[i].rows);
+    // What it lacks is run.
+    if (program == "width") {
+      const Outcome more = run("width", {"--smoke", "--widths", "16,8", "--from", from, "--out-dir", "t"});
+      EXPECT_EQ(more.code, 0) << more.err;
+      EXPECT_EQ(parse_results(file("t/results.json"), "results.json").points.size(), 2u);
+    }
+  }
+  const Outcome other = run("depth", {"--smoke", "--from", "r/width/results.json", "--out-dir", "u"});
+  EXPECT_EQ(other.code, 2);
+  EXPECT_THAT(other.err,
+              HasSubstr("--from: expected results of depth on digits by the sound protocol, r/width/"
+                        "results.json has width on digits by sound"));
 }
 
 TEST_F(Study, AFailedRunIsNamedAndTheOthersAreThere) {

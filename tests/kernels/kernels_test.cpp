@@ -11,6 +11,7 @@
 #include <elk/base/flops.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/update.hpp>
 #include <elk/tensor/storage.hpp>
 #include <support.hpp>
 
@@ -226,13 +227,13 @@ TEST_P(Fast, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate) {
       for (const int count : {1, 2, 3}) {
         set_threads(count);
         Tensor folded = fresh();
-        sgd_update(folded, dy, x, 0.1, decay);
+        sgd_update(folded, none, {dy, x}, 0.1, 0, false, decay);
         set_threads(1);
         ASSERT_TRUE(bytes(folded) == bytes(plain)) << count << " threads";
       }
       set_reference(true);
       Tensor folded = fresh(), unfused = fresh();
-      sgd_update(folded, dy, x, 0.1, decay);
+      sgd_update(folded, none, {dy, x}, 0.1, 0, false, decay);
       sgd_update(unfused, none, matmul("matmul_tn", dy, true, x, false), 0.1, 0, false, decay);
       set_reference(false);
       ASSERT_TRUE(bytes(folded) == bytes(unfused)) << "the general form";

@@ -16,6 +16,7 @@
 #include <elk/base/precision.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
+#include <elk/kernels/update.hpp>
 #include <elk/tensor/storage.hpp>
 #include <support.hpp>
 
@@ -144,10 +145,11 @@ TEST_P(EveryInstructionSet, LinearLayersAreRight) {
           with_bias[i] += static_cast<double>(of.bias[i % static_cast<std::size_t>(s.n)]);
         expect_near(y, with_bias, of.size, rounding<T>);
 
-        // Any part of the result has the same bits when it is computed alone, and from its end.
-        const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
+        // Any part of the result has the same bits when it is computed alone, and from its end: of packed
+        // ones what begins at a multiple of 16.
+        const Index row = packed ? s.m / 2 / 16 * 16 : s.m / 2, m = s.m - row, n = s.n - s.n / 3;
         std::vector<T> part(static_cast<std::size_t>(m * n));
-        multiply(s.m / 2, s.n / 3, m, n, of.bias.data() + s.n / 3, part.data(), true);
+        multiply(row, s.n / 3, m, n, of.bias.data() + s.n / 3, part.data(), true);
         expect_part(part, y, s, m, n);
       }
   };
@@ -186,15 +188,26 @@ TEST_P(EveryInstructionSet, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate
           scratch(static_cast<std::size_t>(Loops<T>::scratch(s.n, s.k)));
       const auto multiply = [&](std::vector<T>& to, const Update<T>* update) {
         loops<T>().multiply_tn(s.m, s.n, s.k, of.a.data(), s.m, of.b.data(), s.n, to.data(), s.n, update,
-                               scratch.data());
+                               nullptr, scratch.data());
       };
       multiply(c, nullptr);
       expect_near(c, of.product, of.size, rounding<T>);
       const Index m = s.m - s.m / 2, n = s.n - s.n / 3;
       std::vector<T> part(static_cast<std::size_t>(m * n));
       loops<T>().multiply_tn(m, n, s.k, of.a.data() + s.m / 2, s.m, of.b.data() + s.n / 3, s.n, part.data(),
-                             n, nullptr, scratch.data());
+                             n, nullptr, nullptr, scratch.data());
       expect_part(part, c, s, m, n);
+      std::vector<T> taken(c.size(), T(nan));
+      const auto take = [&](Index row, Index rows, const T* values) {
+        std::copy_n(values, rows * s.n, taken.data() + row * s.n);
+      };
+      const TakeRows<T> into{[](const void* by, Index row, Index rows, const T* values) {
+                               (*static_cast<const decltype(take)*>(by))(row, rows, values);
+                             },
+                             &take, nullptr, 0, 0};
+      loops<T>().multiply_tn(s.m, s.n, s.k, of.a.data(), s.m, of.b.data(), s.n, nullptr, 0, nullptr, &into,
+                             scratch.data());
+      ASSERT_EQ(bits(taken), bits(c));
       for (const T decay : {T(0), T(0.3)}) {
         const Update<T> update{T(0.1), decay};
         std::vector<T> folded = draw<T>(s.m * s.n), plain = folded;
@@ -452,7 +465,7 @@ TEST(Bf16, AnUpdateByAProductIsThatByItsGradient) {
     for (const double decay : {0.0, 0.2}) {
       Tensor folded = add(weight, scalar(0)), plain = add(weight, scalar(0)), none;
       detail::writable<float>(folded)[7] = detail::writable<float>(plain)[7] = static_cast<float>(infinity);
-      sgd_update(folded, dy, x, 0.1, decay);
+      sgd_update(folded, none, {dy, x}, 0.1, 0, false, decay);
       sgd_update(plain, none, matmul("matmul", dy, true, x, false), 0.1, 0, false, decay);
       EXPECT_THAT(test::values(folded),
                   testing::Pointwise(testing::NanSensitiveDoubleEq(), test::values(plain)))

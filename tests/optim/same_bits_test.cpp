@@ -21,6 +21,7 @@
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/ops/reduce.hpp>
+#include <elk/optim/adaptive.hpp>
 #include <elk/optim/clip.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <support.hpp>
@@ -136,6 +137,8 @@ TEST_P(SameBits, OfEveryOptimizerWhoeverLooks) {
            {"momentum", with<SGD>({.lr = 0.1, .momentum = 0.9, .weight_decay = 0.01})},
            {"Adam", with<Adam>({.weight_decay = 0.01})},
            {"AdamW", with<AdamW>({})},
+           {"AMSGrad", with<Adam>({.amsgrad = true})},
+           {"RMSprop", with<RMSprop>({.momentum = 0.9, .centered = true})},
            {"Lion", with<Lion>({})}}) {
     const std::string expected = weights(make);
     for (const Look& look : looks())

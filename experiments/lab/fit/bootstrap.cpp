@@ -34,6 +34,16 @@ Resample other_cells(std::span<const std::size_t> seeds, Rng& rng) {
   return resample;
 }
 
+Resample drawn_cells(std::span<const std::size_t> seeds, Rng& rng) {
+  Resample resample = everything(seeds);
+  for (Draw& draw : resample) draw.weight = 0;
+  for (std::size_t i = 0; i < seeds.size(); ++i)
+    resample[static_cast<std::size_t>(rng.integer(0, static_cast<std::int64_t>(seeds.size())))].weight += 1;
+  for (Draw& draw : resample)
+    if (draw.weight == 0) draw.seeds.clear();
+  return resample;
+}
+
 // Between the two nearest of the sorted values.
 double quantile(const std::vector<double>& sorted, double share) {
   const double place = share * static_cast<double>(sorted.size() - 1);
@@ -88,7 +98,7 @@ Resample everything(std::span<const std::size_t> seeds) {
 }
 
 Intervals bootstrap(std::span<const std::size_t> seeds, const Statistic& statistic, std::size_t resamples,
-                    Rng& rng) {
+                    Rng& rng, Cells cells) {
   if (seeds.empty() || resamples == 0)
     throw ValueError(fmt::format("[bootstrap] at least one cell and one resample are needed, found {} and {}",
                                  seeds.size(), resamples));
@@ -99,7 +109,8 @@ Intervals bootstrap(std::span<const std::size_t> seeds, const Statistic& statist
   intervals.seeds =
       percentiles([&] { return other_seeds(seeds, rng); }, statistic, resamples, intervals.failed);
   intervals.cells =
-      percentiles([&] { return other_cells(seeds, rng); }, statistic, resamples, intervals.failed);
+      percentiles([&] { return cells == Cells::drawn ? drawn_cells(seeds, rng) : other_cells(seeds, rng); },
+                  statistic, resamples, intervals.failed);
   for (std::size_t k = 0; k < intervals.seeds.size(); ++k)
     intervals.both.push_back({std::min(intervals.seeds[k].low, intervals.cells[k].low),
                               std::max(intervals.seeds[k].high, intervals.cells[k].high)});

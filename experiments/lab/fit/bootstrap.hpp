@@ -40,12 +40,19 @@ struct Intervals {
   std::size_t failed = 0;       ///< of all these: with no result, left out
 };
 
+/// How other cells are resampled.
+enum class Cells {
+  weighed,  ///< all of them, at random weights
+  drawn,    ///< as many with replacement: one that is not drawn is left out, one drawn twice counts twice
+};
+
 /// Percentile intervals (Efron 1979) from two sets of resamples.
 ///
 /// Over seeds: of the n seeds of a cell n - 1 are drawn with replacement, which makes the variance of their
 /// mean right (McCarthy and Snowden 1985; n draws make it too small by (n - 1) / n). A cell of one seed keeps
 /// it. Over cells: cells get random weights, as in the Bayesian bootstrap (Rubin 1981), so that no resample
-/// has too few cells to fit. They are squares of normal numbers, that is Dirichlet(1/2, ...), of about twice
+/// has too few cells to fit; or cells are drawn, for a statistic that chooses among them and has to choose
+/// anew (Cells::drawn). Weights are squares of normal numbers, that is Dirichlet(1/2, ...), of about twice
 /// the usual variance: a law of 3 parameters leaves the residuals of 7 cells too small by 4 / 7.
 ///
 /// A resample over both at once, the usual two-stage bootstrap, would count the noise of seeds twice, as the
@@ -57,6 +64,6 @@ struct Intervals {
 /// Resamples for which `statistic` throws a ValueError or returns a number that is not finite have failed.
 /// ValueError when those are more than half, or there are no cells, resamples, or seeds of a cell.
 Intervals bootstrap(std::span<const std::size_t> seeds, const Statistic& statistic, std::size_t resamples,
-                    Rng& rng);
+                    Rng& rng, Cells cells = Cells::weighed);
 
 }  // namespace elk::lab::scaling

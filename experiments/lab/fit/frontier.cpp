@@ -24,24 +24,31 @@ std::vector<Point> frontier(const std::vector<Net>& nets) {
 
 }  // namespace
 
-std::vector<double> best_so_far(std::span<const Epoch> epochs) {
-  std::vector<double> best;
-  double lowest = HUGE_VAL, test_loss = std::numeric_limits<double>::quiet_NaN();
+std::vector<Epoch> best_epochs(std::span<const Epoch> epochs) {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<Epoch> all;
+  Epoch best{0, nan, nan};
   for (const Epoch& epoch : epochs) {
-    if (std::isfinite(epoch.test_loss) && epoch.val_loss < lowest) {
-      lowest = epoch.val_loss;
-      test_loss = epoch.test_loss;
-    }
-    best.push_back(test_loss);
+    const bool lower = std::isnan(best.val_loss) ? epoch.val_loss < HUGE_VAL : epoch.val_loss < best.val_loss;
+    if (std::isfinite(epoch.test_loss) && lower) best = epoch;
+    best.flops = epoch.flops;
+    all.push_back(best);
   }
-  return best;
+  return all;
+}
+
+std::vector<double> best_so_far(std::span<const Epoch> epochs) {
+  std::vector<double> losses;
+  for (const Epoch& epoch : best_epochs(epochs)) losses.push_back(epoch.test_loss);
+  return losses;
 }
 
 std::vector<Point> seed_means(const std::vector<Net>& nets, const Resample& resample) {
   std::vector<Point> points;
   for (std::size_t i = 0; i < nets.size(); ++i) {
     const std::vector<std::size_t>& drawn = resample[i].seeds;
-    std::vector<double> flops, sum;
+    if (drawn.empty()) continue;
+    std::vector<double> flops;
     for (const std::size_t seed : drawn) {
       const std::vector<Epoch>& epochs = nets[i].seeds[seed];
       for (std::size_t k = 0; k < epochs.size(); ++k) {
@@ -56,28 +63,36 @@ std::vector<Point> seed_means(const std::vector<Net>& nets, const Resample& resa
                           flops[k], k + 1, nets[i].size));
       }
     }
-    sum.resize(flops.size());
+    std::vector<Epoch> sum(flops.size());
     for (const std::size_t seed : drawn) {
-      const std::vector<double> best = best_so_far(nets[i].seeds[seed]);
-      if (best.empty() || std::isnan(best.back()))
+      const std::vector<Epoch> best = best_epochs(nets[i].seeds[seed]);
+      if (best.empty() || std::isnan(best.back().test_loss))
         throw ValueError(fmt::format(
             "[fit_frontier] the net of size {}, seed {}, has no epoch of finite losses", nets[i].size, seed));
-      for (std::size_t k = 0; k < sum.size(); ++k) sum[k] += best[std::min(k, best.size() - 1)];
+      for (std::size_t k = 0; k < sum.size(); ++k) {
+        sum[k].val_loss += best[std::min(k, best.size() - 1)].val_loss;
+        sum[k].test_loss += best[std::min(k, best.size() - 1)].test_loss;
+      }
     }
+    const auto count = static_cast<double>(drawn.size());
     for (std::size_t k = 0; k < sum.size(); ++k)
-      if (!std::isnan(sum[k]))
-        points.push_back({flops[k], sum[k] / static_cast<double>(drawn.size()), resample[i].weight, i});
+      if (!std::isnan(sum[k].test_loss))
+        points.push_back(
+            {flops[k], sum[k].test_loss / count, resample[i].weight, i, sum[k].val_loss / count});
   }
   return points;
 }
 
 std::vector<Point> lower_envelope(std::vector<Point> points) {
-  std::sort(points.begin(), points.end(), [](const Point& one, const Point& other) {
-    return one.x != other.x ? one.x < other.x : one.loss < other.loss;
+  const auto height = [](const Point& point) {
+    return std::isnan(point.val_loss) ? point.loss : point.val_loss;
+  };
+  std::sort(points.begin(), points.end(), [&](const Point& one, const Point& other) {
+    return one.x != other.x ? one.x < other.x : height(one) < height(other);
   });
   std::vector<Point> envelope;
   for (const Point& point : points)
-    if (envelope.empty() || point.loss < envelope.back().loss) envelope.push_back(point);
+    if (envelope.empty() || height(point) < height(envelope.back())) envelope.push_back(point);
   for (std::size_t i = 0; i < envelope.size(); ++i) {
     const double left = envelope[i == 0 ? i : i - 1].x,
                  right = envelope[std::min(i + 1, envelope.size() - 1)].x;
@@ -87,9 +102,11 @@ std::vector<Point> lower_envelope(std::vector<Point> points) {
 }
 
 Report fit_frontier(const std::vector<Net>& nets, const Options& options, Rng& rng) {
+  Options redrawn = options;
+  redrawn.cells = Cells::drawn;
   return fit_law(
       seeds_of(nets), [&](const Resample& resample) { return lower_envelope(seed_means(nets, resample)); },
-      options, rng);
+      redrawn, rng);
 }
 
 Holdout hold_out_nets(const std::vector<Net>& nets, std::size_t largest, const Options& options, Rng& rng) {

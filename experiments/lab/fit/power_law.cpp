@@ -33,8 +33,7 @@ struct Problem {
 struct Point {
   Parameters p{}, gradient{};
   double loss = 0;
-  double squares = 0;  // mean square of the residuals
-  double slope = 0;    // mean |d Huber / d residual|: what a gradient is small against
+  double slope = 0;  // mean |d Huber / d residual|: what a gradient is small against
 
   bool negligible(double derivative) const { return std::abs(derivative) <= 1e-6 * slope + 1e-11; }
   bool flat() const {
@@ -52,7 +51,6 @@ Point evaluate(const Problem& problem, const Parameters& p) {
     const bool inside = size <= problem.huber;
     const double slope = weight * (inside ? residual : std::copysign(problem.huber, residual));
     at.loss += weight * (inside ? residual * residual / 2 : problem.huber * (size - problem.huber / 2));
-    at.squares += weight * residual * residual;
     at.slope += std::abs(slope);
     at.gradient[0] += slope * power / sum;
     at.gradient[1] -= slope * power / sum * t;
@@ -176,7 +174,9 @@ PowerLawFit fit_power_law(std::span<const double> x, std::span<const double> y,
         fmt::format("[fit_power_law] A = exp({:.6g}) is no number of f64: give x in a larger unit",
                     best.p[0] + mean + fit.law.alpha * middle));
   fit.loss = best.loss;
-  fit.residual = std::sqrt(best.squares);
+  fit.residual = best.loss <= options.huber * options.huber / 2
+                     ? std::sqrt(2 * best.loss)
+                     : best.loss / options.huber + options.huber / 2;
   fit.starts = static_cast<int>(ends.size());
   fit.agreeing = static_cast<int>(std::count_if(ends.begin(), ends.end(), [&best](const Point& end) {
     return end.loss <= best.loss * (1 + 1e-6) + 1e-12;

@@ -22,10 +22,13 @@ struct PowerLawOptions {
 
 struct PowerLawFit {
   PowerLaw law;
-  double loss = 0;      ///< weighted mean of the Huber loss of the residuals of log L
-  double residual = 0;  ///< their root mean square: 0.01 is 1 % of L
-  int starts = 0;       ///< starting points,
-  int agreeing = 0;     ///< and how many of them led to the same loss as the best one
+  double loss = 0;  ///< weighted mean of the Huber loss of the residuals of log L
+  /// The size of residual, the same at every point, that has this loss: 0.01 is 1 % of L. It rises and falls
+  /// with the loss, so that of two fits the better one has the smaller residual; their root mean square need
+  /// not.
+  double residual = 0;
+  int starts = 0;    ///< starting points,
+  int agreeing = 0;  ///< and how many of them led to the same loss as the best one
   /// The gradient is zero, to rounding, and where E is free at least two starting points agree. It is not
   /// where the best alpha would be infinite, as for a single step.
   bool converged = false;

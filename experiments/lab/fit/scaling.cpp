@@ -89,7 +89,7 @@ Report fit_law(std::span<const std::size_t> seeds, const PointsOf& points_of, co
             both.push_back(number);
         return both;
       },
-      options.resamples, rng);
+      options.resamples, rng, options.cells);
 
   Report report;
   report.points = points_of(everything(seeds));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 
 #include <lab/fit/bootstrap.hpp>
 #include <lab/fit/power_law.hpp>
@@ -12,8 +13,9 @@ namespace elk::lab::scaling {
 struct Point {
   double x = 0;
   double loss = 0;
-  double weight = 1;     ///< in the fit
-  std::size_t cell = 0;  ///< whose it is
+  double weight = 1;                                           ///< in the fit
+  std::size_t cell = 0;                                        ///< whose it is
+  double val_loss = std::numeric_limits<double>::quiet_NaN();  ///< of held-out examples; NaN: none were
 };
 
 /// What is to be fitted of a resample.
@@ -23,6 +25,7 @@ struct Options {
   double huber = 1e-3;  ///< as in PowerLawOptions
   std::vector<double> predict_at = {};
   std::size_t resamples = 1000;  ///< of each kind, see bootstrap
+  Cells cells = Cells::weighed;
 };
 
 /// A number and its 95 % interval.

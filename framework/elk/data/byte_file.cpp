@@ -30,7 +30,10 @@ ByteFile::ByteFile(std::string path) : path_(std::move(path)) {
   gzFile file = gzopen(path_.c_str(), "rb");
   if (!file)
     fail<FileError>("[data] {} cannot be read: {}", path_, errno ? std::strerror(errno) : "out of memory");
-  gzbuffer(file, static_cast<unsigned>(std::clamp<std::uint64_t>(size_on_disk_, 1u << 13, 1u << 17)));
+  // zlib 1.3.2 reports a whole file as cut off if its last byte is the last of the buffer as well.
+  auto buffer = std::clamp<std::uint64_t>(size_on_disk_, 1u << 13, 1u << 17);
+  if (size_on_disk_ % buffer == 0) ++buffer;
+  gzbuffer(file, static_cast<unsigned>(buffer));
   packed_ = gzdirect(file) == 0;
   file_ = file;
 }
@@ -46,8 +49,7 @@ std::size_t ByteFile::read(std::span<std::uint8_t> to) {
     int code = Z_OK;
     const char* text = gzerror(file, &code);
     // A stream that is cut off is not an error of gzread: it returns what there was and leaves Z_BUF_ERROR
-    // behind. (zlib 1.3.2 leaves that also where all that was asked for has come, and only the end has not.)
-    if (code == Z_BUF_ERROR && got == static_cast<int>(piece)) code = Z_OK;
+    // behind.
     if (code == Z_BUF_ERROR)
       fail<FileError>("[data] {} is cut off: the gzip stream ends too early, after {} unpacked bytes", path_,
                       position_ + static_cast<std::uint64_t>(std::max(got, 0)));

@@ -115,21 +115,6 @@ struct Eigen {
 /// largest component of each eigenvector (by magnitude; the first of equals) is positive.
 Eigen eigen_symmetric(const Tensor& matrix);
 
-// In place, for optimizers: the first arguments must be solely owned.
-void sgd_update(Tensor& weight, Tensor& velocity, const Tensor& gradient, double lr, double momentum,
-                bool nesterov, double weight_decay);
-/// The same, to the bit, with the gradient dyᵀ x, dy (N, out), x (N, in), weight (out, in): without writing
-/// it to memory as a whole.
-void sgd_update(Tensor& weight, const Tensor& dy, const Tensor& x, double lr, double weight_decay);
-void adam_update(Tensor& weight, Tensor& mean, Tensor& square, const Tensor& gradient, double lr,
-                 double beta1, double beta2, double epsilon, double weight_decay, bool decoupled,
-                 std::int64_t step);
-void lion_update(Tensor& weight, Tensor& mean, const Tensor& gradient, double lr, double beta1, double beta2,
-                 double weight_decay);
-
-/// average = decay average + (1 - decay) weight.
-void average_update(Tensor& average, const Tensor& weight, double decay);
-
 /// The sum of the squares of all elements, in f64 and in a fixed order.
 double sum_of_squares(const Tensor& x);
 /// Whether every element is finite (integers always are).

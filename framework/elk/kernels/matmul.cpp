@@ -3,6 +3,7 @@
 #include <complex>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -76,6 +77,19 @@ bool backwards(const void* weights) {
   return std::exchange(mine, !mine);
 }
 
+// What becomes of a part of a product, whose first element is `offset` elements behind that of the whole.
+template <class T>
+struct TakePart {
+  const Take<T>* take;
+  Index offset, columns, ld;
+
+  void operator()(Index row, Index rows, const T* values) const {
+    const Index begin = offset + row * ld;
+    if (columns == ld) return take->blocks(begin, rows * columns, values);
+    for (Index i = 0; i < rows; ++i) take->blocks(begin + i * ld, columns, values + i * columns);
+  }
+};
+
 // So many elements of memory of this thread's own, for laying out operands.
 template <class T>
 T* scratch(Index size) {
@@ -88,15 +102,23 @@ T* scratch(Index size) {
 // `rows` are those of the whole product, of which p is a part: which loop it is, and so the order of its
 // sums, does not depend on how it was cut.
 template <class T>
-void by_loops(const Product<T>& p, Index rows) {
+void by_loops(const Product<T>& p, Index rows, const TakePart<T>& part) {
   const Loops<T>& use = loops<T>();
   if (p.tb && (use.packed_from == 0 || rows < use.packed_from))
     return use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
   T* const panels = scratch<T>(use.scratch(p.n, p.k));
   if (p.tb)
     use.multiply_nt_packed(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, panels);
-  else if (p.ta)
-    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, panels);
+  else if (p.ta && part.take) {
+    std::vector<const T*> touched;
+    for (const T* array : part.take->touched) touched.push_back(array + part.offset);
+    const TakeRows<T> take{[](const void* by, Index row, Index count, const T* values) {
+                             (*static_cast<const TakePart<T>*>(by))(row, count, values);
+                           },
+                           &part, touched.data(), static_cast<int>(touched.size()), part.ld};
+    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, nullptr, 0, nullptr, &take, panels);
+  } else if (p.ta)
+    use.multiply_tn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, p.update, nullptr, panels);
   else
     use.multiply_nn(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.c, p.ldc, panels);
 }
@@ -111,17 +133,18 @@ void by_bf16(const Product<T>& p) {
   }
 }
 
-// A product that `by` gives in parts, of which none is the whole gradient of an update (BLAS's beta rounds
-// otherwise than an update does): the product first, where the caches still hold it, and then the update.
+// A product that is given as a whole (or in parts of its sums, or with a beta that rounds otherwise than an
+// update does): the product first, where the caches still hold it, and then what is made of it.
 template <class T>
-void in_parts(const Product<T>& p, void (*by)(const Product<T>&)) {
-  if (p.update == nullptr) return by(p);
+void whole_first(const Product<T>& p, void (*by)(const Product<T>&), const TakePart<T>& part) {
+  if (p.update == nullptr && !part.take) return by(p);
   Tensor gradient = empty({p.m, p.n}, dtype_of<T>);
   Product<T> plain = p;
   plain.update = nullptr;
   plain.c = writable<T>(gradient);
   plain.ldc = p.n;
   by(plain);
+  if (part.take) return part(0, p.m, plain.c);
   for (Index i = 0; i < p.m; ++i) loops<T>().sgd(p.n, p.c + i * p.ldc, plain.c + i * p.n, *p.update);
 }
 
@@ -140,9 +163,9 @@ Index block_length(double multiply_adds, double block, double most, Index longer
   return (length + block_multiple - 1) / block_multiple * block_multiple;
 }
 
-// The products `of(i)` of `count` equal shapes, none of its sizes 0.
+// The products `of(i)` of `count` equal shapes, none of its sizes 0; or what `take` makes of them.
 template <class T, class F>
-void multiply(Index count, F of) {
+void multiply(Index count, F of, const Take<T>* take = nullptr) {
   const Product<T> shape = of(0);
   const double work =
       static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
@@ -160,12 +183,13 @@ void multiply(Index count, F of) {
     const Product<T> whole = of(block / cuts);
     const Index begin = block % cuts * length, end = std::min(begin + length, longer);
     const Product<T> part = whole.n >= whole.m ? columns(whole, begin, end) : rows(whole, begin, end);
-    if (bf16 && part.k <= bf16_whole_sum)
+    const TakePart<T> taken{take, whole.n >= whole.m ? begin : begin * whole.ldc, part.n, whole.ldc};
+    if (bf16 && part.k <= bf16_whole_sum && !take)
       by_bf16(part);
     else if (ours)
-      by_loops(part, shape.m);
+      by_loops(part, shape.m, taken);
     else
-      in_parts(part, bf16 ? by_bf16<T> : by_blas<T>);
+      whole_first(part, bf16 ? by_bf16<T> : by_blas<T>, taken);
   });
 }
 
@@ -255,39 +279,47 @@ Tensor matmul(const char* operation, const Tensor& a, bool ta, const Tensor& b, 
   });
 }
 
-void sgd_update(Tensor& weight, const Tensor& dy, const Tensor& x, double lr, double weight_decay) {
-  check_same_dtype("sgd", weight, dy);
-  check_same_dtype("sgd", weight, x);
-  if (dy.rank() != 2 || x.rank() != 2 || dy.size(0) != x.size(0) ||
-      weight.shape() != Shape{dy.size(1), x.size(1)})
-    fail<ShapeError>("[sgd] the gradient {} x {} is not that of a weight {}", dy.shape(), x.shape(),
-                     weight.shape());
-  for_float("sgd", weight.dtype(), [&]<class T>() {
-    const Index batch = x.size(0);
-    count_flops(2 * batch * weight.size() + (weight_decay == 0 ? 2 : 4) * weight.size());
-    const Update<T> update{static_cast<T>(lr), static_cast<T>(weight_decay)};
-    T* w = writable<T>(weight);
-    if (batch == 0) {
-      Tensor none = zeros(weight.shape(), weight.dtype());
-      loops<T>().sgd(weight.size(), w, writable<T>(none), update);
-    }
-    if (weight.size() == 0 || batch == 0) return;
-    multiply<T>(1, [&](Index) {
-      return Product<T>{.m = dy.size(1),
-                        .n = x.size(1),
-                        .k = batch,
-                        .a = readable<T>(dy),
-                        .lda = dy.size(1),
-                        .ta = true,
-                        .b = readable<T>(x),
-                        .ldb = x.size(1),
-                        .tb = false,
-                        .bias = nullptr,
-                        .update = &update,
-                        .c = w,
-                        .ldc = x.size(1)};
-    });
-  });
+namespace {
+
+template <class T>
+Product<T> weight_gradient(const Tensor& dy, const Tensor& x) {
+  return {.m = dy.size(1),
+          .n = x.size(1),
+          .k = x.size(0),
+          .a = readable<T>(dy),
+          .lda = dy.size(1),
+          .ta = true,
+          .b = readable<T>(x),
+          .ldb = x.size(1),
+          .tb = false,
+          .bias = nullptr,
+          .update = nullptr,
+          .c = nullptr,
+          .ldc = x.size(1)};
 }
+
+}  // namespace
+
+template <class T>
+void update_by_product(Tensor& weight, const Tensor& dy, const Tensor& x, const Update<T>& update) {
+  Product<T> p = weight_gradient<T>(dy, x);
+  p.update = &update;
+  p.c = writable<T>(weight);
+  count_flops(2 * p.m * p.n * p.k);
+  multiply<T>(1, [&](Index) { return p; });
+}
+
+template <class T>
+void take_product(const Tensor& dy, const Tensor& x, const Take<T>& take) {
+  const Product<T> p = weight_gradient<T>(dy, x);
+  count_flops(2 * p.m * p.n * p.k);
+  multiply<T>(
+      1, [&](Index) { return p; }, &take);
+}
+
+template void update_by_product(Tensor&, const Tensor&, const Tensor&, const Update<float>&);
+template void update_by_product(Tensor&, const Tensor&, const Tensor&, const Update<double>&);
+template void take_product(const Tensor&, const Tensor&, const Take<float>&);
+template void take_product(const Tensor&, const Tensor&, const Take<double>&);
 
 }  // namespace elk::kernels

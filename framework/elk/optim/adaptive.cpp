@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include <elk/kernels/update.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/optim/adaptive.hpp>
@@ -27,26 +28,20 @@ std::vector<const char*> rmsprop_moments(const RMSprop::Options& options) {
 }  // namespace
 
 RMSprop::RMSprop(const nn::Module& module, const Options& options)
-    : Optimizer(module, options.lr, options.weight_decay, rmsprop_moments(options)), options_(options) {
+    : InPlaceOptimizer(module, options.lr, options.weight_decay, rmsprop_moments(options)),
+      options_(options) {
   check("rmsprop", "alpha", options.alpha, 0, 1);
   check("rmsprop", "epsilon", options.epsilon, 0, INFINITY);
   check("rmsprop", "weight_decay", options.weight_decay, 0, INFINITY);
   check("rmsprop", "momentum", options.momentum, 0, 1);
 }
 
-Tensor RMSprop::update(const Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-                       const Step& step) {
-  const Tensor g = decayed(gradient, weight, step.weight_decay);
-  moments[0] = moved(moments[0], square(g), options_.alpha);
-  Tensor spread = moments[0];
-  if (options_.centered) {
-    moments[1] = moved(moments[1], g, options_.alpha);
-    spread = spread - square(moments[1]);
-  }
-  const Tensor move = g / (sqrt(spread) + options_.epsilon);
-  if (options_.momentum == 0) return weight - step.lr * move;
-  moments.back() = options_.momentum * moments.back() + move;
-  return weight - step.lr * moments.back();
+void RMSprop::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
+                              const Step& step) {
+  Tensor none;
+  kernels::rmsprop_update(weight, moments[0], options_.centered ? moments[1] : none,
+                          options_.momentum > 0 ? moments.back() : none, gradient, step.lr, options_.alpha,
+                          options_.epsilon, step.weight_decay, options_.momentum);
 }
 
 Adagrad::Adagrad(const nn::Module& module, const Options& options)

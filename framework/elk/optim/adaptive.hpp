@@ -8,7 +8,7 @@ namespace elk::optim {
 /// w -= lr g / (sqrt(v) + epsilon) with a moving mean v of the gradient's square; centred: of its distance
 /// from the mean; with momentum: b = momentum b + the quotient, w -= lr b. (T. Tieleman, G. Hinton,
 /// lecture 6.5, 2012; A. Graves, 2013.)
-class RMSprop : public Optimizer {
+class RMSprop : public InPlaceOptimizer {
  public:
   /// Its numbers.
   struct Options {
@@ -22,8 +22,8 @@ class RMSprop : public Optimizer {
   RMSprop(const nn::Module& module, const Options& options);
 
  private:
-  Tensor update(const Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-                const Step& step) override;
+  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
+                       const Step& step) override;
   Options options_;
 };
 

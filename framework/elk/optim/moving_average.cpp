@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include <elk/base/format.hpp>
-#include <elk/kernels/kernels.hpp>
+#include <elk/kernels/update.hpp>
 #include <elk/optim/moving_average.hpp>
 #include <elk/tensor/storage.hpp>
 

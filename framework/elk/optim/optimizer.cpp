@@ -2,8 +2,7 @@
 #include <cmath>
 
 #include <elk/base/format.hpp>
-#include <elk/kernels/kernels.hpp>
-#include <elk/kernels/moments.hpp>
+#include <elk/kernels/update.hpp>
 #include <elk/nn/uses.hpp>
 #include <elk/optim/check.hpp>
 #include <elk/optim/optimizer.hpp>
@@ -152,16 +151,17 @@ void InPlaceOptimizer::apply(const std::vector<Item*>& trained, const Gradients&
     for (Tensor& moment : item->moments) detail::make_sole_owner(moment);
     Tensor& weight = detail::SlotAccess::value(*item->parameter.slot);
     detail::make_sole_owner(weight);
-    if (!takes_products()) (void)gradients[weight];
+    if (gradients.product(weight) == nullptr) (void)gradients[weight];
   }
   for (Item* item : trained) {
     Tensor& weight = detail::SlotAccess::value(*item->parameter.slot);
     const Step step = next_step(*item);
     ++item->steps;
-    if (const detail::Product* product = gradients.product(weight))
-      update_by_product(weight, *product, step);
-    else
-      update_in_place(weight, item->moments, gradients[weight], step);
+    const detail::Product* product = gradients.product(weight);
+    update_in_place(weight, item->moments,
+                    product ? kernels::Gradient(product->a(), product->b(), product->precision())
+                            : kernels::Gradient(gradients[weight]),
+                    step);
   }
 }
 
@@ -218,16 +218,11 @@ SGD::SGD(const nn::Module& module, const Options& options)
   if (options.nesterov && options.momentum == 0) fail<ValueError>("[sgd] nesterov needs a momentum above 0");
 }
 
-void SGD::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+void SGD::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
                           const Step& step) {
   Tensor none;
   kernels::sgd_update(weight, moments.empty() ? none : moments[0], gradient, step.lr, options_.momentum,
                       options_.nesterov, step.weight_decay);
-}
-
-void SGD::update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) {
-  const PrecisionScope scope(gradient.precision());
-  kernels::sgd_update(weight, gradient.a(), gradient.b(), step.lr, step.weight_decay);
 }
 
 Adam::Adam(const nn::Module& module, const Options& options) : Adam(module, options, false) {}
@@ -244,7 +239,7 @@ Adam::Adam(const nn::Module& module, const Options& options, bool decoupled)
   check("adam", "weight_decay", options.weight_decay, 0, INFINITY);
 }
 
-void Adam::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+void Adam::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
                            const Step& step) {
   const double beta1 = options_.beta1, beta2 = options_.beta2, epsilon = options_.epsilon;
   if (options_.amsgrad)
@@ -272,7 +267,7 @@ Lion::Lion(const nn::Module& module, const Options& options)
   check("lion", "weight_decay", options.weight_decay, 0, INFINITY);
 }
 
-void Lion::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+void Lion::update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
                            const Step& step) {
   kernels::lion_update(weight, moments[0], gradient, step.lr, options_.beta1, options_.beta2,
                        step.weight_decay);

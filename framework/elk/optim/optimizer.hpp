@@ -8,6 +8,10 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/nn/module.hpp>
 
+namespace elk::kernels {
+struct Gradient;
+}
+
 /// Optimizers, schedules and what is done to gradients before a step.
 namespace elk::optim {
 
@@ -100,13 +104,8 @@ class InPlaceOptimizer : public Optimizer {
   using Optimizer::Optimizer;
 
   /// Updates one parameter; see update(). Must not throw: other parameters are updated already.
-  virtual void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
-                               const Step& step) = 0;
-  /// Whether update_by_product() is called for a gradient that is still a product (see Gradients::product).
-  virtual bool takes_products() const { return false; }
-  /// The same as update_in_place(), to the bit.
-  virtual void update_by_product(Tensor& /*weight*/, const detail::Product& /*gradient*/,
-                                 const Step& /*step*/) {}
+  virtual void update_in_place(Tensor& weight, std::vector<Tensor>& moments,
+                               const kernels::Gradient& gradient, const Step& step) = 0;
 
  private:
   Tensor update(const Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
@@ -128,10 +127,8 @@ class SGD : public InPlaceOptimizer {
   SGD(const nn::Module& module, const Options& options);
 
  private:
-  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
                        const Step& step) override;
-  bool takes_products() const override { return options_.momentum == 0; }
-  void update_by_product(Tensor& weight, const detail::Product& gradient, const Step& step) override;
   Options options_;
 };
 
@@ -155,7 +152,7 @@ class Adam : public InPlaceOptimizer {
   Adam(const nn::Module& module, const Options& options, bool decoupled);
 
  private:
-  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
                        const Step& step) override;
   Options options_;
   bool decoupled_;
@@ -191,7 +188,7 @@ class Lion : public InPlaceOptimizer {
   Lion(const nn::Module& module, const Options& options);
 
  private:
-  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
+  void update_in_place(Tensor& weight, std::vector<Tensor>& moments, const kernels::Gradient& gradient,
                        const Step& step) override;
   Options options_;
 };

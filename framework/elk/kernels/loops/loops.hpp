@@ -27,6 +27,17 @@ struct AdamStep {
   T rate, root, beta1, beta2, c1, c2, decay, keep, epsilon;
 };
 
+/// What becomes of rows of a result as soon as they are there, in place of being kept: values (rows, n).
+/// Meanwhile so many arrays are fetched as are `touched`, which lie as the result would, `ld` between rows.
+template <class T>
+struct TakeRows {
+  void (*take)(const void* by, Index row, Index rows, const T* values);
+  const void* by;
+  const T* const* touched;
+  int arrays;
+  Index ld;
+};
+
 /// A product of row-major matrices, either operand read as its transpose: c (m, n) = a (m, k) b (k, n), plus
 /// `bias` (n) unless that is null; or, given an update, the update of c by it.
 template <class T>
@@ -62,16 +73,16 @@ struct ProductLoops {
   void (*multiply_nt_packed)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw,
                              const T* bias, T* y, Index ldy, T* scratch);
   /// c (m, n) = the transpose of a (k, m) times b (k, n): the gradient of a linear layer's weights, k its
-  /// batch; or, given an update, that of c by this gradient, without writing the gradient anywhere: the same
-  /// bits.
+  /// batch. Given an update, that of c by this gradient, without writing the gradient anywhere; given `take`,
+  /// c is not written to, and rows of the gradient are handed on. The same bits in each case.
   void (*multiply_tn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
-                      Index ldc, const Update<T>* update, T* scratch);
+                      Index ldc, const Update<T>* update, const TakeRows<T>* take, T* scratch);
   /// c (m, n) = a (m, k) times b (k, n): the gradient of a linear layer's input.
   void (*multiply_nn)(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
                       Index ldc, T* scratch);
   /// The elements that `scratch` has room for, in a product whose result has n columns; aligned to 64 bytes.
   static Index scratch(Index n, Index k) {
-    const Index panels = k * (n + 160), block = 1024 / sizeof(T) * 400;
+    const Index panels = k * (n + 160) + 16 * (n + 1), block = 1024 / sizeof(T) * 400;
     return panels > block ? panels : block;
   }
 };

@@ -190,6 +190,63 @@ template <class T, int R, int V>
     for (int v = 0; v < V; ++v) store(sums + r * ld_sums + v * lanes<T>, sum[r][v]);
 }
 
+// sums (R, Q), a vector each, += w (R, k) times x (Q, k), lane by lane along k.
+template <class T, int R, int Q>
+[[gnu::noinline]] void lanes_tile(Index k, const T* x, Index ldx, const T* w, Index ldw, T* sums) {
+  Vector<T> sum[R][Q];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) sum[r][q] = load(sums + (r * Q + q) * lanes<T>);
+  const auto step = [&](auto at) ELK_INLINE_LAMBDA {
+    Vector<T> row[Q];
+    for (int q = 0; q < Q; ++q) row[q] = at(x + q * ldx);
+    for (int r = 0; r < R; ++r) {
+      const Vector<T> weights = at(w + r * ldw);
+      for (int q = 0; q < Q; ++q) sum[r][q] = multiply_add<T>(weights, row[q], sum[r][q]);
+    }
+  };
+  Index i = 0;
+  for (; i + lanes<T> <= k; i += lanes<T>) step([i](const T* p) ELK_INLINE_LAMBDA { return load(p + i); });
+  if (i < k) step([i, k](const T* p) ELK_INLINE_LAMBDA { return load(p + i, static_cast<int>(k - i)); });
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int q = 0; q < Q; ++q) store(sums + (r * Q + q) * lanes<T>, sum[r][q]);
+}
+
+// y (rows, columns) = the transpose of sums (columns, ld_sums), plus bias (columns) unless that is null.
+template <class T>
+void put_turned(Index rows, Index columns, const T* sums, Index ld_sums, const T* bias, T* y, Index ldy) {
+  for (Index j = 0; j < columns; j += lanes<T>)
+    for (Index row = 0; row < rows; row += lanes<T>) {
+      const auto there = static_cast<int>(smaller(columns - j, lanes<T>));
+      const bool whole = there == lanes<T>;
+      Vector<T> square[lanes<T>];
+#pragma GCC unroll 8
+      for (int c = 0; c < lanes<T>; ++c)
+        square[c] = c < there ? load(sums + (j + c) * ld_sums + row) : Vector<T>{};
+      transpose<T>(square);
+      const Vector<T> add = !bias ? Vector<T>{} : whole ? load(bias + j) : load(bias + j, there);
+      T* to = y + row * ldy + j;
+#pragma GCC unroll 8
+      for (int r = 0; r < lanes<T>; ++r) {
+        if (row + r >= rows) break;
+        const Vector<T> value = bias ? square[r] + add : square[r];
+        if (whole)
+          store(to + r * ldy, value);
+        else
+          store(to + r * ldy, value, there);
+      }
+    }
+}
+
+// Of rows of x beyond the last whole vector so many are too few to fill another: their sums run along k.
+template <class T>
+constexpr Index few = (3 * lanes<T> + 7) / 8;
+
+// Where the blocks of w begin does not matter, and a part of the rows of x that begins at a multiple of
+// lanes<T> and goes on to the end, or to another multiple, has the bits of the whole.
 template <class T>
 void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw,
                         const T* bias, T* y, Index ldy, T* scratch) {
@@ -198,12 +255,15 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
   constexpr Index block_n = 96, most_k = 832 / sizeof(T), line = 64 / sizeof(T);
   const Index blocks = (k + most_k - 1) / most_k;
   const Index block_k = ((k + blocks - 1) / blocks + line - 1) / line * line;
-  T sums[block_n * chunk * lanes<T>];
-  for_parts<chunk>(vectors<T>(m), [&](Index first_vector, auto count) ELK_INLINE_LAMBDA {
+  const Index left = m % lanes<T> <= few<T> ? m % lanes<T> : 0, filled = m - left;
+  T sums[block_n * chunk * lanes<T>], left_sums[block_n * few<T> * lanes<T>];
+  const Index whole = filled > 0 ? vectors<T>(filled) : 1;  // or one of zeros, beside which the rest is done
+  for_parts<chunk>(whole, [&](Index first_vector, auto count) ELK_INLINE_LAMBDA {
     const Index first = first_vector * lanes<T>;
     const T* x_here = x + first * ldx;
     constexpr Index padded = count * lanes<T>;
-    const Index rows = smaller(padded, m - first);
+    const Index rows = smaller(padded, filled - first);
+    const bool last = first + padded >= filled;
     for_parts<wide>(count, [&](Index vector, auto width) ELK_INLINE_LAMBDA {
       const Index row = vector * lanes<T>;
       pack_panel<T, width>(rows - row, k, x_here + row * ldx, ldx, scratch + row * k);
@@ -211,6 +271,7 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
     for (Index column = 0; column < n; column += block_n) {
       const Index columns = smaller(block_n, n - column);
       for (Index i = 0; i < columns * padded; ++i) sums[i] = 0;
+      for (Index i = 0; i < columns * left * lanes<T>; ++i) left_sums[i] = 0;
       for (Index step = 0; step < k; step += block_k) {
         const Index length = smaller(block_k, k - step);
         const T* w_here = w + column * ldw + step;
@@ -223,30 +284,23 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
                                            w_here + (j + together) * ldw);
           });
         });
+        if (last && left > 0)
+          for_parts<few<T>>(left, [&](Index, auto q) ELK_INLINE_LAMBDA {  // once, with q = left
+            for_parts<4>(columns, [&](Index j, auto together) ELK_INLINE_LAMBDA {
+              lanes_tile<T, together, q>(length, x + filled * ldx + step, ldx, w_here + j * ldw, ldw,
+                                         left_sums + j * left * lanes<T>);
+            });
+          });
       }
-      for (Index j = 0; j < columns; j += lanes<T>)
-        for (Index row = 0; row < rows; row += lanes<T>) {
-          Vector<T> square[lanes<T>];
-          const bool whole = columns - j >= lanes<T>;
-          const int there = whole ? lanes<T> : static_cast<int>(columns - j);
-#pragma GCC unroll 8
-          for (int c = 0; c < lanes<T>; ++c)
-            square[c] = c < there ? load(sums + (j + c) * padded + row) : Vector<T>{};
-          transpose<T>(square);
-          const Vector<T> add = !bias   ? Vector<T>{}
-                                : whole ? load(bias + column + j)
-                                        : load(bias + column + j, there);
-          T* to = y + (first + row) * ldy + column + j;
-#pragma GCC unroll 8
-          for (int r = 0; r < lanes<T>; ++r) {
-            if (row + r >= rows) break;
-            const Vector<T> value = bias ? square[r] + add : square[r];
-            if (whole)
-              store(to + r * ldy, value);
-            else
-              store(to + r * ldy, value, there);
+      const T* add = bias ? bias + column : nullptr;
+      put_turned(rows, columns, sums, padded, add, y + first * ldy + column, ldy);
+      if (last)
+        for (Index j = 0; j < columns; ++j)
+          for (Index q = 0; q < left; ++q) {
+            const Vector<T> one[1] = {load(left_sums + (j * left + q) * lanes<T>)};
+            const T sum = lane_sums<T>(one)[0];
+            y[(filled + q) * ldy + column + j] = add ? sum + add[j] : sum;
           }
-        }
     }
   });
 }
@@ -331,18 +385,20 @@ ELK_INLINE void pack_rows(Index k, const T* from, Index ld, Index there, T* to) 
 
 template <class T, Into into>
 ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
-                            Index ldc, Update<T> update, T* scratch) {
+                            Index ldc, Update<T> update, const TakeRows<T>* take, T* scratch) {
   // b is laid out in panels, and so are the columns of a. Long ones meet those of several tiles while they
   // are in the second cache; short ones are read again for each tile, so that c is gone through in the order
   // of its rows.
-  const Index block = k <= 128 ? outer_rows : 16 * outer_rows;
+  const Index block = k <= 128 ? outer_rows : take ? 2 * outer_rows : 16 * outer_rows;
   T* const columns_of_a = scratch + vectors<T>(n) * lanes<T> * k;
+  T* const taken = columns_of_a + vectors<T>(block * k) * lanes<T>;
   for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
     const Index begin = vector * lanes<T>;
     pack_rows<T, count>(k, b + begin, ldb, n - begin, scratch + begin * k);
   });
   for (Index top = 0; top < m; top += block) {
-    const Index tall = smaller(block, m - top);
+    const Index tall = smaller(block, m - top), ld_here = take ? n : ldc;
+    T* const c_here = take ? taken : c + top * ldc;
     for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
       T* to = columns_of_a + row * k;
       for (Index i = 0; i < k; ++i)
@@ -351,21 +407,25 @@ ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, co
     for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
       const Index begin = vector * lanes<T>;
       for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
+        for (int i = 0; take && i < take->arrays; ++i)
+          for (int r = 0; r < rows; ++r)
+            __builtin_prefetch(take->touched[i] + (top + row + r) * take->ld + begin, 1);
         outer_tile<T, rows, count, true, into>(k, columns_of_a + row * k, 0, scratch + begin * k,
-                                               count * lanes<T>, c + (top + row) * ldc + begin, ldc,
+                                               count * lanes<T>, c_here + row * ld_here + begin, ld_here,
                                                n - begin, update);
       });
     });
+    if (take) take->take(take->by, top, tall, c_here);
   }
 }
 
 template <class T>
 void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
-                 const Update<T>* update, T* scratch) {
+                 const Update<T>* update, const TakeRows<T>* take, T* scratch) {
   if (update)
-    multiply_tn<T, Into::update>(m, n, k, a, lda, b, ldb, c, ldc, *update, scratch);
+    multiply_tn<T, Into::update>(m, n, k, a, lda, b, ldb, c, ldc, *update, nullptr, scratch);
   else
-    multiply_tn<T, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, scratch);
+    multiply_tn<T, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, take, scratch);
 }
 
 template <class T>

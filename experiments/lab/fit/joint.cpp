@@ -1,0 +1,465 @@
+#include <lab/fit/joint.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <elk/base/error.hpp>
+
+namespace elk::lab::scaling {
+
+namespace {
+
+constexpr double flattest = 0.01, steepest = 4;  // exponents: beyond, a term is a constant or a step
+constexpr std::size_t terms = 3;                 // E, N, D
+using Terms = std::array<double, terms>;
+using Matrix = std::array<Terms, terms>;
+
+// Solves m c = h for the terms of `mask`; false where it is singular.
+bool solve(const Matrix& m, const Terms& h, unsigned mask, Terms& c) {
+  std::array<std::size_t, terms> at{};
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < terms; ++i)
+    if ((mask >> i & 1) != 0) at[count++] = i;
+  Matrix l{};
+  Terms y{};
+  for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t j = 0; j <= i; ++j) {
+      double sum = m[at[i]][at[j]];
+      for (std::size_t k = 0; k < j; ++k) sum -= l[i][k] * l[j][k];
+      if (i == j) {
+        if (!(sum > 1e-12 * m[at[i]][at[i]])) return false;
+        l[i][i] = std::sqrt(sum);
+      } else {
+        l[i][j] = sum / l[j][j];
+      }
+    }
+    y[i] = h[at[i]];
+    for (std::size_t k = 0; k < i; ++k) y[i] -= l[i][k] * y[k];
+    y[i] /= l[i][i];
+  }
+  c = {};
+  for (std::size_t i = count; i-- > 0;) {
+    for (std::size_t k = i + 1; k < count; ++k) y[i] -= l[k][i] * y[k];
+    y[i] /= l[i][i];
+    c[at[i]] = y[i];
+  }
+  return true;
+}
+
+// The least squares of coefficients of at least 0: with three, the best of all sets of terms that come out
+// so.
+unsigned solve_from_zero(const Matrix& m, const Terms& h, unsigned all, Terms& c) {
+  double best = -1;
+  unsigned chosen = 0;
+  c = {};
+  for (unsigned mask = all; mask > 0; mask = (mask - 1) & all) {
+    Terms found;
+    if (!solve(m, h, mask, found)) continue;
+    double gain = 0;
+    bool feasible = true;
+    for (std::size_t i = 0; i < terms; ++i) {
+      feasible = feasible && found[i] >= 0;
+      gain += found[i] * h[i];
+    }
+    if (!feasible || gain <= best) continue;
+    best = gain, chosen = mask, c = found;
+    if (mask == all) break;  // no other is lower
+  }
+  return chosen;
+}
+
+// The law at some exponents, with the coefficients that suit them.
+struct At {
+  double alpha = 0, beta = 0;
+  Terms c{};
+  unsigned used = 0;  // terms above 0
+  double loss = HUGE_VAL;
+  double g[2] = {}, h[2][2] = {};  // half the slope and curvature of the squares over the exponents
+};
+
+class Problem {
+ public:
+  Problem(std::span<const JointPoint> points, const Form& form) : form_(form) {
+    double total = 0;
+    for (const JointPoint& point : points) {
+      if (point.weight == 0) continue;
+      t_.push_back(std::log(point.n)), s_.push_back(std::log(point.d));
+      y_.push_back(point.loss), weight_.push_back(point.weight);
+      total += point.weight;
+    }
+    for (double& weight : weight_) weight /= total;
+    middle_n_ = std::accumulate(t_.begin(), t_.end(), 0.0) / static_cast<double>(t_.size());
+    middle_d_ = std::accumulate(s_.begin(), s_.end(), 0.0) / static_cast<double>(s_.size());
+    for (double& t : t_) t -= middle_n_;
+    for (double& s : s_) s -= middle_d_;
+    for (auto& column : columns_) column.assign(t_.size(), 0);
+    ratio_.resize(t_.size()), w_.resize(t_.size());
+  }
+
+  double huber = HUGE_VAL;
+  double middle_n() const { return middle_n_; }
+  double middle_d() const { return middle_d_; }
+
+  // The residuals of log L of the last law that was looked at.
+  std::vector<double> residuals() const {
+    std::vector<double> all;
+    for (const double ratio : ratio_) all.push_back(std::log(ratio));
+    return all;
+  }
+  double squares() const {
+    double sum = 0;
+    for (std::size_t i = 0; i < ratio_.size(); ++i) sum += weight_[i] * std::pow(std::log(ratio_[i]), 2);
+    return sum;
+  }
+
+  // The best coefficients at these exponents, from the weights of those of `before`, and how the loss changes
+  // with the exponents. Huber's loss of log residuals is one of weighted squares of relative ones, whose
+  // weights are computed again until nothing changes.
+  At look(double alpha, double beta, const Terms* before) {
+    At at{.alpha = alpha, .beta = beta};
+    const std::size_t n = y_.size();
+    for (std::size_t i = 0; i < n; ++i) {
+      columns_[0][i] = 1 / y_[i];
+      if (form_.n) columns_[1][i] = std::exp(-alpha * t_[i]) / y_[i];
+      if (form_.d) columns_[2][i] = std::exp(-beta * s_[i]) / y_[i];
+    }
+    const unsigned all = (form_.e ? 1U : 0U) | (form_.n ? 2U : 0U) | (form_.d ? 4U : 0U);
+    if (before == nullptr || std::isinf(reweigh(*before))) w_ = weight_;
+    Matrix m{};
+    for (int round = 0; round < 50; ++round) {
+      m = {};
+      Terms h{};
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t a = 0; a < terms; ++a) {
+          const double weighted = w_[i] * columns_[a][i];
+          h[a] += weighted;
+          for (std::size_t b = 0; b <= a; ++b) m[a][b] += weighted * columns_[b][i];
+        }
+      for (std::size_t a = 0; a < terms; ++a)
+        for (std::size_t b = 0; b < a; ++b) m[b][a] = m[a][b];
+      Terms c;
+      at.used = solve_from_zero(m, h, all, c);
+      const double loss = reweigh(c);
+      const bool settled = std::abs(at.loss - loss) <= 1e-10 * loss + 1e-18;
+      at.c = c, at.loss = loss;
+      if (settled) break;
+    }
+    // Kaufman's approximation: the exponents' directions less what the coefficients make up for.
+    std::array<std::vector<double>*, 2> direction{&of_n_, &of_d_};
+    for (std::size_t k = 0; k < 2; ++k) {
+      std::vector<double>& v = *direction[k];
+      v.assign(n, 0);
+      const std::vector<double>& x = k == 0 ? t_ : s_;
+      Terms h{}, c{};
+      for (std::size_t i = 0; i < n; ++i) {
+        v[i] = -x[i] * at.c[k + 1] * columns_[k + 1][i];
+        for (std::size_t a = 0; a < terms; ++a) h[a] += w_[i] * columns_[a][i] * v[i];
+      }
+      if (at.used == 0 || !solve(m, h, at.used, c)) continue;
+      for (std::size_t i = 0; i < n; ++i)
+        for (std::size_t a = 0; a < terms; ++a) v[i] -= c[a] * columns_[a][i];
+    }
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t k = 0; k < 2; ++k) {
+        at.g[k] += w_[i] * (*direction[k])[i] * (ratio_[i] - 1);
+        for (std::size_t j = 0; j < 2; ++j) at.h[k][j] += w_[i] * (*direction[k])[i] * (*direction[j])[i];
+      }
+    return at;
+  }
+
+  // Downhill from some exponents.
+  At minimize(double alpha, double beta) {
+    At at = look(alpha, beta, nullptr);
+    double damping = 1e-3;
+    for (int step = 0; step < 60; ++step) {
+      const double h00 = at.h[0][0] * (1 + damping) + 1e-30, h11 = at.h[1][1] * (1 + damping) + 1e-30,
+                   h01 = at.h[0][1], determinant = h00 * h11 - h01 * h01;
+      const auto move = [](double from, double by) {
+        return std::clamp(from - std::clamp(by, -0.5, 0.5), flattest, steepest);
+      };
+      const double next_alpha = move(at.alpha, (h11 * at.g[0] - h01 * at.g[1]) / determinant),
+                   next_beta = move(at.beta, (h00 * at.g[1] - h01 * at.g[0]) / determinant);
+      if (std::abs(next_alpha - at.alpha) + std::abs(next_beta - at.beta) < 1e-7) break;
+      const At next = look(next_alpha, next_beta, &at.c);
+      if (next.loss < at.loss) {
+        const bool done = at.loss - next.loss <= 1e-9 * at.loss;
+        at = next;
+        damping = std::max(damping / 5, 1e-9);
+        if (done) break;
+      } else {
+        damping *= 8;
+        if (damping > 1e8) break;
+      }
+    }
+    return at;
+  }
+
+ private:
+  // The weights at which relative squares have the slope of Huber's loss of the log residuals; that loss.
+  double reweigh(const Terms& c) {
+    double loss = 0;
+    for (std::size_t i = 0; i < y_.size(); ++i) {
+      const double ratio = c[0] * columns_[0][i] + c[1] * columns_[1][i] + c[2] * columns_[2][i];
+      ratio_[i] = ratio;
+      if (!(ratio > 1e-6)) {  // a law of next to nothing
+        w_ = weight_;
+        return HUGE_VAL;
+      }
+      const double residual = std::log(ratio), size = std::abs(residual);
+      const bool inside = size <= huber;
+      loss += weight_[i] * (inside ? residual * residual / 2 : huber * (size - huber / 2));
+      const double slope = inside ? residual : std::copysign(huber, residual);
+      w_[i] = weight_[i] * (size < 1e-9 ? 1 : slope / (ratio * (ratio - 1)));
+    }
+    return loss;
+  }
+
+  Form form_;
+  double middle_n_ = 0, middle_d_ = 0;
+  std::vector<double> t_, s_, y_, weight_;          // log N and log D less their means, losses
+  std::array<std::vector<double>, terms> columns_;  // each term over the loss
+  std::vector<double> ratio_, w_;                   // law over loss; weights of the squares
+  std::vector<double> of_n_, of_d_;
+};
+
+std::vector<std::pair<double, double>> grid() {
+  std::vector<std::pair<double, double>> starts;
+  for (const double alpha : {0.1, 0.2, 0.35, 0.6, 1.0, 1.6})
+    for (const double beta : {0.1, 0.2, 0.35, 0.6, 1.0, 1.6}) starts.emplace_back(alpha, beta);
+  return starts;
+}
+
+At lowest(Problem& problem, const Form& form, const std::vector<std::pair<double, double>>& starts) {
+  At best;
+  std::set<double> alphas, betas;
+  for (const auto& [alpha, beta] : starts) {
+    // Where a term is missing, starts that differ in its exponent are the same.
+    if (!form.d && !alphas.insert(alpha).second) continue;
+    if (!form.n && !betas.insert(beta).second) continue;
+    const At end = problem.minimize(alpha, beta);
+    if (end.loss < best.loss * (1 - 1e-9)) best = end;
+  }
+  return best;
+}
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+void check(std::span<const JointPoint> points, const Form& form, const JointOptions& options) {
+  const auto fail = [](const std::string& what) { throw ValueError("[fit_joint] " + what); };
+  if (!form.n && !form.d) fail("expected a form with a term of N or of D, got a constant");
+  if (!(options.huber >= 0)) fail(fmt::format("expected huber at least 0, got {}", options.huber));
+  std::set<double> sizes, data, losses;
+  std::size_t count = 0;
+  for (const JointPoint& point : points) {
+    for (const double value : {point.n, point.d, point.loss})
+      if (!(value > 0) || std::isinf(value))
+        fail(fmt::format("expected N, D and losses above 0 and finite, got N = {}, D = {}, loss = {}",
+                         point.n, point.d, point.loss));
+    if (!(point.weight >= 0) || std::isinf(point.weight))
+      fail(fmt::format("expected weights at least 0 and finite, got {}", point.weight));
+    if (point.weight == 0) continue;
+    ++count;
+    sizes.insert(point.n), data.insert(point.d), losses.insert(point.loss);
+  }
+  if (count < form.parameters())
+    fail(fmt::format("expected at least {} cells for the {} parameters of {}, got {}", form.parameters(),
+                     form.parameters(), name(form), count));
+  // A power needs two sizes, and one more beside a constant.
+  const std::size_t needed = form.e ? 3 : 2;
+  if (form.n && sizes.size() < needed)
+    fail(fmt::format("expected at least {} different N for {}, got {}", needed, name(form), sizes.size()));
+  if (form.d && data.size() < needed)
+    fail(fmt::format("expected at least {} different D for {}, got {}", needed, name(form), data.size()));
+  if (losses.size() < 2)
+    fail(fmt::format("expected losses that differ, got {} from every cell", *losses.begin()));
+}
+
+JointPoint mean_of(const JointCell& cell, const Draw& draw) {
+  double sum = 0;
+  for (const std::size_t seed : draw.seeds) sum += cell.losses[seed];
+  return {cell.n, cell.d, sum / static_cast<double>(draw.seeds.size()), draw.weight};
+}
+
+std::vector<JointPoint> means(const std::vector<JointCell>& cells, const Resample& resample) {
+  std::vector<JointPoint> points;
+  for (std::size_t i = 0; i < cells.size(); ++i) points.push_back(mean_of(cells[i], resample[i]));
+  return points;
+}
+
+std::vector<std::size_t> seeds_of(const std::vector<JointCell>& cells) {
+  std::vector<std::size_t> seeds;
+  for (const JointCell& cell : cells) {
+    if (cell.losses.empty())
+      throw ValueError(fmt::format(
+          "[fit_joint] expected losses of every cell, got none at N = {:g}, D = {:g}", cell.n, cell.d));
+    for (const double loss : cell.losses)
+      if (!(loss > 0) || std::isinf(loss))
+        throw ValueError(
+            fmt::format("[fit_joint] expected losses above 0 and finite, got {} at N = {:g}, D = {:g}", loss,
+                        cell.n, cell.d));
+    seeds.push_back(cell.losses.size());
+  }
+  return seeds;
+}
+
+// The power of ten next to the middle of the sizes.
+double reference(const std::vector<JointCell>& cells, double JointCell::*size) {
+  double sum = 0;
+  for (const JointCell& cell : cells) sum += std::log10(cell.*size);
+  return std::pow(10, std::round(sum / static_cast<double>(cells.size())));
+}
+
+JointLaw at_reference(JointLaw law, double n0, double d0) {
+  law.a *= std::pow(n0 / law.n0, -law.alpha);
+  law.b *= std::pow(d0 / law.d0, -law.beta);
+  law.n0 = n0, law.d0 = d0;
+  return law;
+}
+
+double left_out_error(const std::vector<JointPoint>& points, const Form& form, const JointFit& whole) {
+  double sum = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    std::vector<JointPoint> others = points;
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+    try {
+      const JointLaw law =
+          fit_joint(others, form,
+                    {whole.huber, {{whole.law.alpha, whole.law.beta}, {0.3, 0.3}, {1, 0.5}, {0.5, 1}}})
+              .law;
+      sum += std::abs(std::log(law(points[i].n, points[i].d) / points[i].loss));
+    } catch (const ValueError&) {
+      return std::numeric_limits<double>::quiet_NaN();
+    }
+  }
+  return sum / static_cast<double>(points.size());
+}
+
+}  // namespace
+
+std::string name(const Form& form) {
+  std::string text = form.e ? "E" : "";
+  if (form.n) text += text.empty() ? "A N^-α" : " + A N^-α";
+  if (form.d) text += text.empty() ? "B D^-β" : " + B D^-β";
+  return text;
+}
+
+std::span<const Form> all_forms() {
+  static constexpr Form forms[] = {{true, true, true},  {false, true, true},  {true, true, false},
+                                   {true, false, true}, {false, true, false}, {false, false, true}};
+  return forms;
+}
+
+double JointLaw::operator()(double n, double d) const {
+  return e + (a > 0 ? a * std::pow(n / n0, -alpha) : 0) + (b > 0 ? b * std::pow(d / d0, -beta) : 0);
+}
+
+JointFit fit_joint(std::span<const JointPoint> points, const Form& form, const JointOptions& options) {
+  check(points, form, options);
+  Problem problem(points, form);
+  std::vector<std::pair<double, double>> starts = options.starts.empty() ? grid() : options.starts;
+  At best;
+  if (options.huber > 0) {
+    problem.huber = options.huber;
+    best = lowest(problem, form, starts);
+  } else {
+    best = lowest(problem, form, starts);  // by squares; then twice with what they leave
+    for (int round = 0; round < 2; ++round) {
+      problem.look(best.alpha, best.beta, &best.c);
+      std::vector<double> sizes = problem.residuals();
+      for (double& size : sizes) size = std::abs(size);
+      const auto n = static_cast<double>(sizes.size());
+      const double left = std::max(n - static_cast<double>(form.parameters()), 1.0);
+      problem.huber = std::max(1.345 * 1.4826 * median(std::move(sizes)) * std::sqrt(n / left), 1e-6);
+      best = lowest(problem, form, {{best.alpha, best.beta}, {0.3, 0.3}, {1, 0.5}, {0.5, 1}});
+    }
+  }
+  if (!std::isfinite(best.loss)) throw ValueError(fmt::format("[fit_joint] {} has no fit", name(form)));
+  best = problem.look(best.alpha, best.beta, &best.c);
+  JointFit fit;
+  fit.huber = problem.huber;
+  fit.loss = best.loss;
+  fit.residual = std::sqrt(problem.squares());
+  fit.law = {.e = best.c[0],
+             .a = best.c[1],
+             .alpha = best.c[1] > 0 ? best.alpha : 0,
+             .b = best.c[2],
+             .beta = best.c[2] > 0 ? best.beta : 0,
+             .n0 = std::exp(problem.middle_n()),
+             .d0 = std::exp(problem.middle_d())};
+  const auto inside = [](double coefficient, double exponent) {
+    return coefficient == 0 || (exponent > 1.01 * flattest && exponent < 0.99 * steepest);
+  };
+  fit.converged = inside(best.c[1], best.alpha) && inside(best.c[2], best.beta);
+  return fit;
+}
+
+JointReport fit_joint_cells(const std::vector<JointCell>& cells, const Form& form,
+                            const JointReportOptions& options, Rng& rng) {
+  const std::vector<std::size_t> seeds = seeds_of(cells);
+  const std::vector<JointPoint> points = means(cells, everything(seeds));
+  JointReport report;
+  report.form = form;
+  report.fit = fit_joint(points, form, {options.huber, {}});
+  const double n0 = reference(cells, &JointCell::n), d0 = reference(cells, &JointCell::d);
+  report.fit.law = at_reference(report.fit.law, n0, d0);
+  report.left_out_error = left_out_error(points, form, report.fit);
+  const auto numbers = [&](const JointLaw& law) {
+    std::vector<double> list{law.e, law.a, law.alpha, law.b, law.beta};
+    for (const auto& [n, d] : options.predict_at) list.push_back(law(n, d));
+    return list;
+  };
+  const JointLaw& law = report.fit.law;
+  const JointOptions again{report.fit.huber,
+                           {{law.a > 0 ? law.alpha : 0.5, law.b > 0 ? law.beta : 0.5}, {0.5, 0.5}}};
+  const Intervals intervals = bootstrap(
+      seeds,
+      [&](const Resample& resample) {
+        return numbers(at_reference(fit_joint(means(cells, resample), form, again).law, n0, d0));
+      },
+      options.resamples, rng);
+  report.resamples = intervals.resamples;
+  report.failed = intervals.failed;
+  const std::vector<double> values = numbers(law);
+  Estimate* const named[] = {&report.e, &report.a, &report.alpha, &report.b, &report.beta};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Estimate estimate{values[i], intervals.both[i]};
+    if (i < std::size(named))
+      *named[i] = estimate;
+    else
+      report.predictions.push_back(estimate);
+  }
+  return report;
+}
+
+JointHoldout hold_out_joint(const std::vector<JointCell>& cells, std::size_t largest, const Form& form,
+                            double huber) {
+  const std::vector<JointPoint> points = means(cells, everything(seeds_of(cells)));
+  std::vector<double> sizes;
+  for (const JointPoint& point : points) sizes.push_back(point.n * point.d);
+  const std::vector<std::size_t> kept = all_but_largest(sizes, largest);
+  std::vector<JointPoint> smaller;
+  JointHoldout holdout;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const bool is_kept = std::find(kept.begin(), kept.end(), i) != kept.end();
+    (is_kept ? smaller : holdout.points).push_back(points[i]);
+  }
+  const JointLaw law = fit_joint(smaller, form, {huber, {}}).law;
+  for (const JointPoint& point : holdout.points) {
+    holdout.predicted.push_back(law(point.n, point.d));
+    holdout.error += std::abs(holdout.predicted.back() / point.loss - 1);
+  }
+  holdout.error /= static_cast<double>(holdout.points.size());
+  return holdout;
+}
+
+}  // namespace elk::lab::scaling
