@@ -55,6 +55,33 @@ TEST(Rng, BitsAreTheStandardMersenneTwister) {
   }
 }
 
+TEST(Rng, ManyBitsAreThoseOfAsManyCalls) {
+  Rng rng(100), one_by_one(100);
+  for (const std::size_t count : {0, 1, 3, 620, 1, 623, 624, 625, 2000}) {
+    std::vector<std::uint32_t> many(count);
+    rng.bits(many);
+    EXPECT_EQ(many, drawn(count, [&] { return one_by_one.bits(); })) << count;
+  }
+  EXPECT_EQ(rng.bits(), one_by_one.bits());
+}
+
+TEST(Rng, ManyStreamsAreThoseOfTheirKeys) {
+  for (const std::uint32_t count : {0u, 1u, 7u, 8u, 21u}) {
+    std::vector<std::uint32_t> keys;
+    for (std::uint32_t i = 0; i < count; ++i) keys.insert(keys.end(), {5, i, 0xffffffffu - i});
+    std::vector<Rng> streams = Rng::keyed_each(keys, 3);
+    ASSERT_EQ(streams.size(), count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      Rng alone = Rng::keyed({5, i, 0xffffffffu - i});
+      for (int k = 0; k < 1000; ++k) ASSERT_EQ(streams[i].bits(), alone.bits());
+    }
+  }
+  const std::vector<std::uint32_t> five(5);
+  EXPECT_THAT([&] { (void)Rng::keyed_each(five, 3); },
+              ThrowsMessage<ValueError>("[rng] expected keys of 3 numbers each, got 5 numbers"));
+  EXPECT_THAT([&] { (void)Rng::keyed_each(five, 0); }, ThrowsMessage<ValueError>("[rng] the key is empty"));
+}
+
 TEST(Rng, BitsAfterAMillionDraws) {
   Rng rng(100);
   for (int i = 1; i < 1000000; ++i) rng.bits();

@@ -232,6 +232,14 @@ TEST_P(EveryInstructionSet, ElementsDoNotDependOnWhereTheyLie) {
              {"exp", [&](Index i, Index count, T* y) { use.exp(count, x.data() + i, T(0.1), y); }},
              {"sigmoid", [&](Index i, Index count, T* y) { use.sigmoid(count, x.data() + i, y); }},
              {"tanh", [&](Index i, Index count, T* y) { use.tanh(count, x.data() + i, y); }},
+             {"gelu",
+              [&](Index i, Index count, T* y) {
+                if constexpr (sizeof(T) == 4) use.gelu(count, x.data() + i, y);
+              }},
+             {"gelu_gradient",
+              [&](Index i, Index count, T* y) {
+                if constexpr (sizeof(T) == 4) use.gelu_gradient(count, g.data() + i, x.data() + i, y);
+              }},
              {"leaky_relu", [&](Index i, Index count, T* y) { use.leaky_relu(count, x.data() + i, T(0.1), y); }},
              {"gate",
               [&](Index i, Index count, T* y) { use.gate(count, g.data() + i, x.data() + i, T(0.1), y); }},
@@ -320,6 +328,124 @@ TEST_P(EveryInstructionSet, ExponentialsAreRightToTheLastPlaces) {
   EXPECT_LT(worst(
                 use.tanh, [](double x) { return std::tanh(x); }, -1e-3F, 1e-3F),
             0.55);
+}
+
+TEST_P(EveryInstructionSet, GeluIsRightAlsoInItsTail) {
+  const Loops<float>& use = loops<float>();
+  const auto below = [](double x) { return 0.5 * std::erfc(-x * std::sqrt(0.5)); };
+  const auto gelu = [&](double x) { return x * below(x); };
+  EXPECT_LT(worst(use.gelu, gelu, -12.5F, -1), 16);
+  EXPECT_LT(worst(use.gelu, gelu, -1, 20), 6);
+  std::vector<float> x, ones, y;
+  for (float v = -20; v < 20; v += 0.00331F) x.push_back(v);
+  ones.assign(x.size(), 1), y.resize(x.size());
+  use.gelu_gradient(static_cast<Index>(x.size()), ones.data(), x.data(), y.data());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double u = static_cast<double>(x[i]), density = std::exp(-u * u / 2) / std::sqrt(2 * std::acos(-1.0));
+    ASSERT_NEAR(static_cast<double>(y[i]), below(u) + u * density, 3e-7) << u;
+  }
+  const auto limit = std::numeric_limits<float>::infinity();
+  const std::vector<float> ends{limit, -limit, std::numeric_limits<float>::quiet_NaN(), 1e30F, -1e30F};
+  std::vector<float> value(ends.size()), slope(ends.size());
+  use.gelu(5, ends.data(), value.data());
+  use.gelu_gradient(5, ones.data(), ends.data(), slope.data());
+  EXPECT_THAT(value, testing::ElementsAre(limit, 0, testing::IsNan(), 1e30F, 0));
+  EXPECT_THAT(slope, testing::ElementsAre(1, 0, testing::IsNan(), 1, 0));
+}
+
+// Against loops of f64, for lengths around those of vectors.
+TEST_P(EveryInstructionSet, RowsAreRight) {
+  const auto check = [&]<class T>() {
+    const Loops<T>& use = loops<T>();
+    for (const Index n : {1, 2, 3, 7, 8, 10, 15, 16, 17, 31, 33, 64, 100, 1027}) {
+      SCOPED_TRACE(n);
+      const auto size = static_cast<std::size_t>(n);
+      const std::vector<T> x = draw<T>(n), dy = draw<T>(n), weight = draw<T>(n), bias = draw<T>(n),
+                           means = draw<T>(n), scales = draw<T>(n), factors = draw<T>(n);
+      const auto wide = [](T v) { return static_cast<double>(v); };
+      const auto total = [&](auto term) {
+        double sum = 0;
+        for (std::size_t i = 0; i < size; ++i) sum += term(i);
+        return sum;
+      };
+      const double tolerance = 1e-12 * static_cast<double>(n + 1), mean = 0.3, scale = 1.7;
+      EXPECT_NEAR(use.sum(n, x.data()), total([&](std::size_t i) { return wide(x[i]); }), tolerance);
+      EXPECT_NEAR(use.squares(n, x.data(), mean),
+                  total([&](std::size_t i) { return (wide(x[i]) - mean) * (wide(x[i]) - mean); }), tolerance);
+      EXPECT_NEAR(use.product_sum(n, x.data(), dy.data()),
+                  total([&](std::size_t i) { return wide(x[i]) * wide(dy[i]); }), tolerance);
+      for (const T* by : {static_cast<const T*>(nullptr), weight.data()}) {
+        double sums[2] = {1, 2};
+        use.gradient_sums(n, dy.data(), x.data(), mean, scale, by, sums);
+        const auto g = [&](std::size_t i) { return wide(dy[i]) * (by == nullptr ? 1 : wide(by[i])); };
+        EXPECT_NEAR(sums[0], 1 + total(g), tolerance);
+        EXPECT_NEAR(sums[1],
+                    2 + total([&](std::size_t i) { return g(i) * (wide(x[i]) - mean) * scale; }), tolerance);
+      }
+      const auto expect_all = [&](const std::vector<T>& got, auto right) {
+        for (std::size_t i = 0; i < size; ++i)
+          ASSERT_NEAR(wide(got[i]), right(i), rounding<T> * (20 + 20 * std::abs(right(i)))) << i;
+      };
+      std::vector<T> y(size);
+      const T m = static_cast<T>(mean), s = static_cast<T>(scale);
+      const auto z = [&](std::size_t i) { return (wide(x[i]) - wide(m)) * wide(s); };
+      use.standardize(n, x.data(), m, s, weight.data(), bias.data(), y.data());
+      expect_all(y, [&](std::size_t i) { return z(i) * wide(weight[i]) + wide(bias[i]); });
+      use.standardize(n, x.data(), m, s, weight.data(), nullptr, y.data());
+      expect_all(y, [&](std::size_t i) { return z(i) * wide(weight[i]); });
+      use.standardize(n, x.data(), m, s, nullptr, nullptr, y.data());
+      expect_all(y, z);
+      use.shift_scale(n, x.data(), m, s, T(0.5), y.data());
+      expect_all(y, [&](std::size_t i) { return z(i) + 0.5; });
+      for (const T* by : {static_cast<const T*>(nullptr), weight.data()}) {
+        use.standardize_gradient(n, dy.data(), x.data(), m, s, by, T(2), T(0.25), T(0.5), y.data());
+        expect_all(y, [&](std::size_t i) {
+          return 2 * (wide(dy[i]) * (by == nullptr ? 1 : wide(by[i])) - 0.25 - 0.5 * z(i));
+        });
+      }
+      const auto column = [&](std::size_t i) { return (wide(x[i]) - wide(means[i])) * wide(scales[i]); };
+      use.standardize_columns(n, x.data(), means.data(), scales.data(), bias.data(), y.data());
+      expect_all(y, [&](std::size_t i) { return column(i) + wide(bias[i]); });
+      use.standardize_columns(n, x.data(), means.data(), scales.data(), nullptr, y.data());
+      expect_all(y, column);
+      use.standardize_gradient_columns(n, dy.data(), x.data(), means.data(), scales.data(), factors.data(),
+                                       weight.data(), bias.data(), y.data());
+      expect_all(y, [&](std::size_t i) {
+        return wide(factors[i]) * (wide(dy[i]) - wide(weight[i]) - column(i) * wide(bias[i]));
+      });
+      std::vector<double> sums(size, 1), about(size, 0.5);
+      use.add_standardized(n, dy.data(), x.data(), m, s, sums.data());
+      use.add_standardized_columns(n, dy.data(), x.data(), means.data(), scales.data(), sums.data());
+      use.add_squares(n, x.data(), about.data(), sums.data());
+      expect_all(std::vector<T>(sums.begin(), sums.end()), [&](std::size_t i) {
+        return 1 + wide(dy[i]) * (z(i) + column(i)) + (wide(x[i]) - 0.5) * (wide(x[i]) - 0.5);
+      });
+
+      const T top = use.largest(n, x.data());
+      EXPECT_EQ(top, *std::max_element(x.begin(), x.end()));
+      EXPECT_NEAR(use.exp_sum(n, x.data(), top, y.data()),
+                  total([&](std::size_t i) { return std::exp(wide(x[i]) - wide(top)); }), 1e-6 * wide(T(n)));
+      expect_all(y, [&](std::size_t i) { return std::exp(wide(x[i]) - wide(top)); });
+      use.softmax_gradient(n, dy.data(), x.data(), m, y.data());
+      expect_all(y, [&](std::size_t i) { return wide(x[i]) * (wide(dy[i]) - wide(m)); });
+      use.log_softmax_gradient(n, dy.data(), x.data(), m, y.data());
+      expect_all(y, [&](std::size_t i) { return wide(dy[i]) - std::exp(wide(x[i])) * wide(m); });
+      use.shifted(n, x.data(), m, s, y.data());
+      expect_all(y, [&](std::size_t i) { return wide(x[i]) - wide(m) - wide(s); });
+      y = x;
+      use.scaled(n, y.data(), s, y.data());
+      expect_all(y, [&](std::size_t i) { return wide(x[i]) * wide(s); });
+      // One NaN, wherever it is.
+      for (const Index at : {Index(0), n / 2, n - 1}) {
+        std::vector<T> with = x;
+        with[static_cast<std::size_t>(at)] = static_cast<T>(nan);
+        EXPECT_TRUE(std::isnan(use.largest(n, with.data()))) << at;
+        with[static_cast<std::size_t>(at)] = static_cast<T>(infinity);
+        EXPECT_EQ(use.largest(n, with.data()), static_cast<T>(infinity)) << at;
+      }
+    }
+  };
+  FOR_BOTH_TYPES(check)
 }
 
 // Of a tanh near 1 the last place is the least of what there is to get wrong: between neighbours it must not

@@ -107,7 +107,7 @@ TEST_F(BatchNorm, InTrainingItTakesTheBatchElsewhereWhatItKept) {
   EXPECT_NEAR(norm(row).at(0), 4.8 / std::sqrt(1.1 + 1e-5), 1e-5) << "one example will do";
   const Tape tape(rng);
   EXPECT_EQ(error_of<ShapeError>([&] { (void)norm(row); }),
-            "[channel_moments] expected at least two numbers a channel, got (1, 1)");
+            "[batch_norm] expected at least two numbers a channel, got (1, 1)");
   expect(once, "what threw has changed nothing");
 }
 

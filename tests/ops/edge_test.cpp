@@ -365,6 +365,23 @@ TEST(Dropout, KeepsTheGivenFractionAndScalesIt) {
   EXPECT_EQ(values(gradients[x]), values(y));  // the same mask
 }
 
+TEST(Dropout, DropsWhereAUniformDrawIsBelowItsProbability) {
+  for (const DType dtype : {f32, f64})
+    for (const double p : {1e-300, 0.2, 0.5, 0.75, 0.7000000000000001, 1 - 0x1p-53}) {
+      Rng rng(11), same(11);
+      const Tensor x = ones({3, 701}, dtype);
+      Tape tape(rng);
+      const std::vector<double> y = values(dropout(x, p));
+      for (const double v : y) ASSERT_EQ(v != 0, same.uniform() >= p) << p;
+      EXPECT_EQ(rng.bits(), same.bits());
+    }
+  // At a draw itself it is kept.
+  Rng rng(11), same(11);
+  const double p = same.uniform();
+  Tape tape(rng);
+  EXPECT_NE(dropout(scalar(1, f64), p).item(), 0);
+}
+
 TEST(Dropout, DrawsOnlyOnATrainingTape) {
   const Tensor x = ones({1000});
   EXPECT_EQ(dropout(x, 0.5).id(), x.id());

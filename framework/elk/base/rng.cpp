@@ -21,27 +21,50 @@ void init_genrand(std::array<std::uint32_t, words>& key, std::uint32_t seed) {
   }
 }
 
-void init_by_array(std::array<std::uint32_t, words>& key, std::initializer_list<std::uint32_t> seeds) {
-  init_genrand(key, 19650218u);
-  const std::size_t length = seeds.size();
+// What is done for several keys side by side: for each it is a chain of steps that wait for one another.
+template <std::size_t lanes>
+using Lanes = std::array<std::uint32_t, lanes>;
+
+// M. Matsumoto, T. Nishimura, "Mersenne Twister with improved initialization", 2002: init_by_array.
+// `seeds` holds the keys number by number.
+template <std::size_t lanes>
+void init_by_array(std::array<Lanes<lanes>, words>& key, std::span<const Lanes<lanes>> seeds) {
+  static const auto start = [] {
+    std::array<std::uint32_t, words> begin;
+    init_genrand(begin, 19650218u);
+    return begin;
+  }();
+  for (std::size_t i = 0; i < words; ++i) key[i].fill(start[i]);
   std::size_t i = 1, j = 0;
-  const auto wrap = [&] {
-    if (++i >= words) {
-      key[0] = key[words - 1];
-      i = 1;
+  const auto mix = [&](std::uint32_t factor, const Lanes<lanes>& add) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const std::uint32_t before = key[i - 1][lane];
+      key[i][lane] = (key[i][lane] ^ ((before ^ (before >> 30)) * factor)) + add[lane];
     }
+    if (++i < words) return;
+    key[0] = key[words - 1];
+    i = 1;
   };
-  for (std::size_t k = std::max<std::size_t>(words, length); k > 0; --k) {
-    const std::uint32_t seed = seeds.begin()[j];
-    key[i] = (key[i] ^ ((key[i - 1] ^ (key[i - 1] >> 30)) * 1664525u)) + seed + static_cast<std::uint32_t>(j);
-    wrap();
-    if (++j >= length) j = 0;
+  for (std::size_t k = std::max<std::size_t>(words, seeds.size()); k > 0; --k) {
+    Lanes<lanes> add;
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      add[lane] = seeds[j][lane] + static_cast<std::uint32_t>(j);
+    mix(1664525u, add);
+    if (++j >= seeds.size()) j = 0;
   }
-  for (int k = words - 1; k > 0; --k) {
-    key[i] = (key[i] ^ ((key[i - 1] ^ (key[i - 1] >> 30)) * 1566083941u)) - static_cast<std::uint32_t>(i);
-    wrap();
+  for (std::size_t k = words - 1; k > 0; --k) {
+    Lanes<lanes> subtract;
+    subtract.fill(-static_cast<std::uint32_t>(i));
+    mix(1566083941u, subtract);
   }
-  key[0] = 0x80000000u;
+  key[0].fill(0x80000000u);
+}
+
+std::uint32_t temper(std::uint32_t y) {
+  y ^= y >> 11;
+  y ^= (y << 7) & 0x9d2c5680u;
+  y ^= (y << 15) & 0xefc60000u;
+  return y ^ (y >> 18);
 }
 
 }  // namespace
@@ -52,10 +75,33 @@ Rng::Rng(std::uint64_t seed) : state_{{}, words, false, 0} {
 }
 
 Rng Rng::keyed(std::initializer_list<std::uint32_t> key) {
-  if (key.size() == 0) fail<ValueError>("[rng] the key is empty");
   Rng rng(0);
-  init_by_array(rng.state_.key, key);
+  begin<1>({&rng, 1}, {key.begin(), key.size()}, key.size());
   return rng;
+}
+
+std::vector<Rng> Rng::keyed_each(std::span<const std::uint32_t> keys, std::size_t length) {
+  if (length > 0 && keys.size() % length != 0)
+    fail<ValueError>("[rng] expected keys of {} numbers each, got {} numbers", length, keys.size());
+  std::vector<Rng> streams(length == 0 ? 0 : keys.size() / length, Rng(0));
+  begin<8>(streams, keys, length);
+  return streams;
+}
+
+template <std::size_t lanes>
+void Rng::begin(std::span<Rng> streams, std::span<const std::uint32_t> keys, std::size_t length) {
+  if (length == 0) fail<ValueError>("[rng] the key is empty");
+  std::vector<Lanes<lanes>> seeds(length);
+  std::array<Lanes<lanes>, words> key;
+  for (std::size_t first = 0; first < streams.size(); first += lanes) {
+    const std::size_t n = std::min(lanes, streams.size() - first);
+    for (std::size_t j = 0; j < length; ++j)
+      for (std::size_t lane = 0; lane < lanes; ++lane)
+        seeds[j][lane] = keys[(first + std::min(lane, n - 1)) * length + j];
+    init_by_array<lanes>(key, seeds);
+    for (std::size_t lane = 0; lane < n; ++lane)
+      for (std::size_t i = 0; i < words; ++i) streams[first + lane].state_.key[i] = key[i][lane];
+  }
 }
 
 void Rng::set_state(const State& state) {
@@ -75,7 +121,7 @@ void Rng::refill() {
   auto& key = state_.key;
   const auto twist = [&](std::size_t i, std::size_t next, std::size_t far) {
     const std::uint32_t y = (key[i] & 0x80000000u) | (key[next] & 0x7fffffffu);
-    key[i] = key[far] ^ (y >> 1) ^ ((y & 1u) ? 0x9908b0dfu : 0u);
+    key[i] = key[far] ^ (y >> 1) ^ (-(y & 1u) & 0x9908b0dfu);
   };
   for (std::size_t i = 0; i < words - shift; ++i) twist(i, i + 1, i + shift);
   for (std::size_t i = words - shift; i < words - 1; ++i) twist(i, i + 1, i + shift - words);
@@ -85,11 +131,18 @@ void Rng::refill() {
 
 std::uint32_t Rng::bits() {
   if (state_.position == words) refill();
-  std::uint32_t y = state_.key[static_cast<std::size_t>(state_.position++)];
-  y ^= y >> 11;
-  y ^= (y << 7) & 0x9d2c5680u;
-  y ^= (y << 15) & 0xefc60000u;
-  return y ^ (y >> 18);
+  return temper(state_.key[static_cast<std::size_t>(state_.position++)]);
+}
+
+void Rng::bits(std::span<std::uint32_t> to) {
+  while (!to.empty()) {
+    if (state_.position == words) refill();
+    const std::uint32_t* from = state_.key.data() + state_.position;
+    const std::size_t n = std::min(to.size(), static_cast<std::size_t>(words - state_.position));
+    for (std::size_t i = 0; i < n; ++i) to[i] = temper(from[i]);
+    state_.position += static_cast<int>(n);
+    to = to.subspan(n);
+  }
 }
 
 double Rng::uniform() {

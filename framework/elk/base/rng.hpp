@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <vector>
 
 namespace elk {
@@ -16,9 +17,13 @@ class Rng {
   explicit Rng(std::uint64_t seed);
   /// As `RandomState([k0, k1, ...])`: a stream for each key, for example one for each (seed, image).
   static Rng keyed(std::initializer_list<std::uint32_t> key);
+  /// The same for many keys of `length` numbers, one behind the other, in a fraction of the time.
+  static std::vector<Rng> keyed_each(std::span<const std::uint32_t> keys, std::size_t length);
 
   /// The next 32 random bits.
   std::uint32_t bits();
+  /// As many as there is room for: what as many calls of bits() return, several times as fast.
+  void bits(std::span<std::uint32_t> to);
   /// Uniform on [0, 1), 53 bits; as `random_sample()`.
   double uniform();
   /// Uniform on [low, high); as `uniform(low, high)`.
@@ -43,6 +48,8 @@ class Rng {
 
  private:
   void refill();
+  template <std::size_t lanes>
+  static void begin(std::span<Rng> streams, std::span<const std::uint32_t> keys, std::size_t length);
   std::uint64_t below_or_equal(std::uint64_t limit);
 
   State state_;

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numbers>
 #include <optional>
@@ -92,24 +93,32 @@ class Framed {
   void resample(const Origin& origin, const float* dx, const float* dy, T* out) const {
     const auto height = static_cast<double>(height_), width = static_cast<double>(width_);
     const double middle_x = (width - 1) / 2, middle_y = (height - 1) / 2;
+    // A line's places first: that loop is one of vectors.
+    std::vector<Place> places(to_size(width_));
     Index i = 0;
-    for (Index row = 0; row < height_; ++row)
-      for (Index column = 0; column < width_; ++column, ++i) {
-        const double u = static_cast<double>(column) - middle_x - origin.shift_x,
-                     v = static_cast<double>(row) - middle_y - origin.shift_y;
-        double x = origin.xx * u + origin.xy * v + middle_x, y = origin.yx * u + origin.yy * v + middle_y;
-        if (dx) {
-          x += static_cast<double>(dx[i]);
-          y += static_cast<double>(dy[i]);
+    for (Index row = 0; row < height_; ++row) {
+      const double v = static_cast<double>(row) - middle_y - origin.shift_y;
+      for (std::int32_t column = 0; column < static_cast<std::int32_t>(width_); ++column) {
+        const double u = static_cast<double>(column) - middle_x - origin.shift_x;
+        places[to_size(column)] = {origin.xx * u + origin.xy * v + middle_x,
+                                   origin.yx * u + origin.yy * v + middle_y};
+      }
+      if (dx)
+        for (Index column = 0; column < width_; ++column) {
+          places[to_size(column)].x += static_cast<double>(dx[i + column]);
+          places[to_size(column)].y += static_cast<double>(dy[i + column]);
         }
+      for (Place& place : places) {
         // In the frame: 0 ... size + 1, never negative, so that a cast rounds down.
-        x = std::clamp(x, -1.0, width) + 1;
-        y = std::clamp(y, -1.0, height) + 1;
-        const auto left = static_cast<Index>(x), top = static_cast<Index>(y);
-        const auto a = static_cast<T>(x - static_cast<double>(left)),
-                   b = static_cast<T>(y - static_cast<double>(top));
+        place.x = std::min(std::max(place.x, -1.0), width) + 1;
+        place.y = std::min(std::max(place.y, -1.0), height) + 1;
+      }
+      for (const Place& place : places) {
+        const auto left = static_cast<std::int32_t>(place.x), top = static_cast<std::int32_t>(place.y);
+        const auto a = static_cast<T>(place.x - static_cast<double>(left)),
+                   b = static_cast<T>(place.y - static_cast<double>(top));
         const T* from = &pixels_[to_size(top * stride() + left)];
-        T* to = out + i;
+        T* to = out + i++;
         for (Index channel = 0; channel < channels_; ++channel) {
           const T* below = from + stride();
           *to = (1 - b) * ((1 - a) * from[0] + a * from[1]) + b * ((1 - a) * below[0] + a * below[1]);
@@ -117,9 +126,13 @@ class Framed {
           to += height_ * width_;
         }
       }
+    }
   }
 
  private:
+  struct Place {
+    double x, y;
+  };
   static std::size_t to_size(Index n) { return static_cast<std::size_t>(n); }
   // One zero before each line and two after it: the right neighbour of the position size + 1 is there too.
   Index stride() const { return width_ + 3; }
@@ -133,33 +146,40 @@ class Framed {
 class ElasticField {
  public:
   ElasticField(double displacement, double sigma, Index height, Index width)
-      : height_(height), width_(width), across_(gaussian(sigma, width)), down_(gaussian(sigma, height)) {
+      : height_(height),
+        width_(width),
+        across_(gaussian(sigma, width)),
+        down_(gaussian(sigma, height)),
+        stride_((static_cast<std::size_t>(width) + piece - 1) / piece * piece),
+        line_(stride_ + across_.size()),
+        lines_(stride_ * (static_cast<std::size_t>(height) + down_.size())) {
     // The variance of the noise is 1/3, and smoothing multiplies it by the sum of the squared weights.
     const double gain = displacement / std::sqrt(power(across_) * power(down_) / 3);
     for (float& weight : down_) weight = static_cast<float>(weight * gain);
-    noise_.resize(static_cast<std::size_t>(height * width));
-    line_.resize(static_cast<std::size_t>(width) + across_.size() - 1);
   }
 
   void draw(Rng& rng, std::vector<float>& field) {
-    for (float& value : noise_) value = static_cast<float>(rng.bits() * 0x1p-31 - 1);
-    const auto reach_x = static_cast<Index>(across_.size() / 2);
-    for (Index row = 0; row < height_; ++row) {
-      float* at = &noise_[static_cast<std::size_t>(row * width_)];
-      std::copy_n(at + width_ - reach_x, reach_x, line_.data());
-      std::copy_n(at, width_, line_.data() + reach_x);
-      std::copy_n(at, reach_x, line_.data() + reach_x + width_);
-      std::fill_n(at, width_, 0.0f);
-      for (std::size_t k = 0; k < across_.size(); ++k) add(across_[k], line_.data() + k, at);
+    const auto width = static_cast<std::size_t>(width_), height = static_cast<std::size_t>(height_);
+    bits_.resize(width * height);
+    rng.bits(bits_);
+    // The noise goes on around the edges: a line of it, and then the smoothed lines, with their ends before
+    // and behind them.
+    const std::size_t reach_x = across_.size() / 2, reach_y = down_.size() / 2;
+    const std::uint32_t* bits = bits_.data();
+    for (std::size_t row = 0; row < height; ++row, bits += width) {
+      float* line = &line_[reach_x];
+      for (std::size_t i = 0; i < width; ++i) line[i] = static_cast<float>(bits[i] * 0x1p-31 - 1);
+      std::copy_n(line + width - reach_x, reach_x, line_.data());
+      std::copy_n(line, reach_x, line + width);
+      smooth(across_, line_.data(), 1, &lines_[(reach_y + row) * stride_]);
     }
-    field.assign(noise_.size(), 0.0f);
-    const auto reach_y = static_cast<Index>(down_.size() / 2);
-    for (Index row = 0; row < height_; ++row)
-      for (std::size_t k = 0; k < down_.size(); ++k) {
-        const Index from = (row + static_cast<Index>(k) - reach_y + height_) % height_;
-        add(down_[k], &noise_[static_cast<std::size_t>(from * width_)],
-            &field[static_cast<std::size_t>(row * width_)]);
-      }
+    std::copy_n(&lines_[height * stride_], reach_y * stride_, lines_.data());
+    std::copy_n(&lines_[reach_y * stride_], reach_y * stride_, &lines_[(reach_y + height) * stride_]);
+    field.resize(height * stride_);
+    for (std::size_t row = 0; row < height; ++row) {
+      smooth(down_, &lines_[row * stride_], stride_, &field[row * stride_]);
+      std::copy_n(&field[row * stride_], width, &field[row * width]);
+    }
   }
 
  private:
@@ -181,12 +201,28 @@ class ElasticField {
     for (const float weight : weights) sum += static_cast<double>(weight) * static_cast<double>(weight);
     return sum;
   }
-  void add(float weight, const float* __restrict from, float* __restrict to) const {
-    for (Index i = 0; i < width_; ++i) to[i] += weight * from[i];
+  // to[i] = the sum over k of weights[k] from[i + k step], for a line and what fills its last piece.
+  void smooth(const std::vector<float>& weights, const float* from, std::size_t step, float* to) const {
+    for (std::size_t i = 0; i < stride_; i += piece) {
+      std::array<Four, piece / 4> sum{};
+      for (std::size_t k = 0; k < weights.size(); ++k)
+        for (std::size_t j = 0; j < sum.size(); ++j) {
+          Four four;
+          std::memcpy(&four, from + i + k * step + 4 * j, sizeof four);
+          sum[j] += weights[k] * four;
+        }
+      std::memcpy(to + i, sum.data(), sizeof sum);
+    }
   }
 
+  typedef float Four __attribute__((vector_size(16)));
+  static constexpr std::size_t piece = 16;  // elements that are summed side by side
+
   Index height_, width_;
-  std::vector<float> across_, down_, noise_, line_;
+  std::vector<float> across_, down_;
+  std::size_t stride_;  // of lines: whole pieces
+  std::vector<float> line_, lines_;
+  std::vector<std::uint32_t> bits_;
 };
 
 struct ImageSize {
@@ -205,8 +241,13 @@ ImageSize image_size(const Shape& sample) {
 // (digits.cpp), and a change must not depend on the image that it is for when both have the same seed.
 enum class Stream : std::uint32_t { change, mixup };
 
-Rng keyed(std::uint32_t seed, std::uint32_t epoch, Index row, Stream stream) {
-  return Rng::keyed({seed, epoch, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(stream)});
+std::vector<Rng> streams(std::uint32_t seed, std::uint32_t epoch, std::span<const Index> rows,
+                         Stream stream) {
+  std::vector<std::uint32_t> keys;
+  for (const Index row : rows)
+    keys.insert(keys.end(),
+                {seed, epoch, static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(stream)});
+  return Rng::keyed_each(keys, 4);
 }
 
 // Changes images of one size, one after the other, in place.
@@ -221,7 +262,7 @@ class Changer {
 
   // The first draws, one number each, are made whether their options are on or not: so an option more leaves
   // what the others do as it was.
-  void operator()(Rng rng, T* image) {
+  void operator()(Rng& rng, T* image) {
     Warp change;
     change.shift_x = rng.uniform(-options_.shift, options_.shift);
     change.shift_y = rng.uniform(-options_.shift, options_.shift);
@@ -373,13 +414,17 @@ Augment::Augment(const AugmentOptions& options, std::uint32_t seed) : options_(o
 void Augment::change(Tensor& x, const Shape& sample, std::span<const Index> rows, std::uint32_t epoch) const {
   const ImageSize size = image_size(sample);
   const auto count = static_cast<Index>(rows.size());
-  constexpr Index block = 5;
+  constexpr Index block = 8;
   const auto run = [&]<class T>(T* images) {
     parallel_for((count + block - 1) / block, [&](Index b) {
       Changer<T> changer(options_, size);
-      for (Index k = b * block; k < std::min(count, (b + 1) * block); ++k)
-        changer(keyed(seed_, epoch, rows[static_cast<std::size_t>(k)], Stream::change),
-                images + k * size.values());
+      const auto own = rows.subspan(static_cast<std::size_t>(b * block),
+                                    static_cast<std::size_t>(std::min(block, count - b * block)));
+      T* image = images + b * block * size.values();
+      for (Rng& rng : streams(seed_, epoch, own, Stream::change)) {
+        changer(rng, image);
+        image += size.values();
+      }
     });
   };
   if (x.dtype() == f32)
@@ -406,8 +451,7 @@ Batch Augment::operator()(const Dataset& dataset, std::span<const Index> rows, I
   // Drawn apart, so that both images of a pair are what they are without mixup.
   std::vector<Index> partners;
   std::vector<double> first;
-  for (const Index row : rows) {
-    Rng rng = keyed(seed_, number, row, Stream::mixup);
+  for (Rng& rng : streams(seed_, number, rows, Stream::mixup)) {
     partners.push_back(rng.integer(0, dataset.size()));
     first.push_back(draw_beta(rng, options_.mixup));
   }

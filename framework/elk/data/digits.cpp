@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 
 #include <elk/base/format.hpp>
 #include <elk/base/parallel.hpp>
@@ -169,9 +170,13 @@ class Hand {
   double a_, b_, c_, d_;
 };
 
-using Image = std::array<float, side * side>;
+// Pieces of rows are done at once. Rows end in room for one that reaches beyond the image.
+typedef float Piece __attribute__((vector_size(16)));
+constexpr int piece = 4, stride = side + piece;
+using Image = std::array<float, side * stride>;
 
-// Lowers each pixel's squared distance from the ink where the segment is nearer, within `reach` pixels.
+// Lowers each pixel's squared distance from the ink where the segment is nearer, within `reach` pixels. What
+// pieces hold beyond is farther than that.
 void draw(Image& distance, Point p, Point q, double reach) {
   const auto low = [&](double v) { return std::max(0, static_cast<int>(std::floor(v - reach))); };
   const auto high = [&](double v) { return std::min(side - 1, static_cast<int>(std::ceil(v + reach))); };
@@ -181,14 +186,19 @@ void draw(Image& distance, Point p, Point q, double reach) {
   const auto dx = static_cast<float>(q.x - p.x), dy = static_cast<float>(q.y - p.y);
   const float length2 = dx * dx + dy * dy;
   const float inverse = length2 > 0 ? 1 / length2 : 0;
-  for (int row = top; row <= bottom; ++row) {
-    float* line = &distance[static_cast<std::size_t>(row * side)];
-    const float y = static_cast<float>(row) - py;
-    for (int column = left; column <= right; ++column) {
-      const float x = static_cast<float>(column) - px;
-      const float t = std::min(std::max((x * dx + y * dy) * inverse, 0.0f), 1.0f);
-      const float ex = x - t * dx, ey = y - t * dy;
-      line[column] = std::min(line[column], ex * ex + ey * ey);
+  const Piece zero{}, one = zero + 1.0f;
+  for (int column = left; column <= right; column += piece) {
+    const Piece x = Piece{0, 1, 2, 3} + static_cast<float>(column) - px, along_x = x * dx;
+    for (int row = top; row <= bottom; ++row) {
+      float* line = &distance[static_cast<std::size_t>(row * stride + column)];
+      const float y = static_cast<float>(row) - py;
+      const Piece along = (along_x + y * dy) * inverse, above = along < zero ? zero : along,
+                  t = one < above ? one : above;
+      const Piece ex = x - t * dx, ey = y - t * dy, d = ex * ex + ey * ey;
+      Piece old;
+      std::memcpy(&old, line, sizeof old);
+      old = d < old ? d : old;
+      std::memcpy(line, &old, sizeof old);
     }
   }
 }
@@ -211,14 +221,7 @@ void place(std::vector<Stroke>& strokes, double reach, Rng& rng) {
     for (Point& p : stroke) p = {p.x + x, p.y + y};
 }
 
-// Every ten images hold each digit once.
-int label_of(std::uint32_t seed, std::uint32_t i) {
-  Rng rng = Rng::keyed({seed, 1, i / 10});
-  return static_cast<int>(rng.permutation(10)[i % 10]);
-}
-
-void draw_digit(std::uint32_t seed, std::uint32_t i, int digit, std::uint8_t* pixels) {
-  Rng rng = Rng::keyed({seed, 0, i});
+void draw_digit(Rng& rng, int digit, std::uint8_t* pixels) {
   const auto& written = styles(digit);
   const Style& style = written[static_cast<std::size_t>(rng.integer(0, static_cast<Index>(written.size())))];
   const Bend bend(rng, 12);
@@ -243,14 +246,32 @@ void draw_digit(std::uint32_t seed, std::uint32_t i, int digit, std::uint8_t* pi
   const auto ink = static_cast<float>(between(rng, 170, 255));
   const auto noise = static_cast<float>(between(rng, 0, 24) / 255);
   const auto edge = static_cast<float>(reach), slope = static_cast<float>(1 / (2 * blur));
-  std::uint32_t random = 0;
-  for (std::size_t k = 0; k < distance.size(); ++k) {
-    random = k % 2 == 0 ? rng.bits() : random >> 16;
-    const float grain = static_cast<float>(static_cast<int>((random & 255) + ((random >> 8) & 255)) - 255);
-    const float t = distance[k] < far ? std::min((edge - std::sqrt(distance[k])) * slope, 1.0f) : 0.0f;
-    const float value = ink * (t * t * (3 - 2 * t)) + noise * grain;
-    pixels[k] = static_cast<std::uint8_t>(std::clamp(value, 0.0f, 255.0f) + 0.5f);
+  std::array<std::uint32_t, side * side / 2> random;
+  rng.bits(random);
+  std::array<float, side * side> grain, value;
+  for (std::size_t k = 0; k < random.size(); ++k)
+    for (const std::size_t half : {0u, 1u}) {
+      const std::uint32_t bits = random[k] >> (16 * half);
+      grain[2 * k + half] = static_cast<float>(static_cast<int>((bits & 255) + ((bits >> 8) & 255)) - 255);
+    }
+  for (std::size_t row = 0; row < side; ++row) std::copy_n(&distance[row * stride], side, &value[row * side]);
+  for (std::size_t k = 0; k < value.size(); ++k) {
+    const float inside = (edge - std::sqrt(value[k])) * slope, most = 1.0f < inside ? 1.0f : inside,
+                t = value[k] < far ? most : 0.0f;
+    const float sum = ink * (t * t * (3 - 2 * t)) + noise * grain[k];
+    const float above = sum < 0.0f ? 0.0f : sum, limited = 255.0f < above ? 255.0f : above;
+    value[k] = limited + 0.5f;
   }
+  for (std::size_t k = 0; k < value.size(); ++k)
+    pixels[k] = static_cast<std::uint8_t>(static_cast<int>(value[k]));
+}
+
+// What is drawn from streams of its own, for `count` numbers from `first` on.
+std::vector<Rng> streams(std::uint32_t seed, std::uint32_t purpose, Index first, Index count) {
+  std::vector<std::uint32_t> keys;
+  for (Index i = first; i < first + count; ++i)
+    keys.insert(keys.end(), {seed, purpose, static_cast<std::uint32_t>(i)});
+  return Rng::keyed_each(keys, 3);
 }
 
 }  // namespace
@@ -265,13 +286,20 @@ Dataset digits(std::uint32_t seed, Index first, Index count) {
                  {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}};
   auto* pixels = detail::writable<std::uint8_t>(result.images);
   auto* labels = detail::writable<std::int64_t>(result.labels);
-  constexpr Index block = 100;
+  constexpr Index block = 80;  // streams are begun eight at a time
   parallel_for((count + block - 1) / block, [&](Index b) {
-    for (Index k = b * block; k < std::min(count, (b + 1) * block); ++k) {
-      const auto i = static_cast<std::uint32_t>(first + k);
-      const int digit = label_of(seed, i);
-      labels[k] = digit;
-      draw_digit(seed, i, digit, pixels + k * side * side);
+    const Index begin = b * block, end = std::min(count, begin + block);
+    // Every ten images hold each digit once.
+    const Index tens = (first + begin) / 10;
+    std::vector<std::vector<std::int64_t>> orders;
+    for (Rng& rng : streams(seed, 1, tens, (first + end - 1) / 10 + 1 - tens))
+      orders.push_back(rng.permutation(10));
+    std::vector<Rng> drawing = streams(seed, 0, first + begin, end - begin);
+    for (Index k = begin; k < end; ++k) {
+      const Index i = first + k;
+      labels[k] = orders[static_cast<std::size_t>(i / 10 - tens)][static_cast<std::size_t>(i % 10)];
+      draw_digit(drawing[static_cast<std::size_t>(k - begin)], static_cast<int>(labels[k]),
+                 pixels + k * side * side);
     }
   });
   return result;

@@ -79,12 +79,11 @@ struct Tile {
 // Parts are images that one block does, bands the tiles of an image.
 class Tiling {
  public:
-  // Of at least `least` columns, where the batch has them: products of fewer are slow.
-  Tiling(const Geometry& g, std::size_t bytes, Index least) : g_(g) {
-    const Index cached = (Index{1} << 20) / (g.taps() * static_cast<Index>(bytes)),
-                columns = std::clamp<Index>(cached, least, 512);
+  // Of about so many columns: products of fewer are slow, as BLAS lays out the other factor anew for each.
+  Tiling(const Geometry& g, Index columns) : g_(g) {
     rows_ = std::clamp<Index>(columns / g.out[1], 1, g.out[0]);
-    if (g.pixels() < least) images_ = std::clamp<Index>(columns / g.pixels(), 1, std::max<Index>(g.batch, 1));
+    if (g.pixels() < columns)
+      images_ = std::clamp<Index>(columns / g.pixels(), 1, std::max<Index>(g.batch, 1));
   }
   Index parts() const { return (g_.batch + images_ - 1) / images_; }
   Index bands() const { return (g_.out[0] + rows_ - 1) / rows_; }
@@ -243,7 +242,7 @@ Tensor convolve(const char* operation, const Tensor& x, const Tensor& weight, co
     Tensor y = empty({g.batch, weight.size(0), g.out[0], g.out[1]}, x.dtype());
     count_flops(flops_of(g) + (bias.defined() ? y.size() : 0));
     T* const out = writable<T>(y);
-    const Tiling tiling(g, sizeof(T), 64);
+    const Tiling tiling(g, 512);
     parallel_for(tiling.parts() * tiling.bands() * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups, tile = i / g.how.groups;
       Block<T> block(g, tiling.tile(tile / tiling.bands(), tile % tiling.bands()), group);
@@ -287,7 +286,7 @@ Tensor convolve_input(const char* operation, const Tensor& dy, const Tensor& wei
     Tensor dx = zeros(shape, dy.dtype());
     count_flops(flops_of(g));
     T* const out = writable<T>(dx);
-    const Tiling tiling(g, sizeof(T), 64);
+    const Tiling tiling(g, 512);
     // The bands of an image overlap in it, so one block does them all, one after another.
     parallel_for(tiling.parts() * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups;
@@ -327,14 +326,14 @@ Tensor convolve_weight(const char* operation, const Tensor& dy, const Tensor& x,
   return for_float(operation, x.dtype(), [&]<class T>() {
     Tensor dweight = empty(shape, x.dtype());
     count_flops(flops_of(g));
-    const Tiling tiling(g, sizeof(T), 256);  // each ends in a pass over the weights
+    const Tiling tiling(g, 1024);  // each ends in a pass over the weights
     // A few runs of the batch are summed in f64 each, and then in order.
     constexpr Index most_runs = 8, most_sums = Index{1} << 24;
     const Index size = g.outputs * g.taps(),
                 most = std::clamp<Index>(most_sums / (size * g.how.groups), 1, most_runs),
                 length = std::max<Index>((tiling.parts() + most - 1) / most, 2),
                 runs = (tiling.parts() + length - 1) / length;
-    std::vector<double> sums(static_cast<std::size_t>(runs * g.how.groups * size));
+    std::vector<double> sums(static_cast<std::size_t>(std::max<Index>(runs, 1) * g.how.groups * size));
     parallel_for(runs * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups, run = i / g.how.groups;
       T* const product = scratch<T, 2>(size);
@@ -358,13 +357,12 @@ Tensor convolve_weight(const char* operation, const Tensor& dy, const Tensor& x,
           loops<T>().add_to(size, product, sums.data() + i * size);
         }
     });
-    T* const out = writable<T>(dweight);
-    for (Index j = 0; j < dweight.size(); ++j) {
-      double total = 0;
-      for (Index run = 0; run < runs; ++run)
-        total += sums[static_cast<std::size_t>(run * dweight.size() + j)];
-      out[j] = static_cast<T>(total);
-    }
+    const Index all = dweight.size();
+    for (Index run = 1; run < runs; ++run)
+      for (Index j = 0; j < all; ++j)
+        sums[static_cast<std::size_t>(j)] += sums[static_cast<std::size_t>(run * all + j)];
+    std::transform(sums.begin(), sums.begin() + all, writable<T>(dweight),
+                   [](double total) { return static_cast<T>(total); });
     return dweight;
   });
 }

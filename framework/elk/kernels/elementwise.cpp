@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include <elk/kernels/dispatch.hpp>
+#include <elk/kernels/gelu.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 #include <elk/kernels/zip.hpp>
@@ -53,6 +54,14 @@ double normal_below(double x) {
   // erfc'(a) = -2 / sqrt(pi) exp(-a²)
   return std::isfinite(rest) ? 0.5 * (tail - rest * 2 * std::numbers::inv_sqrtpi * half_square_exponential(x))
                              : 0.5 * tail;
+}
+
+// P(x) + x p(x), the derivative of x P(x).
+template <class T>
+T normal_slope(T x) {
+  const double u = x,
+               density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2 * half_square_exponential(u);
+  return static_cast<T>(normal_below(u) + (std::isinf(u) ? 0 : u * density));
 }
 
 // Of weights between 0 and 1 with what may be infinite: 0 times infinity is 0.
@@ -153,15 +162,18 @@ Tensor gelu(const Tensor& x) {
     const double u = v;
     return v == -std::numeric_limits<T>::infinity() ? T(0) : static_cast<T>(u * normal_below(u));
   };
+  if (x.dtype() == f32) return map_by([](const auto& l) { return l.gelu; }, "gelu", x, gelu, 4);
   return map("gelu", x, gelu, 4);
 }
 Tensor gelu_slope(const Tensor& x) {
-  const auto slope = [](auto v) {
-    const double u = v,
-                 density = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2 * half_square_exponential(u);
-    return static_cast<decltype(v)>(normal_below(u) + (std::isinf(u) ? 0 : u * density));
-  };
-  return map("gelu", x, slope, 8);
+  return map(
+      "gelu", x, [](auto v) { return normal_slope(v); }, 8);
+}
+Tensor gelu_gradient(const Tensor& v, const Tensor& x) {
+  const auto gradient = [](auto value, auto at) { return value * normal_slope(at); };
+  if (x.dtype() == f32)
+    return pair_by([](const auto& l) { return l.gelu_gradient; }, "gelu", v, x, gradient, 9);
+  return zip("gelu", v, x, gradient);
 }
 Tensor pow(const Tensor& a, const Tensor& b) {
   const auto power = [](auto u, auto v) { return std::pow(u, v); };

@@ -111,6 +111,60 @@ Tensor transpose(const Tensor& x) {
   });
 }
 
+namespace {
+
+// An axis, and the distance of its neighbours where they come from and where they go.
+struct Way {
+  Index size, from, to;
+};
+
+// Copies along all ways. The last one is the result's innermost, the one before it x's, where that is
+// another: then blocks of both stay in the first cache.
+template <class T>
+void copy(std::span<const Way> ways, const T* in, T* out) {
+  const Way& way = ways[0];
+  if (ways.size() == 1) {
+    if (way.from == 1)
+      std::copy_n(in, way.size, out);
+    else
+      for (Index i = 0; i < way.size; ++i) out[i] = in[i * way.from];
+  } else if (ways.size() == 2 && way.from == 1) {
+    constexpr Index block = 16;
+    const Way& inner = ways[1];
+    for (Index i0 = 0; i0 < way.size; i0 += block)
+      for (Index j0 = 0; j0 < inner.size; j0 += block)
+        for (Index i = i0; i < std::min(i0 + block, way.size); ++i)
+          for (Index j = j0; j < std::min(j0 + block, inner.size); ++j)
+            out[i * way.to + j] = in[i + j * inner.from];
+  } else {
+    for (Index i = 0; i < way.size; ++i) copy(ways.subspan(1), in + i * way.from, out + i * way.to);
+  }
+}
+
+// The ways to the axes of `shape`, of which axis i is order[i] of x. Those that stay neighbours become one.
+std::vector<Way> ways_to(const Shape& shape, const Shape& x, const std::vector<std::size_t>& order) {
+  std::vector<Index> strides(order.size());
+  Index stride = 1;
+  for (std::size_t i = order.size(); i-- > 0; stride *= x[static_cast<int>(i)]) strides[i] = stride;
+  std::vector<Way> ways;
+  for (int i = 0; i < shape.rank(); ++i) {
+    const Way way{shape[i], strides[order[static_cast<std::size_t>(i)]], 1};
+    if (way.size == 1) continue;
+    if (!ways.empty() && ways.back().from == way.size * way.from)
+      ways.back() = {ways.back().size * way.size, way.from, 1};
+    else
+      ways.push_back(way);
+  }
+  if (ways.empty()) ways.push_back({1, 1, 1});
+  for (std::size_t i = ways.size() - 1; i-- > 0;) ways[i].to = ways[i + 1].to * ways[i + 1].size;
+  const auto innermost =
+      std::find_if(ways.begin(), ways.end() - 1, [](const Way& way) { return way.from == 1; });
+  if (innermost != ways.end() - 1) std::rotate(innermost, innermost + 1, ways.end() - 1);
+  return ways;
+}
+
+}  // namespace
+
 Tensor permute(const Tensor& x, std::span<const int> axes) {
   Shape shape = x.shape();
   std::vector<std::size_t> order;
@@ -130,20 +184,23 @@ Tensor permute(const Tensor& x, std::span<const int> axes) {
     Tensor y = empty(shape, x.dtype());
     if (x.rank() == 0)
       *writable<T>(y) = *readable<T>(x);
-    else if (y.size() > 0)
+    else if (y.size() > 0 && reference())
       xt::noalias(array_out<T>(y)) = xt::transpose(array<T>(x), order);
+    else if (y.size() > 0)
+      copy<T>(ways_to(shape, x.shape(), order), readable<T>(x), writable<T>(y));
     return y;
   });
 }
 
 namespace {
 
-// Calls f(place among them, place in the whole) for `count` elements of an axis of n, from `begin` on in
-// steps.
+// Calls f(place among them, place in the whole, how many) for `count` elements of an axis of n, from `begin`
+// on in steps: for one by one, or for all that are neighbours.
 template <class F>
 void each_sliced(Index outer, Index n, Index begin, Index count, Index step, F f) {
+  const Index run = step == 1 ? count : 1;
   for (Index i = 0; i < outer; ++i)
-    for (Index k = 0; k < count; ++k) f(i * count + k, i * n + begin + k * step);
+    for (Index k = 0; k < count; k += run) f(i * count + k, i * n + begin + k * step, run);
 }
 
 }  // namespace
@@ -154,10 +211,12 @@ Tensor slice(const Tensor& x, int axis, Index begin, Index count, Index step) {
   shape[axis] = count;
   Tensor y = empty(shape, x.dtype());
   const Index bytes = e.inner * static_cast<Index>(byte_size(x.dtype()));
-  if (bytes > 0)
-    each_sliced(e.outer, e.n, begin, count, step, [&](Index to, Index from) {
-      std::copy_n(readable<std::byte>(x) + from * bytes, bytes, writable<std::byte>(y) + to * bytes);
-    });
+  if (bytes == 0 || y.size() == 0) return y;
+  const auto* in = readable<std::byte>(x);
+  auto* out = writable<std::byte>(y);
+  each_sliced(e.outer, e.n, begin, count, step, [=](Index to, Index from, Index run) {
+    std::copy_n(in + from * bytes, run * bytes, out + to * bytes);
+  });
   return y;
 }
 
@@ -167,10 +226,12 @@ Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size) {
   shape[axis] = size;
   Tensor y = zeros(shape, x.dtype());
   const Index bytes = e.inner * static_cast<Index>(byte_size(x.dtype()));
-  if (bytes > 0)
-    each_sliced(e.outer, size, begin, e.n, step, [&](Index from, Index to) {
-      std::copy_n(readable<std::byte>(x) + from * bytes, bytes, writable<std::byte>(y) + to * bytes);
-    });
+  if (bytes == 0 || x.size() == 0) return y;
+  const auto* in = readable<std::byte>(x);
+  auto* out = writable<std::byte>(y);
+  each_sliced(e.outer, size, begin, e.n, step, [=](Index from, Index to, Index run) {
+    std::copy_n(in + from * bytes, run * bytes, out + to * bytes);
+  });
   return y;
 }
 

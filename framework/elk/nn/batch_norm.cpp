@@ -25,10 +25,9 @@ void BatchNorm::fields(Fields& f) {
 Tensor BatchNorm::forward(const Tensor& x) const {
   check(x);
   if (!training()) return batch_norm(x, mean_.value(), variance_.value(), weight_, bias_, options_.epsilon);
-  const ChannelMoments m = channel_moments(x);
-  Tensor y = batch_norm(x, m.mean, m.variance, weight_, bias_, options_.epsilon);
-  keep(detach(m.mean), detach(m.variance), x.size() / channels());
-  return y;
+  const BatchNormalized result = batch_norm(x, weight_, bias_, options_.epsilon);
+  keep(result.moments.mean, result.moments.variance, x.size() / channels());
+  return result.y;
 }
 
 void BatchNorm::keep(const Tensor& mean, const Tensor& variance, Index count) const {

@@ -12,13 +12,13 @@ namespace elk::nn {
 
 namespace {
 
-// The steps of x (N, T, n), each (N, n). By halves: a slice's gradient is as large as what it was cut from,
+// The steps of x (T, N, n), each (N, n). By halves: a slice's gradient is as large as what it was cut from,
 // so that cutting T steps from the whole would cost T times the whole.
 void append_steps(const Tensor& x, std::vector<Tensor>& steps) {
-  const Index length = x.size(1);
-  if (length == 1) return steps.push_back(squeeze(x, 1));
-  append_steps(slice(x, 1, 0, length / 2), steps);
-  append_steps(slice(x, 1, length / 2, length), steps);
+  const Index length = x.size(0);
+  if (length == 1) return steps.push_back(squeeze(x, 0));
+  append_steps(slice(x, 0, 0, length / 2), steps);
+  append_steps(slice(x, 0, length / 2, length), steps);
 }
 
 // The k-th of several parts of x (N, parts * size).
@@ -106,14 +106,14 @@ Recurrent::Result Recurrent::compute(const Tensor& x, const RecurrentState& from
 Tensor Recurrent::scan(const Cell& cell, const Tensor& x, bool backwards, Memory& memory) const {
   const auto bias = [](const std::optional<Parameter>& b) { return b ? b->value() : Tensor(); };
   std::vector<Tensor> inputs, outputs;
-  append_steps(linear(x, cell.weight_ih, bias(cell.bias_ih)), inputs);
+  append_steps(linear(permute(x, {1, 0, 2}), cell.weight_ih, bias(cell.bias_ih)), inputs);
   if (backwards) std::reverse(inputs.begin(), inputs.end());
   for (const Tensor& input : inputs) {
     memory = step(input, linear(memory.h, cell.weight_hh, bias(cell.bias_hh)), memory);
     outputs.push_back(memory.h);
   }
   if (backwards) std::reverse(outputs.begin(), outputs.end());
-  return stack(outputs, 1);
+  return permute(stack(outputs), {1, 0, 2});
 }
 
 Recurrent::Memory RNN::step(const Tensor& input, const Tensor& recurrent, const Memory& memory) const {

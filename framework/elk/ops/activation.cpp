@@ -3,7 +3,10 @@
 
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
+#include <elk/kernels/dropout.hpp>
+#include <elk/kernels/gelu.hpp>
 #include <elk/kernels/kernels.hpp>
+#include <elk/kernels/softmax.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/math.hpp>
@@ -39,12 +42,14 @@ Tensor tanh_gradient(const Tensor& dy, const Tensor& x) {
                 wrt(x, [dy, x](const Tensor& ddy) { return tanh_gradient(ddy * dy, x) * (-2 * tanh(x)); }));
 }
 
-// P(x) + x p(x), the derivative of x P(x); its own is p(x) (2 - x²), which is 0 beyond 40.
-Tensor gelu_slope(const Tensor& x) {
-  return record("gelu_slope", kernels::gelu_slope(x), wrt(x, [x](const Tensor& dy) {
+// dy times P(x) + x p(x), the derivative of x P(x); that one's own is p(x) (2 - x²), which is 0 beyond 40.
+Tensor gelu_gradient(const Tensor& dy, const Tensor& x) {
+  return record("gelu_gradient", kernels::gelu_gradient(dy, x),
+                wrt(dy, [x](const Tensor& ddy) { return gelu_gradient(ddy, x); }),
+                wrt(x, [dy, x](const Tensor& ddy) {
                   constexpr double root_2pi = std::numbers::inv_sqrtpi * std::numbers::sqrt2 / 2;
                   const Tensor squared = square(clamp(x, -40, 40));
-                  return dy * (root_2pi * exp(-0.5 * squared) * (2 - squared));
+                  return ddy * dy * (root_2pi * exp(-0.5 * squared) * (2 - squared));
                 }));
 }
 
@@ -74,7 +79,7 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor gelu(const Tensor& x) {
-  return record("gelu", kernels::gelu(x), wrt(x, [x](const Tensor& dy) { return dy * gelu_slope(x); }));
+  return record("gelu", kernels::gelu(x), wrt(x, [x](const Tensor& dy) { return gelu_gradient(dy, x); }));
 }
 
 Tensor silu(const Tensor& x) {
@@ -124,17 +129,34 @@ Tensor log_sigmoid(const Tensor& x) {
                 wrt(x, [x](const Tensor& dy) { return dy * sigmoid(-x); }));
 }
 
+namespace {
+
+// The gradients of softmax and log_softmax, from their results; linear in dy.
+Tensor softmax_gradient(const Tensor& dy, const Tensor& y, int axis) {
+  return record("softmax_gradient", kernels::softmax_gradient(dy, y, axis),
+                wrt(dy, [y, axis](const Tensor& v) { return y * (v - sum(v * y, axis, true)); }),
+                wrt(y, [dy, y, axis](const Tensor& v) {
+                  return v * dy - v * sum(dy * y, axis, true) - dy * sum(v * y, axis, true);
+                }));
+}
+
+Tensor log_softmax_gradient(const Tensor& dy, const Tensor& y, int axis) {
+  return record("log_softmax_gradient", kernels::log_softmax_gradient(dy, y, axis),
+                wrt(dy, [y, axis](const Tensor& v) { return v - sum(exp(y) * v, axis, true); }),
+                wrt(y, [dy, y, axis](const Tensor& v) { return -v * exp(y) * sum(dy, axis, true); }));
+}
+
+}  // namespace
+
 Tensor softmax(const Tensor& x, int axis) {
   const Tensor y = kernels::softmax(x, axis);
-  return record("softmax", y, wrt(x, [y, axis](const Tensor& dy) {  // y (dy - <dy, y>)
-                  return y * (dy - sum(dy * y, axis, true));
-                }));
+  return record("softmax", y, wrt(x, [y, axis](const Tensor& dy) { return softmax_gradient(dy, y, axis); }));
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
   const Tensor y = kernels::log_softmax(x, axis);
   return record("log_softmax", y,
-                wrt(x, [y, axis](const Tensor& dy) { return dy - exp(y) * sum(dy, axis, true); }));
+                wrt(x, [y, axis](const Tensor& dy) { return log_softmax_gradient(dy, y, axis); }));
 }
 
 bool training() { return Tape::training_rng() != nullptr; }
@@ -143,9 +165,7 @@ Tensor dropout(const Tensor& x, double p) {
   if (!(p >= 0 && p < 1)) fail<ValueError>("[dropout] expected a probability from 0 to below 1, got {}", p);
   Rng* rng = Tape::training_rng();
   if (rng == nullptr || p == 0) return x;
-  const Tensor kept = kernels::compare(kernels::Comparison::greater_equal,
-                                       uniform(x.shape(), *rng, 0, 1, f64), scalar(p, f64));
-  return x * kernels::mul(kernels::cast(kept, x.dtype()), scalar(1 / (1 - p), x.dtype()));
+  return x * kernels::dropout_factors(x.shape(), p, *rng, x.dtype());
 }
 
 }  // namespace elk

@@ -1,4 +1,7 @@
+#include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
+#include <elk/kernels/kernels.hpp>
+#include <elk/kernels/normalize.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/normalize.hpp>
@@ -6,6 +9,107 @@
 #include <elk/ops/shape.hpp>
 
 namespace elk {
+
+namespace {
+
+using kernels::Moments;
+using kernels::Normalization;
+
+// The four operations of a normalization z = (x - mean) scale, y = z weight + bias, of which each has rules
+// made of the others. The moments are those of x, constants here: what depends on them is in the rules for x.
+kernels::Normalized normalized(const char* operation, const Tensor& x, const Tensor& weight,
+                               const Tensor& bias, const Normalization& how);
+Tensor input_gradient(const Tensor& dy, const Tensor& x, const Tensor& weight, const Moments& moments,
+                      const Normalization& how);
+Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Moments& moments, const Normalization& how);
+
+Tensor grouped(const Tensor& x, const Normalization& how) {
+  return reshape(x, {how.outer, how.groups, how.run});
+}
+
+// x times v, which is a number for each group, or for each place of a run.
+Tensor times(const Tensor& x, const Tensor& v, const Normalization& how) {
+  return reshape(grouped(x, how) * (how.per_group ? reshape(v, {how.groups, 1}) : v), x.shape());
+}
+// The sums that go with it.
+Tensor summed(const Tensor& x, const Normalization& how) {
+  if (how.run == 1) return sum(reshape(x, {how.outer, how.groups}), 0);
+  const Tensor all = grouped(x, how);
+  return how.per_group ? sum(sum(all, 2), 0) : sum(all, {0, 1});
+}
+
+// The gradient with respect to x of the sum of v times x's gradient, which is scale P(g), where P(g) = g -
+// mean(g) - z mean(g z), and g is dy times the weight.
+Tensor second_gradient(const Tensor& given, const Tensor& by, const Tensor& input, const Moments& moments,
+                       const Normalization& how) {
+  const Tensor v = grouped(given, how), g = grouped(by, how), x = grouped(input, how);
+  const auto average = [&](const Tensor& t) {
+    return how.outer == 1 ? mean(t, 2, true) : mean(t, {0, 2}, true);
+  };
+  const Tensor z = normalized("normalize", x, Tensor(), Tensor(), how).y,
+               scale = 1 / sqrt(average(square(how.centred ? x - average(x) : x)) + how.epsilon),
+               vz = average(v * z), gz = average(g * z);
+  Tensor rest = average(v * g) - vz * gz;
+  if (how.centred) rest = rest - average(v) * average(g);
+  const Tensor dx = -scale * (rest * scale * z + gz * input_gradient(v, x, Tensor(), moments, how) +
+                              vz * input_gradient(g, x, Tensor(), moments, how));
+  return reshape(dx, input.shape());
+}
+
+kernels::Normalized normalized(const char* operation, const Tensor& x, const Tensor& weight,
+                               const Tensor& bias, const Normalization& how) {
+  kernels::Normalized result = kernels::normalize(operation, x, weight, bias, how);
+  const Moments moments = result.moments;
+  const auto dx = wrt(
+      x, [x, weight, moments, how](const Tensor& dy) { return input_gradient(dy, x, weight, moments, how); });
+  const auto dweight =
+      wrt(weight, [x, moments, how](const Tensor& dy) { return weight_gradient(dy, x, moments, how); });
+  const auto dbias = wrt(bias, [how](const Tensor& dy) { return summed(dy, how); });
+  if (!weight.defined())
+    record(operation, result.y, dx);
+  else if (!bias.defined())
+    record(operation, result.y, dx, dweight);
+  else
+    record(operation, result.y, dx, dweight, dbias);
+  return result;
+}
+
+Tensor input_gradient(const Tensor& dy, const Tensor& x, const Tensor& weight, const Moments& moments,
+                      const Normalization& how) {
+  const Tensor y = kernels::normalize_gradient(dy, x, weight, moments, how);
+  const auto ddy = wrt(dy, [x, weight, moments, how](const Tensor& v) {
+    const Tensor through = input_gradient(v, x, Tensor(), moments, how);
+    return weight.defined() ? times(through, weight, how) : through;
+  });
+  const auto dx = wrt(x, [dy, x, weight, moments, how](const Tensor& v) {
+    return second_gradient(v, weight.defined() ? times(dy, weight, how) : dy, x, moments, how);
+  });
+  if (!weight.defined()) return record("normalize_gradient", y, ddy, dx);
+  return record("normalize_gradient", y, ddy, dx, wrt(weight, [dy, x, moments, how](const Tensor& v) {
+                  return summed(dy * input_gradient(v, x, Tensor(), moments, how), how);
+                }));
+}
+
+Tensor weight_gradient(const Tensor& dy, const Tensor& x, const Moments& moments, const Normalization& how) {
+  return record("normalize_weight", kernels::normalize_weight_gradient(dy, x, moments, how),
+                wrt(dy,
+                    [x, how](const Tensor& v) {
+                      return times(normalized("normalize", x, Tensor(), Tensor(), how).y, v, how);
+                    }),
+                wrt(x, [dy, x, moments, how](const Tensor& v) {
+                  return input_gradient(times(dy, v, how), x, Tensor(), moments, how);
+                }));
+}
+
+// The general form is composed of single operations; so is what is empty.
+bool composed(const Tensor& x) { return x.size() == 0 || kernels::reference(); }
+
+// Of the last axis.
+Normalization of_rows(const Tensor& x, double epsilon, bool centred) {
+  return {1, x.size() / x.size(-1), x.size(-1), epsilon, centred, false};
+}
+
+}  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
   if (x.rank() == 0 || weight.shape() != Shape{x.size(-1)} ||
@@ -22,6 +126,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& weight, double epsilon) {
   if (x.rank() == 0 || weight.shape() != Shape{x.size(-1)})
     fail<ShapeError>("[rms_norm] x {} needs a weight of its last axis, got {}", x.shape(), weight.shape());
   if (!(epsilon > 0)) fail<ValueError>("[rms_norm] epsilon must be above 0, got {}", epsilon);
+  if (!composed(x)) return normalized("rms_norm", x, weight, Tensor(), of_rows(x, epsilon, false)).y;
   return x / sqrt(mean(square(x), -1, true) + epsilon) * weight;
 }
 
@@ -81,6 +186,23 @@ Tensor batch_norm(const Tensor& x, const Tensor& mean, const Tensor& variance, c
                          channels.spread(bias));
 }
 
+BatchNormalized batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
+  const Channels channels("batch_norm", x);
+  check_per_channel("batch_norm", x, {&weight, &bias});
+  if (!(epsilon > 0)) fail<ValueError>("[batch_norm] epsilon must be above 0, got {}", epsilon);
+  if (composed(x)) {
+    const ChannelMoments moments = channel_moments(x);
+    return {batch_norm(x, moments.mean, moments.variance, weight, bias, epsilon),
+            {detach(moments.mean), detach(moments.variance)}};
+  }
+  if (x.size() / x.size(1) < 2)
+    fail<ShapeError>("[batch_norm] expected at least two numbers a channel, got {}", x.shape());
+  const auto [y, moments] =
+      normalized("batch_norm", x, weight, bias,
+                 {x.size(0), x.size(1), x.size() / x.size(0) / x.size(1), epsilon, true, true});
+  return {y, {kernels::cast(moments.mean, x.dtype()), kernels::cast(moments.variance, x.dtype())}};
+}
+
 Tensor group_norm(const Tensor& x, Index groups, const Tensor& weight, const Tensor& bias, double epsilon) {
   const Channels channels("group_norm", x);
   check_per_channel("group_norm", x, {&weight, &bias});
@@ -88,7 +210,12 @@ Tensor group_norm(const Tensor& x, Index groups, const Tensor& weight, const Ten
     fail<ShapeError>("[group_norm] expected groups that divide the {} channels, got {}", x.size(1), groups);
   if (!(epsilon > 0)) fail<ValueError>("[group_norm] epsilon must be above 0, got {}", epsilon);
   Tensor normal = channels.x();
-  if (x.size() > 0) {  // or there is no mean
+  if (!composed(x)) {
+    const Index run = x.size() / x.size(0) / groups;
+    normal = normalized("group_norm", channels.x(), Tensor(), Tensor(),
+                        {1, x.size(0) * groups, run, epsilon, true, false})
+                 .y;
+  } else if (x.size() > 0) {  // or there is no mean
     const Tensor grouped = reshape(x, {x.size(0) * groups, x.size() / x.size(0) / groups}),
                  centred = grouped - mean(grouped, 1, true);
     normal = reshape(centred / sqrt(mean(square(centred), 1, true) + epsilon), normal.shape());

@@ -26,6 +26,15 @@ ChannelMoments channel_moments(const Tensor& x);  ///< computes them
 Tensor batch_norm(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight,
                   const Tensor& bias, double epsilon = 1e-5);
 
+/// The same with the moments of x itself, in fewer passes; it returns those, too, as constants. ShapeError
+/// for fewer than two numbers a channel.
+struct BatchNormalized {
+  Tensor y;
+  ChannelMoments moments;
+};
+BatchNormalized batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                           double epsilon = 1e-5);  ///< computes both
+
 /// The channels of each example, in `groups` of neighbours, to mean 0 and variance 1 over a group; then
 /// weight and bias per channel: x (N, C, ...), weight (C), bias (C). (Y. Wu, K. He, "Group normalization",
 /// 2018.)

@@ -23,6 +23,7 @@ struct Bf16Loops {
   namespace level {                              \
   extern const BothTypes<ProductLoops> products; \
   extern const BothTypes<ElementLoops> elements; \
+  extern const BothTypes<RowLoops> rows;         \
   }
 
 ELK_DECLARE_LEVEL(baseline)

@@ -60,24 +60,25 @@ bool machine_has(InstructionSet set) {
 }
 
 template <class T>
-Loops<T> joined(const BothTypes<ProductLoops>& products, const BothTypes<ElementLoops>& elements) {
+Loops<T> joined(const BothTypes<ProductLoops>& products, const BothTypes<ElementLoops>& elements,
+                const BothTypes<RowLoops>& rows) {
   if constexpr (std::is_same_v<T, float>)
-    return {products.f32, elements.f32};
+    return {products.f32, elements.f32, rows.f32};
   else
-    return {products.f64, elements.f64};
+    return {products.f64, elements.f64, rows.f64};
 }
 
 template <class T>
 Loops<T> table(InstructionSet set) {
   switch (set) {
 #if defined(ELK_X86)
-    case InstructionSet::avx2: return joined<T>(avx2::products, avx2::elements);
+    case InstructionSet::avx2: return joined<T>(avx2::products, avx2::elements, avx2::rows);
     case InstructionSet::avx512:
-    case InstructionSet::amx: return joined<T>(avx512::products, avx512::elements);
+    case InstructionSet::amx: return joined<T>(avx512::products, avx512::elements, avx512::rows);
 #elif defined(ELK_ARM64)
-    case InstructionSet::neon: return joined<T>(neon::products, neon::elements);
+    case InstructionSet::neon: return joined<T>(neon::products, neon::elements, neon::rows);
 #endif
-    default: return joined<T>(baseline::products, baseline::elements);
+    default: return joined<T>(baseline::products, baseline::elements, baseline::rows);
   }
 }
 

@@ -100,6 +100,9 @@ struct ElementLoops {
   void (*tanh_gradient)(Index n, const T* v, const T* x, T* y);
   /// y = x where x > 0 or NaN, slope x elsewhere (0 for a slope of 0).
   void (*leaky_relu)(Index n, const T* x, T slope, T* y);
+  /// x P(x), and v times its derivative, P the share of a standard normal below x. Of f32 alone: null in f64.
+  void (*gelu)(Index n, const T* x, T* y);
+  void (*gelu_gradient)(Index n, const T* v, const T* x, T* y);
   /// y = v where x > 0 or NaN, slope v elsewhere (0 for a slope of 0).
   void (*gate)(Index n, const T* v, const T* x, T slope, T* y);
   /// sums[i] += x[i]
@@ -111,8 +114,59 @@ struct ElementLoops {
   void (*scale_pixels)(Index n, const std::uint8_t* from, T* to);
 };
 
+/// Over runs of n elements. Sums are of f64, in an order that n alone decides.
 template <class T>
-struct Loops : ProductLoops<T>, ElementLoops<T> {};
+struct RowLoops {
+  double (*sum)(Index n, const T* x);
+  /// Of (x - about)².
+  double (*squares)(Index n, const T* x, double about);
+
+  // Normalization: below, z is (x - mean) scale, and g is dy, times weight unless that is null.
+
+  /// sums[0] += the sum of g, sums[1] += that of g z.
+  void (*gradient_sums)(Index n, const T* dy, const T* x, double mean, double scale, const T* weight,
+                        double* sums);
+  /// y = z weight + bias; both, or bias alone, may be null.
+  void (*standardize)(Index n, const T* x, T mean, T scale, const T* weight, const T* bias, T* y);
+  /// y = z + bias
+  void (*shift_scale)(Index n, const T* x, T mean, T scale, T bias, T* y);
+  /// dx = factor (g - of_sum - of_product z)
+  void (*standardize_gradient)(Index n, const T* dy, const T* x, T mean, T scale, const T* weight, T factor,
+                               T of_sum, T of_product, T* dx);
+  /// sums[i] += dy[i] z[i]
+  void (*add_standardized)(Index n, const T* dy, const T* x, T mean, T scale, double* sums);
+
+  // The same where each element of the run has a mean and a scale of its own.
+
+  /// sums[i] += (x[i] - about[i])²
+  void (*add_squares)(Index n, const T* x, const double* about, double* sums);
+  /// y = z + bias; bias may be null.
+  void (*standardize_columns)(Index n, const T* x, const T* mean, const T* scale, const T* bias, T* y);
+  void (*add_standardized_columns)(Index n, const T* dy, const T* x, const T* mean, const T* scale,
+                                   double* sums);
+  void (*standardize_gradient_columns)(Index n, const T* dy, const T* x, const T* mean, const T* scale,
+                                       const T* factor, const T* of_sum, const T* of_product, T* dx);
+
+  // Softmax.
+
+  /// The largest; NaN if any is. n is at least 1.
+  T (*largest)(Index n, const T* x);
+  /// y = exp(x - shift), and their sum.
+  double (*exp_sum)(Index n, const T* x, T shift, T* y);
+  /// y = factor x; y may be x.
+  void (*scaled)(Index n, const T* x, T factor, T* y);
+  /// y = x - first - second
+  void (*shifted)(Index n, const T* x, T first, T second, T* y);
+  /// The sum of x y.
+  double (*product_sum)(Index n, const T* x, const T* y);
+  /// dx = y (dy - mean)
+  void (*softmax_gradient)(Index n, const T* dy, const T* y, T mean, T* dx);
+  /// dx = dy - exp(y) sum
+  void (*log_softmax_gradient)(Index n, const T* dy, const T* y, T sum, T* dx);
+};
+
+template <class T>
+struct Loops : ProductLoops<T>, ElementLoops<T>, RowLoops<T> {};
 
 /// The best instruction set of this machine, or the lower one that the environment variable ELK_ISA names
 /// (baseline, avx2, avx512, amx or neon; ValueError for another word, or one that the machine lacks).
