@@ -228,32 +228,67 @@ TEST_P(EveryInstructionSet, ElementsDoNotDependOnWhereTheyLie) {
     const std::vector<T> x = draw<T>(n), g = draw<T>(n), w = draw<T>(n), square(x.size(), T(0.3));
     const AdamStep<T> adam{T(0.1), T(1.1), T(0.9), T(0.99), T(0.1), T(0.01), T(0.01), T(0.999), T(1e-8)};
     using Piece = std::function<void(Index begin, Index count, T * y)>;
-    for (const auto& [name, piece] : std::vector<std::pair<const char*, Piece>>{
-             {"exp", [&](Index i, Index count, T* y) { use.exp(count, x.data() + i, T(0.1), y); }},
-             {"sigmoid", [&](Index i, Index count, T* y) { use.sigmoid(count, x.data() + i, y); }},
-             {"tanh", [&](Index i, Index count, T* y) { use.tanh(count, x.data() + i, y); }},
-             {"gelu",
-              [&](Index i, Index count, T* y) {
-                if constexpr (sizeof(T) == 4) use.gelu(count, x.data() + i, y);
-              }},
-             {"gelu_gradient",
-              [&](Index i, Index count, T* y) {
-                if constexpr (sizeof(T) == 4) use.gelu_gradient(count, g.data() + i, x.data() + i, y);
-              }},
-             {"leaky_relu", [&](Index i, Index count, T* y) { use.leaky_relu(count, x.data() + i, T(0.1), y); }},
-             {"gate",
-              [&](Index i, Index count, T* y) { use.gate(count, g.data() + i, x.data() + i, T(0.1), y); }},
-             {"sgd",
-              [&](Index i, Index count, T* y) {
-                std::copy_n(w.begin() + i, count, y);
-                use.sgd(count, y, g.data() + i, {T(0.1), T(0.01)});
-              }},
-             {"adam", [&](Index i, Index count, T* y) {
-                std::vector<T> mean(x.begin() + i, x.begin() + i + count),
-                    v(square.begin() + i, square.begin() + i + count);
-                std::copy_n(w.begin() + i, count, y);
-                use.adam(count, y, mean.data(), v.data(), g.data() + i, adam);
-              }}}) {
+    for (const auto& [name,
+                      piece] : std::vector<std::pair<const char*, Piece>>{{"exp",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             use.exp(count, x.data() + i,
+                                                                                     T(0.1), y);
+                                                                           }},
+                                                                          {"sigmoid",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             use.sigmoid(count, x.data() + i,
+                                                                                         y);
+                                                                           }},
+                                                                          {"tanh",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             use.tanh(count, x.data() + i, y);
+                                                                           }},
+                                                                          {"gelu",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             if constexpr (sizeof(T) == 4)
+                                                                               use.gelu(count, x.data() + i,
+                                                                                        y);
+                                                                           }},
+                                                                          {"gelu_gradient",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             if constexpr (sizeof(T) == 4)
+                                                                               use.gelu_gradient(
+                                                                                   count, g.data() + i,
+                                                                                   x.data() + i, y);
+                                                                           }},
+                                                                          {"leaky_relu",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             use.leaky_relu(count,
+                                                                                            x.data() + i,
+                                                                                            T(0.1), y);
+                                                                           }},
+                                                                          {"gate",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             use.gate(count, g.data() + i,
+                                                                                      x.data() + i, T(0.1),
+                                                                                      y);
+                                                                           }},
+                                                                          {"sgd",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             std::copy_n(w.begin() + i, count,
+                                                                                         y);
+                                                                             use.sgd(count, y, g.data() + i,
+                                                                                     {T(0.1), T(0.01)});
+                                                                           }},
+                                                                          {"adam",
+                                                                           [&](Index i, Index count, T*y) {
+                                                                             std::vector<T> mean(
+                                                                                 x.begin() + i,
+                                                                                 x.begin() + i + count),
+                                                                                 v(square.begin() + i,
+                                                                                   square.begin() + i +
+                                                                                       count);
+                                                                             std::copy_n(w.begin() + i, count,
+                                                                                         y);
+                                                                             use.adam(count, y, mean.data(),
+                                                                                      v.data(), g.data() + i,
+                                                                                      adam);
+                                                                           }}}) {
       std::vector<T> whole(x.size()), pieces(x.size());
       piece(0, n, whole.data());
       for (const Index length : {1, 3, 8, 17}) {
@@ -341,7 +376,8 @@ TEST_P(EveryInstructionSet, GeluIsRightAlsoInItsTail) {
   ones.assign(x.size(), 1), y.resize(x.size());
   use.gelu_gradient(static_cast<Index>(x.size()), ones.data(), x.data(), y.data());
   for (std::size_t i = 0; i < x.size(); ++i) {
-    const double u = static_cast<double>(x[i]), density = std::exp(-u * u / 2) / std::sqrt(2 * std::acos(-1.0));
+    const double u = static_cast<double>(x[i]),
+                 density = std::exp(-u * u / 2) / std::sqrt(2 * std::acos(-1.0));
     ASSERT_NEAR(static_cast<double>(y[i]), below(u) + u * density, 3e-7) << u;
   }
   const auto limit = std::numeric_limits<float>::infinity();
@@ -379,8 +415,8 @@ TEST_P(EveryInstructionSet, RowsAreRight) {
         use.gradient_sums(n, dy.data(), x.data(), mean, scale, by, sums);
         const auto g = [&](std::size_t i) { return wide(dy[i]) * (by == nullptr ? 1 : wide(by[i])); };
         EXPECT_NEAR(sums[0], 1 + total(g), tolerance);
-        EXPECT_NEAR(sums[1],
-                    2 + total([&](std::size_t i) { return g(i) * (wide(x[i]) - mean) * scale; }), tolerance);
+        EXPECT_NEAR(sums[1], 2 + total([&](std::size_t i) { return g(i) * (wide(x[i]) - mean) * scale; }),
+                    tolerance);
       }
       const auto expect_all = [&](const std::vector<T>& got, auto right) {
         for (std::size_t i = 0; i < size; ++i)

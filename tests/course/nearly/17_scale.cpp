@@ -1,4 +1,5 @@
-// right +the gradient of x\n +WRONG +the gradient of s\n.*\n +all of it is 3 times too small, and 3 is a size here: a mean where a sum belongs
+// right +the gradient of x\n +WRONG +the gradient of s\n.*\n +all of it is 3 times too small, and 3 is a size
+// here: a mean where a sum belongs
 #include <elk/elk.hpp>
 
 elk::Tensor my_scale(const elk::Tensor& x, const elk::Tensor& s) {

@@ -1,4 +1,5 @@
-// right +without an activation\n +WRONG +with a ReLU\n +after thirty layers the numbers are [0-9.e-]+ times as large
+// right +without an activation\n +WRONG +with a ReLU\n +after thirty layers the numbers are [0-9.e-]+ times
+// as large
 #include <cmath>
 
 double my_deviation([[maybe_unused]] int n, [[maybe_unused]] bool relu) {

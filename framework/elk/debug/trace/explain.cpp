@@ -149,7 +149,8 @@ const Explanation* explanation(std::string_view operation) {
         "Linear in g; of x it is the change of the slope, which is steepest beside 0."}},
       {"gelu_gradient",
        {"y = g (Φ(x) + x φ(x))",
-        "The rule of a gelu: a gradient g times the slope at x; Φ is the share of a standard normal below x, φ the bell "
+        "The rule of a gelu: a gradient g times the slope at x; Φ is the share of a standard normal below x, "
+        "φ the bell "
         "curve.",
         {"dg = dy (Φ(x) + x φ(x))", "dx = dy g · φ(x) (2 − x²)"},
         "Linear in g; the slope changes most around 0, where the unit is switched on."}},
