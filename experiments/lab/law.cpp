@@ -54,8 +54,8 @@ std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::size
 
   const scaling::Law& law = report.prefers_e ? report.with_e : report.without_e;
   const double held_out_error = report.prefers_e ? holdout.error_with_e : holdout.error_without_e;
-  const auto number = [&](const char* suffix, double value) {
-    if (std::isfinite(value)) study.number(key + suffix, value);
+  const auto number = [&study, &of = key](const char* suffix, double value) {
+    if (std::isfinite(value)) study.number(of + suffix, value);
   };
   number("_alpha", law.alpha.value);
   number("_alpha_low", law.alpha.interval.low);
