@@ -114,7 +114,7 @@ describe('the page', () => {
     assert.ok(sum(right) >= 54, 'right');
     assert.ok(right.tiny >= 9, 'tiny ones'); // the pen is as large as the drawing
     assert.ok(sum(sure) >= 48, 'sure');
-  }, 400_000);
+  }, 900_000);
 
   visit('is not sure of scribbles', {}, async (page) => {
     let doubted = 0;
