@@ -57,7 +57,7 @@ TEST(Rng, BitsAreTheStandardMersenneTwister) {
 
 TEST(Rng, ManyBitsAreThoseOfAsManyCalls) {
   Rng rng(100), one_by_one(100);
-  for (const std::size_t count : {0, 1, 3, 620, 1, 623, 624, 625, 2000}) {
+  for (const std::size_t count : std::vector<std::size_t>{0, 1, 3, 620, 1, 623, 624, 625, 2000}) {
     std::vector<std::uint32_t> many(count);
     rng.bits(many);
     EXPECT_EQ(many, drawn(count, [&] { return one_by_one.bits(); })) << count;
