@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <lab/law.hpp>
 
 namespace elk::lab {
 
@@ -21,13 +22,6 @@ using scaling::JointReport;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 // So many cells more than parameters, or nothing is concluded.
 constexpr std::size_t spare = 2;
-
-std::string interval(const scaling::Estimate& estimate) {
-  return fmt::format("{:.3g} ({:.3g} to {:.3g})", estimate.value, estimate.interval.low,
-                     estimate.interval.high);
-}
-
-std::string share(double error) { return std::isnan(error) ? "-" : fmt::format("{:.1f} %", 100 * error); }
 
 std::vector<JointCell> finite(const JointQuestion& question) {
   std::vector<JointCell> cells;
@@ -155,7 +149,7 @@ JointAnswer answer(const JointQuestion& question) {
     }
     const JointReport& r = fitted.report;
     const auto number = [](bool has, const scaling::Estimate& estimate) {
-      return has ? interval(estimate) : "";
+      return has ? shown(estimate) : "";
     };
     table.rows.push_back({name(form), number(form.e, r.e), number(form.n, r.a), number(form.n, r.alpha),
                           number(form.d, r.b), number(form.d, r.beta), share(r.fit.residual),
@@ -198,9 +192,9 @@ JointAnswer answer(const JointQuestion& question) {
     std::string sentence =
         fmt::format("The {} of N parameters and D training examples is {}", question.metric, written(r));
     std::vector<std::string> parts;
-    if (r.form.n) parts.push_back("α " + interval(r.alpha));
-    if (r.form.d) parts.push_back("β " + interval(r.beta));
-    if (r.form.e) parts.push_back("E " + interval(r.e));
+    if (r.form.n) parts.push_back("α " + shown(r.alpha));
+    if (r.form.d) parts.push_back("β " + shown(r.beta));
+    if (r.form.e) parts.push_back("E " + shown(r.e));
     sentence += fmt::format(": {} (95 % intervals, for this test set)", fmt::join(parts, ", "));
     std::vector<std::string> worse;
     for (const Fitted& fitted : all)
@@ -213,17 +207,17 @@ JointAnswer answer(const JointQuestion& question) {
       found.sentences.push_back(fmt::format(
           "Whose floor is whose: {:g} training examples leave {} whatever the size, {:g} parameters leave {} "
           "and {:g} leave {} whatever the data; E, which neither buys, is {}",
-          most_d, interval(r.predictions[0]), least_n, interval(r.predictions[1]), most_n,
-          interval(r.predictions[2]), r.form.e ? interval(r.e) : "0 in this form"));
+          most_d, shown(r.predictions[0]), least_n, shown(r.predictions[1]), most_n, shown(r.predictions[2]),
+          r.form.e ? shown(r.e) : "0 in this form"));
     if (!std::isnan(best->held_out))
       found.sentences.push_back(fmt::format("Fitted without the {} largest cells the law predicts them to {}",
                                             largest, share(best->held_out)));
   }
   for (std::size_t i = 0; i < question.predict_at.size(); ++i) {
     const scaling::Estimate& at = r.predictions[i + 3];
-    found.sentences.push_back(fmt::format(
-        "At N = {:g} and D = {:g} the law predicts a {} of {}: the mean of many seeds",
-        question.predict_at[i].first, question.predict_at[i].second, question.metric, interval(at)));
+    found.sentences.push_back(
+        fmt::format("At N = {:g} and D = {:g} the law predicts a {} of {}: the mean of many seeds",
+                    question.predict_at[i].first, question.predict_at[i].second, question.metric, shown(at)));
     const std::string prefix = fmt::format("{}_predicted_{}", question.key, i + 1);
     found.numbers[prefix] = at.value;
     found.numbers[prefix + "_low"] = at.interval.low;

@@ -9,16 +9,12 @@
 
 namespace elk::lab {
 
-namespace {
-
 std::string shown(const scaling::Estimate& estimate) {
   return fmt::format("{:.3g} ({:.3g} to {:.3g})", estimate.value, estimate.interval.low,
                      estimate.interval.high);
 }
 
 std::string share(double error) { return std::isnan(error) ? "-" : fmt::format("{:.1f} %", 100 * error); }
-
-}  // namespace
 
 std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::size_t sizes, const LawFit& how) {
   const auto& [name, what, key, floor] = of;

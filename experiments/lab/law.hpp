@@ -34,6 +34,10 @@ std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::size
 std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::span<const Outcome> outcomes,
                                         const std::function<double(const Outcome&)>& size);
 
+/// "0.35 (0.18 to 0.52)", and 0.012 as "1.2 %"; NaN is "-".
+std::string shown(const scaling::Estimate& estimate);
+std::string share(double error);
+
 /// The law that cross-validation prefers, as a line of a plot over the range of its points.
 Series line_of(const scaling::Report& report);
 

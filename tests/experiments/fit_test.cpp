@@ -237,8 +237,8 @@ TEST(PowerLaws, NeedPointsThatMakeSense) {
               HasSubstr("is no number of f64: give x in a larger unit"));
 }
 
-TEST(Bootstrap, DrawsSeedsOrWeighsCells) {
-  const std::vector<std::size_t> seeds{5, 1, 2};
+template <class... Kind>
+std::vector<Resample> resamples(const std::vector<std::size_t>& seeds, std::size_t count, Kind... kind) {
   std::vector<Resample> drawn;
   Rng rng(6);
   bootstrap(
@@ -247,7 +247,13 @@ TEST(Bootstrap, DrawsSeedsOrWeighsCells) {
         drawn.push_back(resample);
         return std::vector<double>{0};
       },
-      400, rng);
+      count, rng, kind...);
+  return drawn;
+}
+
+TEST(Bootstrap, DrawsSeedsOrWeighsCells) {
+  const std::vector<std::size_t> seeds{5, 1, 2};
+  const std::vector<Resample> drawn = resamples(seeds, 400);
   ASSERT_THAT(drawn, SizeIs(800));
   double weight = 0, square = 0;
   std::vector<int> times(5);
@@ -275,15 +281,7 @@ TEST(Bootstrap, DrawsSeedsOrWeighsCells) {
 
 TEST(Bootstrap, DrawsCellsWhereAStatisticChoosesAmongThem) {
   const std::vector<std::size_t> seeds{5, 1, 2, 3};
-  std::vector<Resample> drawn;
-  Rng rng(6);
-  bootstrap(
-      seeds,
-      [&](const Resample& resample) {
-        drawn.push_back(resample);
-        return std::vector<double>{0};
-      },
-      200, rng, Cells::drawn);
+  const std::vector<Resample> drawn = resamples(seeds, 200, Cells::drawn);
   ASSERT_THAT(drawn, SizeIs(400));
   int left_out = 0;
   for (std::size_t i = 200; i < 400; ++i) {

@@ -10,6 +10,7 @@
 #include <elk/kernels/convolution.hpp>
 #include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/multiply.hpp>
+#include <elk/kernels/scratch.hpp>
 
 namespace elk::kernels {
 
@@ -97,13 +98,10 @@ class Tiling {
   Index rows_, images_ = 1;
 };
 
-// Memory of this thread's for purpose `which`.
-template <class T, int which>
-T* scratch(Index size) {
-  thread_local std::vector<T> memory;
-  if (memory.size() < static_cast<std::size_t>(size)) memory.resize(static_cast<std::size_t>(size));
-  return memory.data();
-}
+// What memory is for: see scratch.
+struct Windows;
+struct Outputs;
+struct Weights;
 
 // One group of one tile, and its matrices.
 template <class T>
@@ -121,7 +119,7 @@ class Block {
       ld_ = g_.image_size();
       return;
     }
-    T* to = scratch<T, 0>(g_.taps() * columns_);
+    T* to = scratch<T, Windows>(g_.taps() * columns_);
     matrix_ = to;
     ld_ = columns_;
     each_run([&](Index at, Index from, Index low, Index high) {
@@ -143,11 +141,11 @@ class Block {
       return dx + image(0) + t_.row * g_.image[1];
     }
     ld_ = columns_;
-    return scratch<T, 0>(g_.taps() * columns_);
+    return scratch<T, Windows>(g_.taps() * columns_);
   }
   void add_to(T* dx) {
     if (direct()) return;
-    const T* matrix = scratch<T, 0>(0);
+    const T* matrix = scratch<T, Windows>(0);
     each_run([&](Index at, Index to, Index low, Index high) {
       const Index step = g_.how.stride[1];
       const T* row = matrix + at + low;
@@ -164,16 +162,17 @@ class Block {
   // The outputs y as a matrix (outputs, columns): where they lie, or, of several images, in between.
   Index y_ld() const { return t_.images == 1 ? g_.pixels() : columns_; }
   T* y_matrix(T* y) const {
-    return t_.images == 1 ? y + output(0, 0) + t_.row * g_.out[1] : scratch<T, 1>(g_.outputs * columns_);
+    return t_.images == 1 ? y + output(0, 0) + t_.row * g_.out[1]
+                          : scratch<T, Outputs>(g_.outputs * columns_);
   }
   void scatter(T* y) const {
     if (t_.images > 1) each_output([&](T* part, Index at) { std::copy_n(part, g_.pixels(), y + at); });
   }
   const T* gather(const T* y) const {
     if (t_.images == 1) return y + output(0, 0) + t_.row * g_.out[1];
-    (void)scratch<T, 1>(g_.outputs * columns_);
+    (void)scratch<T, Outputs>(g_.outputs * columns_);
     each_output([&](T* part, Index at) { std::copy_n(y + at, g_.pixels(), part); });
-    return scratch<T, 1>(0);
+    return scratch<T, Outputs>(0);
   }
 
  private:
@@ -186,7 +185,7 @@ class Block {
   }
   template <class F>
   void each_output(F f) const {
-    T* part = scratch<T, 1>(0);
+    T* part = scratch<T, Outputs>(0);
     for (Index o = 0; o < g_.outputs; ++o)
       for (Index i = 0; i < t_.images; ++i, part += g_.pixels()) f(part, output(i, o));
   }
@@ -336,7 +335,7 @@ Tensor convolve_weight(const char* operation, const Tensor& dy, const Tensor& x,
     std::vector<double> sums(static_cast<std::size_t>(std::max<Index>(runs, 1) * g.how.groups * size));
     parallel_for(runs * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups, run = i / g.how.groups;
-      T* const product = scratch<T, 2>(size);
+      T* const product = scratch<T, Weights>(size);
       for (Index part = run * length; part < std::min((run + 1) * length, tiling.parts()); ++part)
         for (Index band = 0; band < tiling.bands(); ++band) {
           Block<T> block(g, tiling.tile(part, band), group);

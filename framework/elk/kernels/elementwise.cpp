@@ -165,10 +165,6 @@ Tensor gelu(const Tensor& x) {
   if (x.dtype() == f32) return map_by([](const auto& l) { return l.gelu; }, "gelu", x, gelu, 4);
   return map("gelu", x, gelu, 4);
 }
-Tensor gelu_slope(const Tensor& x) {
-  return map(
-      "gelu", x, [](auto v) { return normal_slope(v); }, 8);
-}
 Tensor gelu_gradient(const Tensor& v, const Tensor& x) {
   const auto gradient = [](auto value, auto at) { return value * normal_slope(at); };
   if (x.dtype() == f32)

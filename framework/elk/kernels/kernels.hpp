@@ -38,7 +38,6 @@ Tensor cos(const Tensor& x);
 Tensor erf(const Tensor& x);
 Tensor softplus(const Tensor& x);
 Tensor gelu(const Tensor& x);
-Tensor gelu_slope(const Tensor& x);  // its derivative
 Tensor pow(const Tensor& a, const Tensor& b);
 Tensor sign(const Tensor& x);
 Tensor sigmoid(const Tensor& x);

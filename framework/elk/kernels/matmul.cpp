@@ -5,7 +5,6 @@
 #include <cstring>
 #include <functional>
 #include <limits>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/loops/loops.hpp>
 #include <elk/kernels/multiply.hpp>
+#include <elk/kernels/scratch.hpp>
 
 #ifndef HAVE_CBLAS
 #error "cxxblas would use its own loops instead of the BLAS library"
@@ -30,13 +30,13 @@ namespace elk::kernels {
 
 namespace {
 
-// Columns begin to end of the result.
+// Columns begin to end of the result, whose place is null where it is not kept.
 template <class T>
 Product<T> columns(Product<T> p, Index begin, Index end) {
   p.n = end - begin;
   p.b += begin * (p.tb ? p.ldb : 1);
   if (p.bias) p.bias += begin;
-  p.c += begin;
+  if (p.c) p.c += begin;
   return p;
 }
 
@@ -45,7 +45,7 @@ template <class T>
 Product<T> rows(Product<T> p, Index begin, Index end) {
   p.m = end - begin;
   p.a += begin * (p.ta ? 1 : p.lda);
-  p.c += begin * p.ldc;
+  if (p.c) p.c += begin * p.ldc;
   return p;
 }
 
@@ -90,14 +90,9 @@ struct TakePart {
   }
 };
 
-// So many elements of memory of this thread's own, for laying out operands.
-template <class T>
-T* scratch(Index size) {
-  thread_local std::unique_ptr<detail::Storage> memory;
-  const auto bytes = static_cast<std::size_t>(size) * sizeof(T);
-  if (!memory || memory->bytes() < bytes) memory = std::make_unique<detail::Storage>(bytes);
-  return reinterpret_cast<T*>(memory->data());
-}
+// What memory is for: see scratch.
+struct Panels;
+struct Bf16Blocks;
 
 // `rows` are those of the whole product, of which p is a part: which loop it is, and so the order of its
 // sums, does not depend on how it was cut.
@@ -106,7 +101,7 @@ void by_loops(const Product<T>& p, Index rows, const TakePart<T>& part) {
   const Loops<T>& use = loops<T>();
   if (p.tb && (use.packed_from == 0 || rows < use.packed_from))
     return use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
-  T* const panels = scratch<T>(use.scratch(p.n, p.k));
+  T* const panels = scratch<T, Panels>(use.scratch(p.n, p.k));
   if (p.tb)
     use.multiply_nt_packed(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, panels);
   else if (p.ta && part.take) {
@@ -127,9 +122,7 @@ void by_loops(const Product<T>& p, Index rows, const TakePart<T>& part) {
 template <class T>
 void by_bf16(const Product<T>& p) {
   if constexpr (std::is_same_v<T, float>) {
-    thread_local const auto scratch =
-        std::make_unique<detail::Storage>(static_cast<std::size_t>(bf16_scratch()) * sizeof(std::uint16_t));
-    multiply_bf16(p, reinterpret_cast<std::uint16_t*>(scratch->data()));
+    multiply_bf16(p, scratch<std::uint16_t, Bf16Blocks>(bf16_scratch()));
   }
 }
 

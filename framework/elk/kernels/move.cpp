@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include <elk/kernels/dispatch.hpp>
@@ -84,31 +85,10 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 
 Tensor transpose(const Tensor& x) {
   if (x.rank() < 2) fail<ShapeError>("[transpose] expected at least two axes, got {}", x.shape());
-  Shape shape = x.shape();
-  std::swap(shape[-1], shape[-2]);
-  return for_any(x.dtype(), [&]<class T>() {
-    Tensor y = empty(shape, x.dtype());
-    const Index rows = x.size(-2), columns = x.size(-1), matrix = rows * columns;
-    if (y.size() == 0) return y;
-    if (reference()) {
-      std::vector<std::size_t> axes(static_cast<std::size_t>(x.rank()));
-      for (std::size_t i = 0; i < axes.size(); ++i) axes[i] = i;
-      std::swap(axes[axes.size() - 1], axes[axes.size() - 2]);
-      xt::noalias(array_out<T>(y)) = xt::transpose(array<T>(x), axes);
-      return y;
-    }
-    constexpr Index block = 16;  // a block of each side stays in the first-level cache
-    for (Index m = 0; m < x.size(); m += matrix) {
-      const T* in = readable<T>(x) + m;
-      T* out = writable<T>(y) + m;
-      for (Index i0 = 0; i0 < rows; i0 += block)
-        for (Index j0 = 0; j0 < columns; j0 += block)
-          for (Index i = i0; i < std::min(i0 + block, rows); ++i)
-            for (Index j = j0; j < std::min(j0 + block, columns); ++j)
-              out[j * rows + i] = in[i * columns + j];
-    }
-    return y;
-  });
+  std::vector<int> order(static_cast<std::size_t>(x.rank()));
+  std::iota(order.begin(), order.end(), 0);
+  std::swap(order[order.size() - 1], order[order.size() - 2]);
+  return permute(x, order);
 }
 
 namespace {

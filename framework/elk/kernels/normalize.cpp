@@ -59,6 +59,13 @@ std::vector<T> per_group(const Normalization& how, F f) {
   return list;
 }
 
+// What a group's elements are multiplied by, less its mean: a weight of the group included.
+template <class T>
+double factor_of(const Normalization& how, const double* scale, const T* weight, Index group) {
+  return how.per_group && weight != nullptr ? scale[group] * static_cast<double>(weight[group])
+                                            : scale[group];
+}
+
 }  // namespace
 
 Normalized normalize(const char* operation, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -74,9 +81,7 @@ Normalized normalize(const char* operation, const Tensor& x, const Tensor& weigh
     const T *in = readable<T>(x), *w = pointer<T>(weight), *b = pointer<T>(bias);
     T* y = writable<T>(result.y);
     const Loops<T>& use = loops<T>();
-    const auto factor = [&](Index g) {
-      return how.per_group && w != nullptr ? scale[g] * static_cast<double>(w[g]) : scale[g];
-    };
+    const auto factor = [&](Index g) { return factor_of(how, scale, w, g); };
     count_flops(7 * x.size());
     if (columns(how)) {
       column_moments(in, how, mean, variance);
@@ -111,9 +116,7 @@ Tensor normalize_gradient(const Tensor& dy, const Tensor& x, const Tensor& weigh
     const T *d = readable<T>(dy), *in = readable<T>(x), *w = pointer<T>(weight);
     T* out = writable<T>(dx);
     const Loops<T>& use = loops<T>();
-    const auto factor = [&](Index g) {
-      return how.per_group && w != nullptr ? scale[g] * static_cast<double>(w[g]) : scale[g];
-    };
+    const auto factor = [&](Index g) { return factor_of(how, scale, w, g); };
     count_flops(10 * x.size());
     if (columns(how)) {
       const auto means = per_group<T>(how, [&](Index g) { return mean[g]; }),
