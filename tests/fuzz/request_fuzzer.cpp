@@ -41,10 +41,20 @@ struct Demo {
   }
 };
 
+Demo& running() {
+  static Demo demo;
+  return demo;
+}
+
 }  // namespace
 
+// Before the first input, which has a time limit: the first drawing makes the digits to compare it with.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  running().answer("POST /api/predict\n{\"image\": [0, 255, 0, 255], \"width\": 2, \"height\": 2}");
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static Demo demo;
-  fuzz::accepted([&] { demo.answer(fuzz::text(data, size)); });
+  fuzz::accepted([&] { running().answer(fuzz::text(data, size)); });
   return 0;
 }
