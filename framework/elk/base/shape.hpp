@@ -82,11 +82,30 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape);
 /// size of 1 stretches. Throws ShapeError naming `operation` and both shapes.
 Shape broadcast(const char* operation, const Shape& a, const Shape& b);
 
+/// An axis; negative ones count from the end.
+class Axis {
+ public:
+  constexpr Axis(int axis) : axis_(axis) {}  // NOLINT(google-explicit-constructor): softmax(x, 1)
+  /// No number with a fraction, and no bool: softmax(x, 0.5) would silently be along axis 0.
+  template <class T>
+  requires(std::is_floating_point_v<T> || std::is_same_v<T, bool>) constexpr Axis(T)
+      : axis_(0) {  // NOLINT(google-explicit-constructor)
+    static_assert(detail::never<T>,
+                  "an axis is an integer: softmax(x / temperature, -1), sort(x, -1, true), topk(x, 2, -1, "
+                  "true), cosine_similarity(a, b, 1, epsilon)");
+  }
+  constexpr operator int() const { return axis_; }  // NOLINT(google-explicit-constructor)
+
+ private:
+  int axis_;
+};
+
 /// Which axes a reduction runs over; negative axes count from the end.
 class Axes {
  public:
   Axes(int axis)
       : Axes({axis}) {}  // NOLINT(google-explicit-constructor): sum(x, 0) and sum(x, {0, 1}) both read well
+  Axes(Axis axis) : Axes(static_cast<int>(axis)) {}  // NOLINT(google-explicit-constructor): likewise
   Axes(std::initializer_list<int> axes);
   /// Known when the program runs.
   Axes(const std::vector<int>& axes);  // NOLINT(google-explicit-constructor): sum(x, axes)

@@ -148,12 +148,12 @@ Tensor log_softmax_gradient(const Tensor& dy, const Tensor& y, int axis) {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, int axis) {
+Tensor softmax(const Tensor& x, Axis axis) {
   const Tensor y = kernels::softmax(x, axis);
   return record("softmax", y, wrt(x, [y, axis](const Tensor& dy) { return softmax_gradient(dy, y, axis); }));
 }
 
-Tensor log_softmax(const Tensor& x, int axis) {
+Tensor log_softmax(const Tensor& x, Axis axis) {
   const Tensor y = kernels::log_softmax(x, axis);
   return record("log_softmax", y,
                 wrt(x, [y, axis](const Tensor& dy) { return log_softmax_gradient(dy, y, axis); }));

@@ -35,9 +35,9 @@ Tensor hardtanh(const Tensor& x, double low = -1, double high = 1);
 Tensor log_sigmoid(const Tensor& x);
 
 /// exp(x) / sum(exp(x)) along an axis; the maximum is subtracted first, so that nothing overflows.
-Tensor softmax(const Tensor& x, int axis = -1);
+Tensor softmax(const Tensor& x, Axis axis = -1);
 /// log(softmax(x)), exact where the softmax itself would round to 0.
-Tensor log_softmax(const Tensor& x, int axis = -1);
+Tensor log_softmax(const Tensor& x, Axis axis = -1);
 
 /// Whether operations of this thread are on a training tape (one made with an Rng), and neither paused nor
 /// after its backward: then dropout drops, and BatchNorm takes the statistics of the batch.

@@ -105,10 +105,10 @@ Tensor index_put(const Tensor& x, const std::vector<At>& at, double value) {
   return index_put(x, at, scalar(value, x.dtype()));
 }
 
-Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
-  const int at = axis < 0 ? axis + x.rank() : axis;
+Tensor index_select(const Tensor& x, Axis axis, const Tensor& index) {
+  const int given = axis, at = given < 0 ? given + x.rank() : given;
   if (at < 0 || at >= x.rank())
-    fail<IndexError>("[index_select] axis {} is outside shape {}", axis, x.shape());
+    fail<IndexError>("[index_select] axis {} is outside shape {}", given, x.shape());
   if (index.dtype() != i64)
     fail<DTypeError>("[index_select] expected positions of i64, got {}", index.dtype());
   const Index n = x.size(at);

@@ -14,7 +14,7 @@ Tensor index_put(const Tensor& x, const std::vector<At>& at, const Tensor& value
 Tensor index_put(const Tensor& x, const std::vector<At>& at, double value);
 /// The elements of an axis at the positions `index`, i64 of any shape, which stands in place of that axis.
 /// (PyTorch's index_select, NumPy's take.) IndexError for a position outside 0 to the axis's size - 1.
-Tensor index_select(const Tensor& x, int axis, const Tensor& index);
+Tensor index_select(const Tensor& x, Axis axis, const Tensor& index);
 /// `value` where the mask (u8), which broadcasts to x's shape, is not 0, and x elsewhere.
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value);
 /// The last two axes' lower triangle, up to the diagonal of that number (0 the main one, above it 1, 2, ...,

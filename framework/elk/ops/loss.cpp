@@ -160,7 +160,9 @@ Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets, Reduction
   check_pair("soft_cross_entropy", logits, targets);
   if (logits.rank() != 2)
     fail<ShapeError>("[soft_cross_entropy] expected logits (N, classes), got {}", logits.shape());
-  if (logits.size() == 0)
+  if (logits.size(1) == 0)
+    fail<ShapeError>("[soft_cross_entropy] expected logits of some classes, got {}", logits.shape());
+  if (logits.size(0) == 0 && reduction == Reduction::mean)
     fail<ShapeError>("[soft_cross_entropy] the mean over logits {} has no value", logits.shape());
   return of_targets(logits, targets, reduction, static_cast<double>(logits.size(0)));
 }
@@ -273,7 +275,7 @@ Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor
   return reduced(clamp(options.margin + near - far, 0, INFINITY), options.reduction);
 }
 
-Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis, double epsilon) {
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis, double epsilon) {
   if (!(epsilon > 0)) fail<ValueError>("[cosine_similarity] epsilon must be above 0, got {}", epsilon);
   // Not maximum(|x|, epsilon): the root of 0 has no finite derivative.
   const auto length = [&](const Tensor& x) {

@@ -95,7 +95,7 @@ Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor
 
 /// a · b / (|a| |b|) along an axis, which is reduced; a norm below epsilon counts as epsilon. Operands
 /// broadcast. A similarity, from -1 to 1: a loss is 1 minus it.
-Tensor cosine_similarity(const Tensor& a, const Tensor& b, int axis = 1, double epsilon = 1e-8);
+Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis = 1, double epsilon = 1e-8);
 
 /// A loss of a prediction and a target as a value: any function of two tensors, and also one of those above
 /// by its name, which then has its defaults: `Loss loss = mse`.

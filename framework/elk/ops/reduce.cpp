@@ -88,7 +88,7 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keep_dims) {
   return reshape(y, shape);
 }
 
-Tensor cumsum(const Tensor& x, int axis) {
+Tensor cumsum(const Tensor& x, Axis axis) {
   return record("cumsum", kernels::cumsum(x, axis),
                 wrt(x, [axis](const Tensor& dy) { return flip(cumsum(flip(dy, axis), axis), axis); }));
 }
@@ -103,7 +103,7 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keep_dims) {
   return keep_dims ? kept : reshape(kept, kernels::reduced_shape("logsumexp", x.shape(), axes, false));
 }
 
-Tensor argmax(const Tensor& x, int axis) { return kernels::argmax(x, axis); }
-Tensor argmin(const Tensor& x, int axis) { return kernels::argmin(x, axis); }
+Tensor argmax(const Tensor& x, Axis axis) { return kernels::argmax(x, axis); }
+Tensor argmin(const Tensor& x, Axis axis) { return kernels::argmin(x, axis); }
 
 }  // namespace elk

@@ -24,12 +24,12 @@ Tensor stddev(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = 
 /// The product; 1 over no elements. Multiplied in pairs, so that its gradient is right also at zeros.
 Tensor prod(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
 /// The sums of the elements up to each, along an axis; accumulated like a sum.
-Tensor cumsum(const Tensor& x, int axis);
+Tensor cumsum(const Tensor& x, Axis axis);
 /// log(sum(exp(x))); the maximum is subtracted first, so that nothing overflows.
 Tensor logsumexp(const Tensor& x, const Axes& axes = Axes::all(), bool keep_dims = false);
 /// The position of the largest element along an axis, as i64: the first of equals; NaN counts as largest.
-Tensor argmax(const Tensor& x, int axis = -1);
+Tensor argmax(const Tensor& x, Axis axis = -1);
 /// The same of the smallest; NaN counts as smallest.
-Tensor argmin(const Tensor& x, int axis = -1);
+Tensor argmin(const Tensor& x, Axis axis = -1);
 
 }  // namespace elk

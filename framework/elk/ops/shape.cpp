@@ -68,7 +68,7 @@ int from_front(const char* operation, const Shape& shape, int axis, int rank) {
 
 }  // namespace
 
-Tensor squeeze(const Tensor& x, int axis) {
+Tensor squeeze(const Tensor& x, Axis axis) {
   const int at = from_front("squeeze", x.shape(), axis, x.rank());
   if (x.size(at) != 1) fail<ShapeError>("[squeeze] axis {} of {} has a size other than 1", axis, x.shape());
   Shape shape;
@@ -84,7 +84,7 @@ Tensor squeeze(const Tensor& x) {
   return reshape(x, shape);
 }
 
-Tensor expand(const Tensor& x, int axis) {
+Tensor expand(const Tensor& x, Axis axis) {
   const int at = from_front("expand", x.shape(), axis, x.rank() + 1);
   Shape shape;
   for (int i = 0; i < x.rank(); ++i) {
@@ -95,7 +95,7 @@ Tensor expand(const Tensor& x, int axis) {
   return reshape(x, shape);
 }
 
-Tensor slice(const Tensor& x, int axis, Index begin, Index end, Index step) {
+Tensor slice(const Tensor& x, Axis axis, Index begin, Index end, Index step) {
   if (step == 0) fail<ValueError>("[slice] the step must not be 0");
   const int at = from_front("slice", x.shape(), axis, x.rank());
   const Index n = x.size(at), low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
@@ -113,7 +113,7 @@ Tensor flip(const Tensor& x, const Axes& axes) {
   return y;
 }
 
-Tensor roll(const Tensor& x, Index shift, int axis) {
+Tensor roll(const Tensor& x, Index shift, Axis axis) {
   const int at = from_front("roll", x.shape(), axis, x.rank());
   const Index n = x.size(at);
   if (n == 0 || shift % n == 0) return x;
@@ -142,7 +142,7 @@ Tensor pad(const Tensor& x, const std::vector<Index>& widths, double value) {
   return y;
 }
 
-std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, int axis) {
+std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, Axis axis) {
   const int at = from_front("split", x.shape(), axis, x.rank());
   Index left = x.size(at);
   for (const Index size : sizes) left = size < 0 || size > left ? -1 : left - size;
@@ -157,7 +157,7 @@ std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, int 
   return parts;
 }
 
-std::vector<Tensor> split(const Tensor& x, Index size, int axis) {
+std::vector<Tensor> split(const Tensor& x, Index size, Axis axis) {
   const int at = from_front("split", x.shape(), axis, x.rank());
   if (size < 1) fail<ValueError>("[split] expected a size of at least 1, got {}", size);
   std::vector<Index> sizes;
@@ -165,13 +165,13 @@ std::vector<Tensor> split(const Tensor& x, Index size, int axis) {
   return split(x, sizes, at);
 }
 
-std::vector<Tensor> chunk(const Tensor& x, Index count, int axis) {
+std::vector<Tensor> chunk(const Tensor& x, Index count, Axis axis) {
   const int at = from_front("chunk", x.shape(), axis, x.rank());
   if (count < 1) fail<ValueError>("[chunk] expected at least 1 piece, got {}", count);
   return split(x, std::max<Index>(1, x.size(at) / count + (x.size(at) % count != 0)), at);
 }
 
-Tensor concat(const std::vector<Tensor>& parts, int axis) {
+Tensor concat(const std::vector<Tensor>& parts, Axis axis) {
   const Tensor y = kernels::concat(parts, axis);
   std::vector<Wrt<Rule>> inputs;
   Index begin = 0;
@@ -183,7 +183,7 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
   return record("concat", y, std::move(inputs));
 }
 
-Tensor stack(const std::vector<Tensor>& parts, int axis) {
+Tensor stack(const std::vector<Tensor>& parts, Axis axis) {
   if (parts.empty()) fail<ShapeError>("[stack] there is nothing to stack");
   std::vector<Tensor> expanded;
   for (const Tensor& part : parts) {
@@ -194,18 +194,18 @@ Tensor stack(const std::vector<Tensor>& parts, int axis) {
   return concat(expanded, axis);
 }
 
-Tensor gather(const Tensor& x, int axis, const Tensor& index) {
+Tensor gather(const Tensor& x, Axis axis, const Tensor& index) {
   return record(
       "gather", kernels::gather(x, axis, index),
       wrt(x, [axis, index, n = x.size(axis)](const Tensor& dy) { return scatter_add(dy, axis, index, n); }));
 }
 
-Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size) {
+Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, Index size) {
   return record("scatter_add", kernels::scatter_add(x, axis, index, size),
                 wrt(x, [axis, index](const Tensor& dy) { return gather(dy, axis, index); }));
 }
 
-Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
+Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source) {
   const int at = from_front("scatter_add", x.shape(), axis, x.rank());
   return x + scatter_add(source, at, index, x.size(at));
 }

@@ -14,39 +14,39 @@ Tensor transpose(const Tensor& x);
 /// Axis i of the result is axis axes[i] of x: permute(x, {0, 2, 1}).
 Tensor permute(const Tensor& x, const std::vector<int>& axes);
 /// Takes away an axis of size 1 (ShapeError otherwise).
-Tensor squeeze(const Tensor& x, int axis);
+Tensor squeeze(const Tensor& x, Axis axis);
 /// Takes away all axes of size 1.
 Tensor squeeze(const Tensor& x);
 /// Puts in an axis of size 1 before `axis`; -1 appends one.
-Tensor expand(const Tensor& x, int axis);
+Tensor expand(const Tensor& x, Axis axis);
 /// Elements begin, begin + step, ... up to but not including `end` of an axis, by Python's rules for negative
 /// numbers and for numbers beyond the ends. step is not 0 (ValueError).
-Tensor slice(const Tensor& x, int axis, Index begin, Index end, Index step = 1);
+Tensor slice(const Tensor& x, Axis axis, Index begin, Index end, Index step = 1);
 /// The elements in reverse along the axes.
 Tensor flip(const Tensor& x, const Axes& axes);
 /// Each element `shift` places on along an axis, those beyond its end to its beginning.
-Tensor roll(const Tensor& x, Index shift, int axis);
+Tensor roll(const Tensor& x, Index shift, Axis axis);
 /// Elements `value` around: before and after the last axis, then the one before it, and so on, as PyTorch's
 /// pad: {1, 2} puts one before and two after each row. ShapeError for a negative number, an odd count, or
 /// more than x's axes have.
 Tensor pad(const Tensor& x, const std::vector<Index>& widths, double value = 0);
 /// In pieces of `size` along an axis, of which the last may be smaller.
-std::vector<Tensor> split(const Tensor& x, Index size, int axis = 0);
+std::vector<Tensor> split(const Tensor& x, Index size, Axis axis = 0);
 /// In pieces of these sizes, which sum to that of the axis.
-std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, int axis = 0);
+std::vector<Tensor> split(const Tensor& x, const std::vector<Index>& sizes, Axis axis = 0);
 /// In `count` pieces, or fewer: of equal size but for the last, as PyTorch's chunk.
-std::vector<Tensor> chunk(const Tensor& x, Index count, int axis = 0);
+std::vector<Tensor> chunk(const Tensor& x, Index count, Axis axis = 0);
 /// One after another along an axis; elsewhere the shapes must be equal.
-Tensor concat(const std::vector<Tensor>& parts, int axis = 0);
+Tensor concat(const std::vector<Tensor>& parts, Axis axis = 0);
 /// Side by side along a new axis; the shapes must be equal.
-Tensor stack(const std::vector<Tensor>& parts, int axis = 0);
+Tensor stack(const std::vector<Tensor>& parts, Axis axis = 0);
 /// y[..., i, ...] = x[..., index[..., i, ...], ...]: index is i64, of x's shape off the axis. (As PyTorch's
 /// gather.)
-Tensor gather(const Tensor& x, int axis, const Tensor& index);
+Tensor gather(const Tensor& x, Axis axis, const Tensor& index);
 /// The reverse: zeros with `size` along the axis, to which each element of x is added at its index.
-Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, Index size);
+Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, Index size);
 /// x with each element of `source` added at its index. (As PyTorch's scatter_add.)
-Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source);
+Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, const Tensor& source);
 /// x stretched to `shape` by NumPy's broadcasting.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 /// The reverse: sums x over the axes along which `shape` would be stretched to x's shape. What undoes
