@@ -2,15 +2,19 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
 
 #include <elk/base/error.hpp>
 #include <elk/data/batches.hpp>
+#include <elk/data/digits.hpp>
+#include <support.hpp>
 
 #include "support.hpp"
 
 namespace elk {
 namespace {
 
+using test::error_of;
 using testing::ElementsAre;
 
 std::vector<std::vector<std::int64_t>> labels_of(const Batches& batches) {
@@ -105,6 +109,18 @@ TEST(Batches, AnInterruptedPassGoesOn) {
   }
   // The order may be of some rows only.
   EXPECT_THAT(labels_of(Batches(set, 2, {9, 9, 1})), ElementsAre(ElementsAre(9, 9), ElementsAre(1)));
+}
+
+TEST(Batches, OnesThatWereMovedFromSaySo) {
+  const std::string message = "[batches] this object was moved from: use the one that it was moved to";
+  for (const bool begun : {false, true}) {
+    Batches batches(digits(1, 0, 6), 3);
+    const auto at = batches.begin();
+    const Batches taken = std::move(batches);
+    // NOLINTNEXTLINE(bugprone-use-after-move)
+    EXPECT_EQ(error_of<ValueError>([&] { begun ? (void)*at : (void)batches.begin(); }), message);
+    EXPECT_EQ((*taken.begin()).x.shape(), (Shape{3, 784}));
+  }
 }
 
 TEST(Batches, Errors) {

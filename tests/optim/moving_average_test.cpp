@@ -92,6 +92,12 @@ TEST(AverageErrors, ChangeNothing) {
   EXPECT_THAT(values(net.a), ElementsAre(3));
 }
 
+TEST(AverageErrors, OfANetworkThatListsNothing) {
+  struct Nothing : nn::Module {};
+  EXPECT_EQ(error_of<ValueError>([] { MovingAverage(Nothing(), 0.5); }),
+            "[moving_average] Module lists no parameters: name them in its fields()");
+}
+
 TEST(AverageErrors, OneThatWasMovedFromSaysSo) {
   One net;
   MovingAverage average(net, 0.5), taken = std::move(average);

@@ -31,11 +31,21 @@ std::vector<double> numbers(const State& state) {
   return all;
 }
 
-// 90 digits to learn from, in batches of 20: 5 steps an epoch. Dropout, Adam and early stopping have a state.
+// What an optimizer trains.
+std::vector<double> weights(const nn::Module& net) {
+  std::vector<double> all;
+  for (const nn::NamedSlot& parameter : net.parameters())
+    for (const double v : values(parameter.slot->value())) all.push_back(v);
+  return all;
+}
+
+// 90 digits to learn from, in batches of 20: 5 steps an epoch. BatchNorm, dropout, Adam and early stopping
+// have a state.
 struct Given {
   explicit Given(std::uint64_t seed = 5)
       : rng(seed),
-        net{nn::Linear(784, 8, rng), nn::ReLU(), nn::Dropout(0.25), nn::Linear(8, 10, rng)},
+        net{nn::Linear(784, 8, rng), nn::BatchNorm1d(8), nn::ReLU(), nn::Dropout(0.25),
+            nn::Linear(8, 10, rng)},
         adam(net, {.lr = 0.01}) {
     options.epochs = 3;
     options.batch_size = 20;
@@ -166,11 +176,91 @@ TEST(Fit, PassesGradientsOn) {
     ++calls;
     return optim::clip_norm(std::move(g), 1e-30);
   };
-  const std::vector<double> before = numbers(given.net.state());
+  const std::vector<double> before = weights(given.net);
   optim::SGD sgd(given.net, {.lr = 1});
   fit(given.net, sgd, given.data, given.rng, given.options);
   EXPECT_EQ(calls, 15);
-  EXPECT_THAT(numbers(given.net.state()), testing::Pointwise(testing::DoubleNear(1e-12), before));
+  EXPECT_THAT(weights(given.net), testing::Pointwise(testing::DoubleNear(1e-12), before));
+}
+
+// Lowered by somebody else, it stays: no schedule sets it back.
+TEST(Fit, WithoutAScheduleTheRateIsTheOptimizersOwn) {
+  Given given;
+  Watch watch([&](const std::string& event, Fit& fit) {
+    if (event == "epoch" && fit.epoch() == 1) given.adam.set_lr(0.005);
+  });
+  const Result result = given.run({&watch});
+  std::vector<double> rates;
+  for (const HistoryRow& row : result.history) rates.push_back(row.lr);
+  EXPECT_THAT(rates, ElementsAre(0.01, 0.005, 0.005));
+  EXPECT_EQ(given.adam.lr(), 0.005);
+}
+
+TEST(Fit, ARateThatAScheduleSetsIsNotChangedByOthers) {
+  Given given;
+  given.options.schedule = optim::constant();
+  Watch watch([&](const std::string& event, Fit& fit) {
+    if (event == "epoch" && fit.epoch() == 1) given.adam.set_lr(0.005);
+  });
+  EXPECT_EQ(
+      error_of<ValueError>([&] { given.run({&watch}); }),
+      "[fit] the learning rate is 0.005, and the schedule had set it to 0.01: leave the schedule out where "
+      "others change the rate");
+  EXPECT_EQ(given.adam.lr(), 0.01);
+}
+
+TEST(Plateau, LowersTheRateAndResumesToTheSameBits) {
+  const auto rates_of = [](const Result& result) {
+    std::vector<double> rates;
+    for (const HistoryRow& row : result.history) rates.push_back(row.lr);
+    return rates;
+  };
+  // Nothing improves by half in every epoch.
+  const optim::ReduceLROnPlateau::Options strict{.factor = 0.5, .patience = 0, .threshold = 0.5};
+  Given whole;
+  whole.options.epochs = 5;
+  ReduceLROnPlateau plateau(whole.adam, strict);
+  const Result expected = whole.run({&plateau});
+  EXPECT_LT(rates_of(expected).back(), 0.01);
+
+  TemporaryFolder folder;
+  for (const Index epochs : {2, 3, 5}) {  // each time as in a new process
+    Given given(epochs == 2 ? 5 : 99);
+    given.options.epochs = epochs;
+    ReduceLROnPlateau again(given.adam, strict);
+    Checkpoint checkpoint(folder / "run");
+    const Result result = given.run({&again, &checkpoint});
+    if (epochs < 5) continue;
+    EXPECT_EQ(rates_of(result), rates_of(expected));
+    EXPECT_EQ(numbers(given.net.state()), numbers(whole.net.state()));
+  }
+}
+
+TEST(Plateau, GoesByWhatTheFitMeasures) {
+  Given given;
+  ReduceLROnPlateau best(given.adam,
+                         {.larger_is_better = true, .factor = 0.5, .patience = 0, .threshold = 10});
+  EXPECT_EQ(given.run({&best}).history.back().lr, 0.005) << "an accuracy does not grow eleven times";
+  given.options.validation = {};
+  EXPECT_EQ(error_of<ValueError>([&] { given.run({&best}); }),
+            "[reduce_lr_on_plateau] the fit has no validation data whose accuracy could grow");
+  ReduceLROnPlateau lowest(given.adam, {.factor = 0.1, .patience = 0, .threshold = 0.99});
+  EXPECT_LT(given.run({&lowest}).history.back().lr, 0.005) << "by the train_loss";
+  given.options.schedule = optim::constant();
+  EXPECT_EQ(error_of<ValueError>([&] { given.run({&lowest}); }),
+            "[reduce_lr_on_plateau] the fit has a schedule, which sets the rate before every step");
+}
+
+TEST(Plateau, AStateOfAnotherKindIsRefused) {
+  Given given;
+  optim::ReduceLROnPlateau plateau(given.adam, {});
+  EXPECT_EQ(error_of<ValueError>([&] { plateau.load_state({}); }),
+            "[reduce_lr_on_plateau] expected its four numbers, \"plateau\"");
+  EXPECT_EQ(error_of<ValueError>([&] {
+              plateau.load_state({{"plateau", from({1, 0.5, 0, 0.1}, f64)}});
+            }),
+            "[reduce_lr_on_plateau] expected numbers of epochs, got 0.5");
+  EXPECT_EQ(given.adam.lr(), 0.01);
 }
 
 // Wherever a part of somebody else's throws, once.

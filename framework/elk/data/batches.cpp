@@ -105,12 +105,14 @@ Batches Batches::augmented(const Augment& augment, Index epoch) const {
 Index Batches::count() const { return rows_ / batch_size_ + (rows_ % batch_size_ != 0 ? 1 : 0); }
 
 Batches::Iterator Batches::begin() const {
+  moved_.check("batches");
   if (!rng_) return {*this, order_};
   return {*this, std::make_shared<const std::vector<Index>>(rng_->permutation(rows_))};
 }
 
 Batch Batches::Iterator::operator*() const {
   const Batches& all = *owner_;
+  all.moved_.check("batches");
   const Index first = number_ * all.batch_size_;
   const Index count = std::min(all.batch_size_, all.rows_ - first);
   const auto rows =

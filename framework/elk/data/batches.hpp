@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include <elk/base/moved.hpp>
 #include <elk/data/examples.hpp>
 
 namespace elk {
@@ -76,6 +77,7 @@ class Batches {
   std::default_sentinel_t end() const { return {}; }
 
  private:
+  detail::Moved moved_;
   Examples examples_;
   Index batch_size_;
   Index rows_;  // in a pass

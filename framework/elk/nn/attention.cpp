@@ -48,6 +48,11 @@ void MultiheadAttention::fields(Fields& f) {
   f("out_proj", out_);
 }
 
+const Parameter& MultiheadAttention::in_proj_bias() const {
+  if (!in_bias_) fail<ValueError>("[{}] it has no bias", describe());
+  return *in_bias_;
+}
+
 std::string MultiheadAttention::describe() const {
   return fmt::format("MultiheadAttention({}, {} heads{})", size_, heads_, options_.causal ? ", causal" : "");
 }

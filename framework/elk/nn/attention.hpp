@@ -37,6 +37,17 @@ class MultiheadAttention : public Module {
 
   Index size() const { return size_; }
   Index heads() const { return heads_; }
+  const Options& options() const { return options_; }
+  /// Of queries, keys and values, (3 size, size).
+  Parameter& in_proj_weight() { return in_weight_; }
+  const Parameter& in_proj_weight() const { return in_weight_; }
+  bool has_bias() const { return in_bias_.has_value(); }
+  /// (3 size). Throws ValueError for a layer made without one.
+  Parameter& in_proj_bias() { return const_cast<Parameter&>(std::as_const(*this).in_proj_bias()); }
+  /// The same.
+  const Parameter& in_proj_bias() const;
+  Linear& out_proj() { return out_; }
+  const Linear& out_proj() const { return out_; }
 
  private:
   Tensor compute(const Tensor& query, const Tensor& key, const Tensor& value,
@@ -74,6 +85,18 @@ class TransformerEncoderLayer : public Module {
   Tensor forward(const Tensor& x) const override { return compute(x, {}); }
   void fields(Fields& f) override;
   std::string describe() const override;
+
+  const Options& options() const { return options_; }
+  MultiheadAttention& self_attn() { return attention_; }
+  const MultiheadAttention& self_attn() const { return attention_; }
+  Linear& linear1() { return linear1_; }
+  const Linear& linear1() const { return linear1_; }
+  Linear& linear2() { return linear2_; }
+  const Linear& linear2() const { return linear2_; }
+  LayerNorm& norm1() { return norm1_; }
+  const LayerNorm& norm1() const { return norm1_; }
+  LayerNorm& norm2() { return norm2_; }
+  const LayerNorm& norm2() const { return norm2_; }
 
  private:
   Tensor compute(const Tensor& x, const AttentionMask& mask) const;

@@ -211,3 +211,10 @@ std::string to_string(const Module& module) {
 std::ostream& operator<<(std::ostream& out, const Module& module) { return out << to_string(module); }
 
 }  // namespace elk::nn
+
+std::vector<elk::Tensor*> elk::detail::buffers(const nn::Module& module) {
+  std::vector<Tensor*> list;
+  for (const nn::Leaf& leaf : nn::leaves(module))
+    if (leaf.buffer != nullptr) list.push_back(leaf.buffer);
+  return list;
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include <elk/nn/module.hpp>
@@ -49,7 +50,10 @@ class Recurrent : public Module {
     Parameter weight_ih, weight_hh;
     std::optional<Parameter> bias_ih, bias_hh;
   };
+  /// Of the layers in their order, with two directions the forward one first.
   const std::vector<Cell>& cells() const { return cells_; }
+  /// The same, for other initial weights: init::orthogonal_(gru.cells()[0].weight_hh, rng).
+  std::span<Cell> cells() { return cells_; }
 
  protected:
   /// h and c of one example.

@@ -1,5 +1,5 @@
-// What the calls of a module use, and who may write to a parameter's slot. For optimizers, reports and fits;
-// user code has no reason to include it.
+// What the calls of a module use, what it keeps beside its parameters, and who may write to a parameter's
+// slot. For optimizers, reports and fits; user code has no reason to include it.
 #pragma once
 
 #include <atomic>
@@ -40,6 +40,9 @@ class Uses {
   std::unordered_set<const void*> seen_;
   std::vector<Use> list_;
 };
+
+/// The buffers of a module, each once, as long as its members stay where they are.
+std::vector<Tensor*> buffers(const nn::Module& module);
 
 /// Tells all who asked about the calls under way.
 void tell_used(const std::shared_ptr<nn::Parameter::Slot>& slot);

@@ -2,6 +2,8 @@
 #include <cmath>
 
 #include <elk/autograd/tape.hpp>
+#include <elk/base/format.hpp>
+#include <elk/nn/uses.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/optim/check.hpp>
@@ -56,6 +58,10 @@ LBFGS::LBFGS(const nn::Module& module, const Options& options)
   check("lbfgs", "change_tolerance", options.change_tolerance, 0, INFINITY);
   check("lbfgs", "history", options.history, 1, INFINITY);
   if (options.max_evaluations == 0) options_.max_evaluations = options.max_iterations * 5 / 4;
+  if (parameters_.empty())
+    fail<ValueError>("[lbfgs] {} lists no parameters: name them in its fields()", module.describe());
+  uses_ = module.uses();
+  uses_->listen();
 }
 
 void LBFGS::set_lr(double lr) {
@@ -93,6 +99,10 @@ LBFGS::Point LBFGS::evaluate(const std::function<Tensor()>& loss) {
   const Tensor y = loss();
   const double value = y.item();
   const Gradients gradients = tape.backward(y);
+  if (uses_ != nullptr) {
+    uses_->check("lbfgs", parameters_, gradients);
+    std::exchange(uses_, nullptr)->stop();
+  }
   Point point{.loss = value};
   for (const nn::NamedSlot& parameter : trained()) {
     if (!gradients.has(parameter.slot->value()))
@@ -202,6 +212,21 @@ LBFGS::Vector LBFGS::newton_direction(const Vector& gradient) const {
 
 double LBFGS::step(const std::function<Tensor()>& loss) {
   const Stage stage("update");
+  moved_.check("optimizer");
+  LBFGS before = *this;
+  std::vector<Tensor> values;
+  for (const nn::NamedSlot& parameter : parameters_) values.push_back(parameter.slot->value());
+  try {
+    return take_steps(loss);
+  } catch (...) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (!parameters_[i].slot->frozen()) parameters_[i].slot->set(values[i]);
+    *this = std::move(before);
+    throw;
+  }
+}
+
+double LBFGS::take_steps(const std::function<Tensor()>& loss) {
   Point now = evaluate(loss);
   const double first = now.loss;
   int evaluations = 1;
@@ -244,6 +269,7 @@ double LBFGS::step(const std::function<Tensor()>& loss) {
 }
 
 State LBFGS::state() const {
+  moved_.check("optimizer");
   const auto n = static_cast<Index>(gradient_.size()), m = static_cast<Index>(pairs_.size());
   Vector changes, steps;
   for (const Pair& pair : pairs_) {
@@ -258,6 +284,7 @@ State LBFGS::state() const {
 }
 
 void LBFGS::load_state(const State& state) {
+  moved_.check("optimizer");
   const auto take = [&](const char* name) {
     for (const NamedTensor& item : state)
       if (item.name == name && item.value.dtype() == f64) return item.value;

@@ -29,12 +29,14 @@ class LBFGS {
     int history = 100;                 ///< how many steps are remembered
     bool line_search = false;          ///< for lengths that meet the strong Wolfe conditions, not lr itself
   };
+  /// ValueError for a module that lists no parameters.
   LBFGS(const nn::Module& module, const Options& options);
   explicit LBFGS(const nn::Module& module) : LBFGS(module, Options()) {}
 
   /// Up to max_iterations; `loss` computes the loss, of one element, anew with the parameters as they are.
   /// Returns the loss at the beginning. A parameter that is frozen stays; TapeError names one without a
-  /// gradient. What `loss` throws leaves the parameters at the point that it was asked about.
+  /// gradient, or, at the first step, the layer of one that the module used and does not list in fields().
+  /// When it or `loss` throws, the parameters and what is remembered are as they were before the step.
   double step(const std::function<Tensor()>& loss);
 
   double lr() const { return options_.lr; }
@@ -57,6 +59,7 @@ class LBFGS {
     Vector gradient = {};
     double slope = 0;
   };
+  double take_steps(const std::function<Tensor()>& loss);
   std::vector<nn::NamedSlot> trained() const;
   Vector position() const;
   void move_to(const Vector& from, double distance);
@@ -67,8 +70,10 @@ class LBFGS {
   void remember(const Vector& gradient);
   Vector newton_direction(const Vector& gradient) const;
 
+  detail::Moved moved_;
   Options options_;
   std::vector<nn::NamedSlot> parameters_;
+  std::shared_ptr<detail::Uses> uses_;  // until the first step
   std::deque<Pair> pairs_;
   Vector direction_, gradient_;  // of the last iteration; empty before
   double distance_ = 0, scale_ = 1;

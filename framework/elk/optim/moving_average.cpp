@@ -17,6 +17,8 @@ Tensor plain(const Tensor& x) { return detail::with_shape(x, x.shape()); }
 MovingAverage::MovingAverage(const nn::Module& module, double decay) : decay_(decay) {
   if (!(decay >= 0 && decay < 1))
     fail<ValueError>("[moving_average] decay must be from 0 to below 1, got {}", decay);
+  if (module.parameters().empty())
+    fail<ValueError>("[moving_average] {} lists no parameters: name them in its fields()", module.describe());
   for (nn::NamedSlot& parameter : module.parameters()) {
     const Tensor value = plain(parameter.slot->value());
     items_.push_back({std::move(parameter), value});

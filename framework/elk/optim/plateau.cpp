@@ -44,4 +44,24 @@ bool ReduceLROnPlateau::step(double measure) {
   return true;
 }
 
+State ReduceLROnPlateau::state() const {
+  return {{"plateau", from(std::vector<double>{best_, static_cast<double>(bad_),
+                                               static_cast<double>(cooling_), optimizer_->lr()})}};
+}
+
+void ReduceLROnPlateau::load_state(const State& state) {
+  if (state.size() != 1 || state[0].name != "plateau" || state[0].value.dtype() != f64 ||
+      state[0].value.size() != 4)
+    fail<ValueError>("[reduce_lr_on_plateau] expected its four numbers, \"plateau\"");
+  const auto numbers = state[0].value.data<double>();
+  for (const double epochs : {numbers[1], numbers[2]})
+    if (!(epochs >= 0 && epochs < 1e9 && epochs == std::floor(epochs)))
+      fail<ValueError>("[reduce_lr_on_plateau] expected numbers of epochs, got {}", epochs);
+  if (std::isnan(numbers[0])) fail<ValueError>("[reduce_lr_on_plateau] the best measure is NaN");
+  optimizer_->set_lr(numbers[3]);
+  best_ = numbers[0];
+  bad_ = static_cast<int>(numbers[1]);
+  cooling_ = static_cast<int>(numbers[2]);
+}
+
 }  // namespace elk::optim

@@ -10,7 +10,7 @@ namespace elk::optim {
 ///   ReduceLROnPlateau plateau(adam, {.patience = 3});
 ///   ... after each epoch: plateau.step(validation_loss);
 ///
-/// (As PyTorch's.) The optimizer must outlive it.
+/// (As PyTorch's.) The optimizer must outlive it. For train::fit there is train::ReduceLROnPlateau.
 class ReduceLROnPlateau {
  public:
   /// Its numbers.
@@ -31,6 +31,12 @@ class ReduceLROnPlateau {
   bool step(double measure);
 
   double best() const { return best_; }
+  const Options& options() const { return options_; }
+
+  /// What resuming needs: the optimizer's rate, too.
+  State state() const;
+  /// Sets the rate as well. ValueError for what is no such state; then nothing has changed.
+  void load_state(const State& state);
 
  private:
   bool is_better(double measure) const;

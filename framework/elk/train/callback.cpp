@@ -63,6 +63,22 @@ void EarlyStopping::load_state(const State& state) {
   best_ = std::move(best);
 }
 
+void ReduceLROnPlateau::begun(Fit& fit) {
+  if (fit.options().schedule)
+    fail<ValueError>("[reduce_lr_on_plateau] the fit has a schedule, which sets the rate before every step");
+  if (plateau_.options().larger_is_better && !fit.options().validation.defined())
+    fail<ValueError>("[reduce_lr_on_plateau] the fit has no validation data whose accuracy could grow");
+}
+
+void ReduceLROnPlateau::epoch_done(Fit& fit) {
+  const HistoryRow& row = fit.result().history.back();
+  if (row.diverged) return;
+  const auto measure = plateau_.options().larger_is_better ? row.val_accuracy
+                       : row.val_loss                      ? row.val_loss
+                                                           : row.train_loss;
+  if (measure) plateau_.step(*measure);
+}
+
 Checkpoint::Checkpoint(std::string path, Metadata about) : path_(std::move(path)), about_(std::move(about)) {}
 
 void Checkpoint::begun(Fit& fit) {

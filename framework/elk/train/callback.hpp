@@ -4,6 +4,7 @@
 #include <string>
 
 #include <elk/io/safetensors.hpp>
+#include <elk/optim/plateau.hpp>
 #include <elk/train/history.hpp>
 
 namespace elk::train {
@@ -57,6 +58,25 @@ class EarlyStopping : public Callback {
   std::int64_t waited_ = 0;  // epochs since the best
   double best_loss_ = 0;
   State best_;
+};
+
+/// Lowers the rate of the fit's optimizer when the val_loss stops improving (the val_accuracy, with
+/// larger_is_better; the train_loss of a fit without validation data). See optim::ReduceLROnPlateau.
+class ReduceLROnPlateau : public Callback {
+ public:
+  using Options = optim::ReduceLROnPlateau::Options;
+  /// The optimizer must outlive it.
+  ReduceLROnPlateau(optim::Optimizer& optimizer, const Options& options) : plateau_(optimizer, options) {}
+
+  /// ValueError when the fit has a schedule, which sets the rate as well, or no accuracy where that is asked
+  /// for.
+  void begun(Fit& fit) override;
+  void epoch_done(Fit& fit) override;
+  State state() const override { return plateau_.state(); }
+  void load_state(const State& state) override { plateau_.load_state(state); }
+
+ private:
+  optim::ReduceLROnPlateau plateau_;
 };
 
 /// Keeps the run in a file, after every epoch and when it is stopped. Where the file is there already, the

@@ -84,7 +84,8 @@ Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng
       data_(data),
       rng_(rng),
       options_(std::move(options)),
-      base_lr_(optimizer.lr()) {
+      base_lr_(optimizer.lr()),
+      rate_(base_lr_) {
   if (data.size() == 0) fail<ShapeError>("[fit] the data set \"{}\" is empty", data.name());
   if (options_.augment && data.images() == nullptr) fail<ValueError>("[fit] only images can be augmented");
   if (options_.epochs < 0) fail<ValueError>("[fit] epochs must be at least 0, got {}", options_.epochs);
@@ -100,7 +101,6 @@ Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng
     if (options_.callbacks[i] == nullptr) fail<ValueError>("[fit] callback {} is null", i);
   check_measured("validation", options_.validation, data);
   check_measured("train_sample", options_.train_sample, data);
-  if (!options_.schedule) options_.schedule = optim::constant();
   if (!options_.evaluation_loss) options_.evaluation_loss = options_.loss;
 }
 
@@ -138,6 +138,18 @@ std::string Fit::where(const std::string& at, const Batch& batch, const Rng& bef
                      first.empty() ? "the loss" : first);
 }
 
+void Fit::set_rate() {
+  if (!options_.schedule) return;
+  if (optimizer_.lr() != rate_)
+    fail<ValueError>(
+        "[fit] the learning rate is {}, and the schedule had set it to {}: leave the schedule out where "
+        "others "
+        "change the rate",
+        optimizer_.lr(), rate_);
+  rate_ = options_.schedule(base_lr_, position());
+  optimizer_.set_lr(rate_);
+}
+
 // Trains what is left of the epoch. False when it was stopped or diverged (then the result has a problem).
 bool Fit::train_epoch() {
   using Clock = std::chrono::steady_clock;
@@ -157,7 +169,9 @@ bool Fit::train_epoch() {
       return *it;
     }();
     const Rng before = rng_;
-    optimizer_.set_lr(options_.schedule(base_lr_, position()));
+    std::vector<Tensor> statistics;
+    for (const Tensor* buffer : buffers_) statistics.push_back(*buffer);
+    set_rate();
     try {
       const PrecisionScope scope(options_.precision);
       Tape tape(rng_);
@@ -172,6 +186,7 @@ bool Fit::train_epoch() {
       }
     } catch (...) {
       rng_ = before;  // run() takes this step once more
+      for (std::size_t i = 0; i < buffers_.size(); ++i) *buffers_[i] = statistics[i];
       throw;
     }
     if (!std::isfinite(loss_)) {
@@ -234,10 +249,12 @@ Result Fit::run() {
 void Fit::train() {
   // However it ends, the next run with the optimizer begins at its own rate, not at this schedule's last.
   const struct Rate {
-    optim::Optimizer& optimizer;
-    double base;
-    ~Rate() { optimizer.set_lr(base); }
-  } rate{optimizer_, base_lr_};
+    Fit& fit;
+    ~Rate() {
+      if (fit.options_.schedule) fit.optimizer_.set_lr(fit.rate_ = fit.base_lr_);
+    }
+  } rate{*this};
+  buffers_ = detail::buffers(net_);
   while (!is_over() && result_.status != Status::stopped) {
     if (train_epoch())
       finish_epoch();

@@ -32,8 +32,9 @@ struct FitOptions {
   Index batch_size = 50;            ///< the last batch of an epoch may be short
   std::optional<DType> dtype = {};  ///< of the batches; that of the network's parameters where not given
   Precision precision = Precision::full;  ///< of products while training; evaluation is always in full
-  optim::Schedule schedule =
-      optim::constant();  ///< of the optimizer's learning rate; asked before every step
+  /// Of the optimizer's learning rate; asked before every step. Without one the rate is the optimizer's own,
+  /// which callbacks may change.
+  optim::Schedule schedule = {};
   /// How images change from epoch to epoch; with mixup the loss gets soft targets (N, classes).
   std::optional<Augment> augment = {};
   /// What is done to the gradients before the step: [](auto g) { return optim::clip_norm(std::move(g), 1); }
@@ -62,14 +63,15 @@ struct Result {
 class Fit {
  public:
   /// Orders and dropout are drawn from `rng`; the optimizer's rate of now is the schedule's base. All that is
-  /// given by reference must outlive the run. The first step throws TapeError when `net` uses a parameter
-  /// that its fields() do not list. ValueError, ShapeError or DTypeError for options or data that no run can
-  /// begin with.
+  /// given by reference must outlive the run, and the network's members must stay where they are. The first
+  /// step throws TapeError when `net` uses a parameter that its fields() do not list. ValueError, ShapeError
+  /// or DTypeError for options or data that no run can begin with.
   Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options);
 
   /// Trains from where the run is to its end, or until it is stopped. A loss that is not finite ends it as
   /// diverged. When the network, the loss, a hook or a callback throws, the run is where it was before the
-  /// step or the end of the epoch that was cut off, and run() goes on from there to the same bits.
+  /// step or the end of the epoch that was cut off, running statistics included, and run() goes on from there
+  /// to the same bits. ValueError when somebody changes the rate that a schedule sets.
   Result run();
 
   /// For callbacks: ends the run before the next step, to be continued some time.
@@ -105,6 +107,7 @@ class Fit {
  private:
   Tensor objective(const Batch& batch) const;
   void train();
+  void set_rate();
   bool train_epoch();
   void finish_epoch();
   void add_row(HistoryRow row);
@@ -119,6 +122,8 @@ class Fit {
   Rng& rng_;
   FitOptions options_;
   double base_lr_;
+  double rate_;                   // that the schedule last set
+  std::vector<Tensor*> buffers_;  // of the network
 
   Index epoch_ = 0;
   Index batch_ = 0;
