@@ -1,5 +1,5 @@
 # The BLAS behind matrix products: any that has its C interface. BLA_VENDOR asks for one: OpenBLAS, FLAME (which is BLIS)
-# or Generic (on Debian the one that its alternatives name). `cblas` is what is linked before BLAS::BLAS, if anything.
+# or Generic (on Debian the one that its alternatives name). `cblas` and `lapack` are what is linked before BLAS::BLAS, if anything.
 find_package(BLAS QUIET GLOBAL)
 if(NOT BLAS_FOUND)
   elk_missing("a BLAS for its matrix products" libopenblas-dev)
@@ -46,6 +46,8 @@ if(NOT ELK_BLAS_TRIED STREQUAL BLAS_LIBRARIES)  # once for each
   if(NOT ELK_BLAS_WORKS)
     elk_missing("a BLAS with cblas_sgemm, cblas_dgemm and sizes of type int" libopenblas-dev "${files}, which is none")
   endif()
+  unset(ELK_BLAS_HAS_LAPACK CACHE)
+  unset(ELK_LAPACK_WORKS CACHE)
   set(ELK_BLAS_TRIED "${BLAS_LIBRARIES}" CACHE INTERNAL "The BLAS that was tried")
   set(ELK_BLAS_INTERFACE "${cblas}" CACHE INTERNAL "Its C interface, where that is a library of its own")
   message(STATUS "BLAS: ${ELK_BLAS_NAME} (${files})")
@@ -55,3 +57,26 @@ if(NOT ELK_BLAS_TRIED STREQUAL BLAS_LIBRARIES)  # once for each
   endif()
 endif()
 set(cblas ${ELK_BLAS_INTERFACE})
+
+# OpenBLAS brings LAPACK, which elk::solve and its like call. Beside another BLAS it is a library of its own; without
+# one these functions say so. `lapack` is what is linked before that BLAS: its calls are weak, which alone keep no library.
+include(CheckCXXSourceCompiles)
+set(calls_lapack "extern \"C\" void dgetrf_(); int main() { dgetrf_(); }")
+set(CMAKE_REQUIRED_LIBRARIES ${cblas} ${BLAS_LIBRARIES})
+check_cxx_source_compiles("${calls_lapack}" ELK_BLAS_HAS_LAPACK)
+set(lapack "")
+if(NOT ELK_BLAS_HAS_LAPACK)
+  find_library(ELK_LAPACK lapack)
+  mark_as_advanced(ELK_LAPACK)
+  if(ELK_LAPACK)
+    set(CMAKE_REQUIRED_LIBRARIES ${ELK_LAPACK} ${cblas} ${BLAS_LIBRARIES})
+    check_cxx_source_compiles("${calls_lapack}" ELK_LAPACK_WORKS)
+  endif()
+  if(ELK_LAPACK_WORKS)
+    set(lapack -Wl,--push-state,--no-as-needed ${ELK_LAPACK} -Wl,--pop-state)
+  else()
+    message(WARNING "this BLAS has no LAPACK beside it: elk::solve, inverse, cholesky and pca_whitening will say so. "
+                    "On Debian: apt-get install liblapack-dev, or libopenblas-dev for both")
+  endif()
+endif()
+unset(CMAKE_REQUIRED_LIBRARIES)

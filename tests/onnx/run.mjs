@@ -1,11 +1,9 @@
-// Runs networks with ONNX Runtime: node run.mjs CASES.json RESULTS.json [FOLDER], where FOLDER is the one in which
-// `npm install --ignore-scripts onnxruntime-node` was called. A case is {"model": path, "dtype": "float32", "float64" or
+// Runs networks with ONNX Runtime: node run.mjs CASES.json RESULTS.json, after `npm ci --ignore-scripts` here. A case is {"model": path, "dtype": "float32", "float64" or
 // "int64", "shape": [...], "values": [...]}, a result {"shape": [...], "values": [...]} or {"error": text}.
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import * as ort from "onnxruntime-node";
 
-const [cases, results, folder] = process.argv.slice(2);
-const ort = createRequire(folder + "/")("onnxruntime-node");
+const [cases, results] = process.argv.slice(2);
 const arrays = {
   float32: Float32Array,
   float64: Float64Array,

@@ -6,7 +6,8 @@
 #include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 
-// LAPACK comes inside OpenBLAS. With a BLAS that lacks it all else works, and this says what is missing.
+// LAPACK comes inside OpenBLAS, or beside another BLAS. Where there is none all else works, and this says what is
+// missing.
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" [[gnu::weak]] void dsyevd_(const char* job, const char* part, const int* n, double* a,
                                       const int* lda, double* w, double* work, const int* work_size,
@@ -22,7 +23,7 @@ Eigen eigen_symmetric(const Tensor& matrix) {
     fail<ShapeError>("[eigen_symmetric] expected a square matrix of up to {} rows, got {}", most,
                      matrix.shape());
   if (!all_finite(matrix)) fail<ValueError>("[eigen_symmetric] the matrix holds NaN or infinity");
-  if (!dsyevd_) fail<Error>("[eigen_symmetric] the BLAS library brings no LAPACK: OpenBLAS does");
+  if (!dsyevd_) fail<Error>("[eigen_symmetric] there is no LAPACK beside this BLAS: OpenBLAS brings one");
   const Index size = matrix.size(0);
   Eigen result{empty({size}, f64), empty({size, size}, f64)};
   if (size == 0) return result;

@@ -6,7 +6,8 @@
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/lapack.hpp>
 
-// LAPACK comes inside OpenBLAS. With a BLAS that lacks it all else works, and this says what is missing.
+// LAPACK comes inside OpenBLAS, or beside another BLAS. Where there is none all else works, and this says what is
+// missing.
 // NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 [[gnu::weak]] void dgetrf_(const int* m, const int* n, double* a, const int* lda, int* pivots, int* info);
@@ -28,7 +29,7 @@ Index count_of(const char* operation, const Tensor& a, bool lapack) {
     fail<ShapeError>("[{}] expected square matrices (..., n, n) of up to {} rows, got {}", operation, most,
                      a.shape());
   if (a.dtype() != f64) fail<DTypeError>("[{}] expected f64, got {}", operation, a.dtype());
-  if (!lapack) fail<Error>("[{}] the BLAS library brings no LAPACK: OpenBLAS does", operation);
+  if (!lapack) fail<Error>("[{}] there is no LAPACK beside this BLAS: OpenBLAS brings one", operation);
   return a.size() == 0 ? 0 : a.size() / (a.size(-1) * a.size(-1));
 }
 

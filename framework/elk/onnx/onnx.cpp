@@ -17,6 +17,7 @@
 #include <elk/autograd/tape.hpp>
 #include <elk/base/format.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/nn/attention.hpp>
 #include <elk/nn/batch_norm.hpp>
 #include <elk/nn/convolution.hpp>
 #include <elk/nn/embedding.hpp>
@@ -28,6 +29,7 @@
 #include <elk/onnx/onnx.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/index.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -40,11 +42,13 @@ constexpr int operator_set = 13, ir_version = 7;  // of 2020: widely read, and w
 constexpr Index worked_out = -1, as_before = 0;  // for Reshape: sizes that depend on the batch
 
 constexpr const char* known =
-    "Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, "
-    "Flatten, Dropout, Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
+    "Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, ELU, SELU, SiLU, GELU, Sigmoid, "
+    "LogSigmoid, Tanh, Hardtanh, Softsign, Softmax, Flatten, Dropout, Conv1d, Conv2d, ConvTranspose2d, "
+    "MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
     "AdaptiveAvgPool1d and AdaptiveAvgPool2d (of windows of one size), Upsample, BatchNorm1d, BatchNorm2d, "
-    "GroupNorm, RMSNorm, Embedding (first), RNN, GRU, LSTM, Residual, "
-    "Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, gelu or clip(...)";
+    "GroupNorm, RMSNorm, Embedding (of the input), RNN, GRU, LSTM, MultiheadAttention, "
+    "TransformerEncoderLayer, Residual, Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, "
+    "gelu or clip(...)";
 
 // A value of the graph, and what it is for a probe: that tells its shape, and shows whether the graph
 // computes what the network does.
@@ -141,7 +145,8 @@ class Exporter {
   std::string add_normalize(const nn::Normalize& normalize, const std::string& x);
   std::string add_whiten(const nn::Whiten& whiten, const std::string& x);
   std::string add_leaky_relu(const nn::Module& module, const std::string& x, double slope);
-  std::string add_gelu(const nn::Module& module, const std::string& x);
+  std::string add_gelu(const nn::Module& module, const std::string& x, const char* output = "output");
+  std::string add_activation(const nn::Module& module, const std::string& x);
   std::string add_function(const nn::Function& function, const std::string& x);
   std::string add_convolution(const nn::Module& module, const std::string& x);
   std::string add_pooling(const nn::Module& module, const Value& x);
@@ -150,6 +155,8 @@ class Exporter {
   std::string add_batch_norm(const nn::BatchNorm& norm, const std::string& x);
   std::string add_group_norm(const nn::GroupNorm& norm, const Value& x);
   std::string add_rms_norm(const nn::RMSNorm& norm, const std::string& x);
+  std::string add_attention(const nn::MultiheadAttention& attention, const Value& x);
+  std::string add_transformer(const nn::TransformerEncoderLayer& layer, const Value& x);
   std::string add_recurrent(const nn::Recurrent& net, const char* operation, const std::vector<Index>& gates,
                             const std::string& x);
 
@@ -248,13 +255,37 @@ std::string Exporter::add_leaky_relu(const nn::Module& module, const std::string
 }
 
 // x (1 + erf(x / sqrt(2))) / 2; an operator of its own came with operator set 20.
-std::string Exporter::add_gelu(const nn::Module& module, const std::string& x) {
+std::string Exporter::add_gelu(const nn::Module& module, const std::string& x, const char* output) {
   const std::string scaled = node(module, "Mul",
                                   {x, constant(module, "root_half", 0.5 * std::numbers::sqrt2)}, "scaled"),
                     erf = node(module, "Erf", {scaled}, "erf"),
                     sum = node(module, "Add", {erf, constant(module, "one", 1)}, "sum"),
                     product = node(module, "Mul", {x, sum}, "product");
-  return node(module, "Mul", {product, constant(module, "half", 0.5)});
+  return node(module, "Mul", {product, constant(module, "half", 0.5)}, output);
+}
+
+// Empty for what is no layer of element-wise activations without numbers of its own.
+std::string Exporter::add_activation(const nn::Module& module, const std::string& x) {
+  if (exactly<nn::GELU>(module)) return add_gelu(module, x);
+  if (exactly<nn::ReLU>(module)) return node(module, "Relu", {x});
+  if (exactly<nn::SELU>(module)) return node(module, "Selu", {x});
+  if (exactly<nn::Sigmoid>(module)) return node(module, "Sigmoid", {x});
+  if (exactly<nn::Softsign>(module)) return node(module, "Softsign", {x});
+  if (exactly<nn::Tanh>(module)) return node(module, "Tanh", {x});
+  if (exactly<nn::SiLU>(module)) return node(module, "Mul", {x, node(module, "Sigmoid", {x}, "sigmoid")});
+  if (exactly<nn::LogSigmoid>(module)) {  // -softplus(-x)
+    const std::string minus = node(module, "Neg", {x}, "minus");
+    return node(module, "Neg", {node(module, "Softplus", {minus}, "softplus")});
+  }
+  if (const auto* elu = exactly<nn::ELU>(module)) {
+    const std::string y = node(module, "Elu", {x});
+    set("alpha", elu->alpha());
+    return y;
+  }
+  if (const auto* hard = exactly<nn::Hardtanh>(module))
+    return node(module, "Clip",
+                {x, constant(module, "low", hard->low()), constant(module, "high", hard->high())});
+  return "";
 }
 
 // We know a function by its name alone, so what it computes is compared with what the name promises. Empty
@@ -490,6 +521,64 @@ std::string Exporter::add_recurrent(const nn::Recurrent& net, const char* operat
   return y;
 }
 
+// Of x (N, T, size) to itself, T being that of the input shape.
+std::string Exporter::add_attention(const nn::MultiheadAttention& attention, const Value& x) {
+  const Index steps = x.probe.size(1), size = attention.size(), heads = attention.heads(),
+              each = size / heads;
+  const auto turned = [&](const std::string& from, const std::vector<Index>& axes, const char* name) {
+    const std::string y = node(attention, "Transpose", {from}, name);
+    set("perm", axes);
+    return y;
+  };
+  const std::string rows = reshape(attention, x.name, {worked_out, size}, "rows"),
+                    projected =
+                        node(attention, "Gemm", {rows, weight(attention.in_proj_weight())}, "projected");
+  if (attention.has_bias()) last_->add_input(weight(attention.in_proj_bias()));
+  set("transB", Index{1});
+  // (N, T, which, head, feature), then (which, N, head, T, feature).
+  const std::string parts = reshape(attention, projected, {worked_out, steps, 3, heads, each}, "parts"),
+                    all = turned(parts, {2, 0, 3, 1, 4}, "heads");
+  const auto part = [&](const char* name, double which) {
+    return node(attention, "Gather",
+                {all, initializer(inner(attention, name) + "_index", scalar(which, i64))}, name);
+  };
+  const std::string query = part("query", 0), key = part("key", 1), value = part("value", 2),
+                    products = node(attention, "MatMul", {query, turned(key, {0, 1, 3, 2}, "key_turned")},
+                                    "products"),
+                    scale = constant(attention, "scale", 1 / std::sqrt(static_cast<double>(each)));
+  std::string scores = node(attention, "Mul", {products, scale}, "scores");
+  if (attention.options().causal) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    const Tensor mask = where(tril(ones({steps, steps})) > 0, 0.0, -infinity, dtype_);
+    scores = node(attention, "Add", {scores, initializer(inner(attention, "mask"), mask)}, "masked");
+  }
+  const std::string shares = node(attention, "Softmax", {scores}, "shares");
+  set("axis", Index{-1});
+  const std::string mixed = node(attention, "MatMul", {shares, value}, "mixed"),
+                    joined = reshape(attention, turned(mixed, {0, 2, 1, 3}, "by_steps"),
+                                     {worked_out, steps, size}, "joined");
+  return add(attention.out_proj(), {joined, x.probe}).name;
+}
+
+std::string Exporter::add_transformer(const nn::TransformerEncoderLayer& layer, const Value& x) {
+  const bool first = layer.options().norm_first;
+  const auto sum = [&](const Value& a, const Value& b, const char* name) {
+    return Value{node(layer, "Add", {a.name, b.name}, name), a.probe + b.probe};
+  };
+  const auto feed_forward = [&](const Value& from) {
+    Value wide = add(layer.linear1(), from);
+    wide.name = layer.options().gelu ? add_gelu(layer, wide.name, "activated")
+                                     : node(layer, "Relu", {wide.name}, "activated");
+    return add(layer.linear2(), wide);
+  };
+  if (first) {
+    const Value attended = sum(x, add(layer.self_attn(), add(layer.norm1(), x)), "attended");
+    return sum(attended, feed_forward(add(layer.norm2(), attended)), "output").name;
+  }
+  const Value attended = add(layer.norm1(), sum(x, add(layer.self_attn(), x), "attended"));
+  return add(layer.norm2(), sum(attended, feed_forward(attended), "fed_forward")).name;
+}
+
 Value Exporter::add_sequence(const nn::Sequential& sequence, const Value& x) {
   const Tensor expected = sequence(x.probe);
   Value y = x;
@@ -520,14 +609,6 @@ Value Exporter::add(const nn::Module& module, const Value& x) {
     name = add_leaky_relu(module, x.name, leaky->slope());
   } else if (const auto* function = exactly<nn::Function>(module)) {
     name = add_function(*function, x.name);
-  } else if (exactly<nn::GELU>(module)) {
-    name = add_gelu(module, x.name);
-  } else if (exactly<nn::ReLU>(module)) {
-    name = unary("Relu");
-  } else if (exactly<nn::Sigmoid>(module)) {
-    name = unary("Sigmoid");
-  } else if (exactly<nn::Tanh>(module)) {
-    name = unary("Tanh");
   } else if (exactly<nn::Softmax>(module)) {
     name = unary("Softmax");
     attribute("axis", onnx::AttributeProto::INT).set_i(-1);
@@ -535,6 +616,7 @@ Value Exporter::add(const nn::Module& module, const Value& x) {
     name = unary("Flatten");
     attribute("axis", onnx::AttributeProto::INT).set_i(1);
   }
+  if (name.empty()) name = add_activation(module, x.name);
   if (name.empty()) name = add_convolution(module, x.name);
   if (name.empty()) name = add_pooling(module, x);
   if (const auto* upsample = exactly<nn::Upsample>(module)) {
@@ -546,7 +628,7 @@ Value Exporter::add(const nn::Module& module, const Value& x) {
   } else if (const auto* rms = exactly<nn::RMSNorm>(module)) {
     name = add_rms_norm(*rms, x.name);
   } else if (const auto* embedding = exactly<nn::Embedding>(module);
-             embedding != nullptr && x.name == "input") {
+             embedding != nullptr && x.probe.dtype() == i64) {
     name = node(module, "Gather", {weight(embedding->weight()), x.name});
   } else if (const auto* rnn = exactly<nn::RNN>(module)) {
     name = add_recurrent(*rnn, "RNN", {0}, x.name);
@@ -554,6 +636,10 @@ Value Exporter::add(const nn::Module& module, const Value& x) {
     name = add_recurrent(*gru, "GRU", {1, 0, 2}, x.name);
   } else if (const auto* lstm = exactly<nn::LSTM>(module)) {
     name = add_recurrent(*lstm, "LSTM", {0, 3, 1, 2}, x.name);
+  } else if (const auto* attention = exactly<nn::MultiheadAttention>(module)) {
+    name = add_attention(*attention, x);
+  } else if (const auto* layer = exactly<nn::TransformerEncoderLayer>(module)) {
+    name = add_transformer(*layer, x);
   }
   if (name.empty()) refuse(module, fmt::format("expected {}", known));
   return {name, y};
