@@ -15,6 +15,15 @@ namespace elk::test {
 /// smaller there, some fifty times as slow.
 inline bool emulated() { return std::getenv("ELK_EMULATED") != nullptr; }
 
+/// Or built with sanitizers, under which all takes many times as long.
+inline bool slow() {
+#ifdef ELK_SANITIZE
+  return true;
+#else
+  return emulated();
+#endif
+}
+
 /// The elements as doubles, row by row.
 inline std::vector<double> values(const Tensor& x) {
   std::vector<double> list;

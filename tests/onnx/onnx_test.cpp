@@ -16,6 +16,7 @@
 
 #include <elk/autograd/tape.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <elk/nn/attention.hpp>
 #include <elk/nn/batch_norm.hpp>
 #include <elk/nn/convolution.hpp>
 #include <elk/nn/embedding.hpp>
