@@ -44,6 +44,6 @@ int main(int argc, char**) try {
   std::printf("%d parameters, test accuracy %.4f\n", static_cast<int>(net.parameter_count()), accuracy);
   return accuracy > (smoke ? 0.5 : 0.99) ? 0 : 1;
 } catch (const elk::FileError& error) {
-  std::printf("SKIPPED: %s\n./elk data mnist gets the data\n", error.what());
+  std::printf("SKIPPED: %s\n", error.what());
   return 1;
 }

@@ -1,8 +1,8 @@
 // lstm, 1997: a recurrent network remembers across many steps
 //
 // S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9, 1997, experiment 1: words of
-// the embedded Reber grammar. The second letter, T or P, comes again as the last but one; what is between
-// does not tell.
+// the embedded Reber grammar. The second letter, T or P, comes again as the last but one; what is between,
+// here five words of some 40 letters together, does not tell. An RNN forgets it.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -13,7 +13,7 @@ using namespace elk::nn;
 using elk::Index, elk::Tensor;
 
 const std::string letters = "BTPSXVE ";  // the space fills words up
-constexpr Index longest = 20;
+constexpr Index longest = 60;
 
 // A word of the Reber grammar: each state has two letters, and the states to which they lead.
 std::string reber(elk::Rng& rng) {
@@ -33,7 +33,9 @@ std::string reber(elk::Rng& rng) {
 }
 
 std::string embedded(elk::Rng& rng) {
-  const std::string inner = reber(rng), kind = rng.integer(0, 2) == 1 ? "T" : "P";
+  const std::string kind = rng.integer(0, 2) == 1 ? "T" : "P";
+  std::string inner;
+  for (int word = 0; word < 5; ++word) inner += reber(rng);
   return inner.size() + 4 > longest ? embedded(rng) : "B" + kind + inner + kind + "E";
 }
 

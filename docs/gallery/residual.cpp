@@ -58,6 +58,6 @@ int main(int argc, char**) try {
   const auto& history = result.history;
   return smoke ? (history.back().train_loss < history.front().train_loss ? 0 : 1) : (accuracy > 0.8 ? 0 : 1);
 } catch (const elk::FileError& error) {
-  std::printf("SKIPPED: %s\n./elk data cifar-10 gets the data\n", error.what());
+  std::printf("SKIPPED: %s\n", error.what());
   return 1;
 }

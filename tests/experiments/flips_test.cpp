@@ -14,8 +14,12 @@
 #include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/layers.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/math.hpp>
+#include <elk/ops/reduce.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/train/fit.hpp>
+#include <elk/train/save.hpp>
 #include <lab/config.hpp>
 #include <lab/results.hpp>
 #include <lab/store.hpp>
@@ -124,6 +128,21 @@ TEST_F(Flips, Checkpoint) {
                {{"config", load_safetensors(folder_ / "checkpoint").metadata.at("config")}});
     });
     return read_file(folder_ / "again");
+  });
+}
+
+TEST_F(Flips, NetworkWithItsOptimizer) {
+  Rng rng(1);
+  nn::Linear net(5, 3, rng);
+  optim::Adam adam(net, {});
+  Tape tape;
+  adam.step(tape.backward(sum(square(net(randn({4, 5}, rng))))));
+  train::save(folder_ / "saved", net, adam);
+  flip("saved", 1500, [&] {
+    nn::Linear other = net;
+    optim::Adam again(other, {});
+    train::load(folder_ / "saved", other, again);
+    return format_safetensors(other.state()) + format_safetensors(again.state());
   });
 }
 

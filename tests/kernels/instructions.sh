@@ -4,8 +4,9 @@
 #
 #   instructions.sh built FILE...      libraries and programs: no symbol but the levels' holds a later instruction
 #   instructions.sh levels FILE...     the levels' objects: they define no symbol outside their namespace, and none that
-#                                      the linker merges with others' (inline functions, templates, also std's)
-#   instructions.sh bad COMPILER DIR   a deliberately bad build, in DIR: both checks see it
+#                                      the linker merges with others' (inline functions, templates, also std's); and
+#                                      nothing of theirs runs before a level is picked (initializers that compute)
+#   instructions.sh bad COMPILER DIR   deliberately bad builds, in DIR: the checks see them
 #   instructions.sh build SOURCE DIR COMPILER OPTIONS static|shared|objects   builds the library so, in DIR, or only the
 #                                      levels' objects, and checks it
 set -eu
@@ -43,7 +44,13 @@ levels() {
       cat "$work/found"
       return 1
     fi
-    echo "$file: its own symbols only"
+    ${OBJDUMP:-objdump} -h "$file" >"$work/sections"
+    if grep -E ' \.(preinit_array|init_array|ctors)' "$work/sections" >"$work/found"; then
+      echo "$file: code that runs before main, by"
+      cat "$work/found"
+      return 1
+    fi
+    echo "$file: its own symbols only, and nothing before main"
   done
 }
 
@@ -72,7 +79,27 @@ END
       return 1
     fi
   done
-  echo "both see a bad build"
+  # Nothing of this is seen by other objects, but it runs on any processor.
+  cat >"$folder/early.cpp" <<'END'
+namespace elk::kernels::avx2 {
+float measured();
+const float unit = measured();
+float twice() { return unit + unit; }
+}
+END
+  "$compiler" -std=c++20 -O0 -mavx2 -mfma -c "$folder/early.cpp" -o "$folder/early.o"
+  if levels "$folder/early.o" >"$work/told" || ! grep -q 'runs before main' "$work/told"; then
+    echo "levels does not see an initializer that computes"
+    return 1
+  fi
+  # So that it is the initializer that was seen.
+  sed 's/= measured()/= 2/' "$folder/early.cpp" >"$folder/good.cpp"
+  "$compiler" -std=c++20 -O0 -mavx2 -mfma -c "$folder/good.cpp" -o "$folder/good.o"
+  levels "$folder/good.o" >/dev/null || {
+    echo "levels sees what is not bad"
+    return 1
+  }
+  echo "they see bad builds"
 }
 
 build() { # source, folder, compiler, its options, static, shared or objects

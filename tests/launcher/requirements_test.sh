@@ -29,6 +29,7 @@ says() { # a sentence, which stands by itself in a line
 mkdir -p "$sandbox/debian/etc"
 echo ID=debian >"$sandbox/debian/etc/os-release"
 export ELK_SYSTEM_ROOT="$sandbox/debian"
+unset CONDA_PREFIX
 
 # A package fmt of which there is a version 5, and no header.
 mkdir -p "$sandbox/fmt"
@@ -66,8 +67,31 @@ END
 printf 'ID=alpine\n' >"$sandbox/root/etc/os-release"
 configure NONE 'elk_require(nowhere "" nowhere.h libxtensor-dev)'
 says "elkgrad needs nowhere, and found none. There is no package of it here, as far as we know: install it from its source"
+configure NONE 'elk_require(nowhere "" nowhere.h libgmock-dev)'
+says "elkgrad needs nowhere, and found none. Type: apk add gtest-dev"
+export CONDA_PREFIX=/opt/conda
+configure NONE 'elk_require(nowhere "" nowhere.h nlohmann-json3-dev)'
+says "elkgrad needs nowhere, and found none. Type: conda install -c conda-forge nlohmann_json"
+printf 'ID=linuxmint\nID_LIKE="ubuntu debian"\n' >"$sandbox/root/etc/os-release"
+configure NONE 'elk_require(nowhere "" nowhere.h nlohmann-json3-dev)'
+says "elkgrad needs nowhere, and found none. On Debian: apt-get install nlohmann-json3-dev"
+unset CONDA_PREFIX
+rm "$sandbox/root/etc/os-release"
+for package in 'libgmock-dev|Type: brew install googletest' \
+  'libxtensor-blas-dev|There is no package of it here, as far as we know: install it from its source'; do
+  configure NONE "set(CMAKE_HOST_SYSTEM_NAME Darwin)
+elk_require(nowhere \"\" nowhere.h ${package%|*})"
+  says "elkgrad needs nowhere, and found none. ${package#*|}"
+done
 
 export ELK_SYSTEM_ROOT="$sandbox/debian"
+
+# A folder that CMake, Ninja and the compiler do not all take for the same
+mkdir "$sandbox/a \"quoted\" folder"
+cp "$repository/CMakeLists.txt" "$sandbox/a \"quoted\" folder"
+rm -rf "$sandbox/build"
+run cmake -S "$sandbox/a \"quoted\" folder" -B "$sandbox/build" -G Ninja
+says "elkgrad cannot be built in a folder with a double quote in its path, $sandbox/a \"quoted\" folder: rename it"
 
 # A compiler that knows C++17
 cat >"$sandbox/old" <<END

@@ -23,6 +23,21 @@ using test::values;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+TEST(Gather, TakesAnIndexSmallerThanXOffTheAxis) {
+  const Tensor x = reshape(cast(arange(12), f64), {3, 4});
+  EXPECT_THAT(values(gather(x, 1, from({3, 0}, {1, 2}, i64))), ElementsAre(3, 0));
+  EXPECT_THAT(values(gather(x, 0, from({2, 1, 0, 2}, {2, 2}, i64))), ElementsAre(8, 5, 0, 9));
+  EXPECT_EQ(gather(x, -1, zeros({0, 2}, i64)).shape(), (Shape{0, 2}));
+  Tape tape;
+  tape.watch(x);
+  EXPECT_THAT(values(tape.backward(sum(gather(x, 0, from({2, 1, 2, 2}, {2, 2}, i64))))[x]),
+              ElementsAre(0, 0, 0, 0, 0, 1, 0, 0, 2, 1, 0, 0));
+  EXPECT_EQ(error_of<ShapeError>([&] {
+              (void)gather(x, 0, zeros({2, 5}, i64));
+            }),
+            "[gather] shapes differ off axis 0: (3, 4) and (2, 5)");
+}
+
 TEST(CompoundAssignment, GivesTheHandleANewValue) {
   Tensor x = from({1, 2});
   const Tensor before = x;

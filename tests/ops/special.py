@@ -369,6 +369,25 @@ WHOLE = {  # name: function of torch tensors, and further inputs beside the rows
     "cumsum": (lambda x: x.cumsum(1), []),
     "prod": (lambda x: x[:, 0] * x[:, 1] * x[:, 2], []),
     "stddev": (lambda x: x.std(1, unbiased=False), []),
+    "conv1d": (lambda x, w: functional("conv1d")(x[None], w), [[[[1.0, -0.5]]]]),
+    "conv2d": (lambda x, w, b: functional("conv2d")(x[None, None], w, b, padding=(0, 1)), [[[[[1.0, -0.5]]]], [0.25]]),
+    "conv_transpose2d": (lambda x, w: functional("conv_transpose2d")(x[None, None], w), [[[[[1.0, -0.5]]]]]),
+    "max_pool1d": (lambda x: functional("max_pool1d")(x[None], 2, stride=1), []),
+    "max_pool2d": (lambda x: functional("max_pool2d")(x[None, None], (1, 2), stride=1), []),
+    "avg_pool1d": (lambda x: functional("avg_pool1d")(x[None], 2, stride=1), []),
+    "avg_pool2d": (lambda x: functional("avg_pool2d")(x[None, None], (1, 3), stride=1, padding=(0, 1)), []),
+    "adaptive_avg_pool1d": (lambda x: functional("adaptive_avg_pool1d")(x[None], 2), []),
+    "adaptive_avg_pool2d": (lambda x: functional("adaptive_avg_pool2d")(x[None, None], (1, 2)), []),
+    "interpolate": (lambda x: functional("interpolate")(x[None, None], (1, 5)), []),
+    "interpolate_bilinear": (lambda x: functional("interpolate")(x[None, None], (1, 6), mode="bilinear"), []),
+    "interpolate_align_corners": (lambda x: functional("interpolate")(
+        x[None, None], (1, 5), mode="bilinear", align_corners=True), []),
+    "channel_mean": (lambda x: x.T.mean(0), []),
+    "channel_variance": (lambda x: ((x.T - x.T.mean(0)) ** 2).mean(0), []),
+    "batch_norm": (lambda x, w, b: functional("batch_norm")(x.T, None, None, w, b, training=True), [[2.0], [0.5]]),
+    "group_norm": (lambda x, w, b: functional("group_norm")(x, 1, w, b), [[1.0, 2.0, 0.5], [0.5, 0.0, 1.0]]),
+    "rms_norm": (lambda x, w: x * (x.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * w, [[1.0, 2.0, 0.5]]),
+    "attention": (lambda x, k, v: torch.softmax(x.T @ k.T, -1) @ v, [[[1.0], [-0.5]], [[2.0], [0.5]]]),
 }
 
 
@@ -376,8 +395,13 @@ def weights(n, dtype, signs):
     return torch.tensor([(i + 1) * (-1) ** (i * signs) / 2 for i in range(n)], dtype=dtype)
 
 
-def of_tensors(f, others, dtype):
-    kind = {"f32": torch.float32, "f64": torch.float64}[dtype]
+# Of these elk sums in f64, whatever the numbers are; so does the reference, and rounds in the end.
+WIDE = {"avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "group_norm", "rms_norm"}
+
+
+def of_tensors(name, f, others, dtype):
+    narrow = {"f32": torch.float32, "f64": torch.float64}[dtype]
+    kind = torch.float64 if name in WIDE else narrow
     cases = []
     for row in rows(dtype):
         inputs = [torch.tensor(x, dtype=kind, requires_grad=True) for x in [[row], *others]]
@@ -388,7 +412,7 @@ def of_tensors(f, others, dtype):
         total = sum((weights(d.numel(), kind, 1).reshape(d.shape) * d).sum() for d in first) + 0 * sum(x.sum() for x in inputs)
         second = torch.autograd.grad(total, inputs, allow_unused=True)
         second = [torch.zeros_like(x) if d is None else d for d, x in zip(second, inputs)]
-        listed = lambda x: [encoded(v) for v in x.detach().to(torch.float64).ravel().tolist()]
+        listed = lambda x: [encoded(v) for v in (x.detach().to(narrow) if name in WIDE else x.detach()).to(torch.float64).ravel().tolist()]
         cases.append({"inputs": [{"shape": list(x.shape), "values": listed(x)} for x in inputs], "y": listed(y),
                       "d": [listed(d) for d in first], "dd": [listed(d) for d in second]})
     return cases
@@ -403,7 +427,7 @@ for dtype in DTYPES:
     table["two"][f"pow/{dtype}"] = powers(dtype)
     table["two"][f"binary_cross_entropy/{dtype}"] = binary_cross_entropies(dtype)
     for name, (f, others) in WHOLE.items():
-        table["whole"][f"{name}/{dtype}"] = of_tensors(f, others, dtype)
+        table["whole"][f"{name}/{dtype}"] = of_tensors(name, f, others, dtype)
 
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "special.json")
 with open(path, "w") as file:

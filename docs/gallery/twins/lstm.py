@@ -5,7 +5,7 @@ import torch
 
 random.seed(1)
 torch.manual_seed(1)
-letters, longest = "BTPSXVE ", 20
+letters, longest = "BTPSXVE ", 60
 states = [("TP", (1, 2)), ("SX", (1, 3)), ("TV", (2, 4)), ("XS", (2, 5)), ("PV", (3, 5))]
 
 
@@ -19,7 +19,7 @@ def reber():
 
 
 def embedded():
-    inner, kind = reber(), random.choice("TP")
+    inner, kind = "".join(reber() for _ in range(5)), random.choice("TP")
     return embedded() if len(inner) + 4 > longest else "B" + kind + inner + kind + "E"
 
 
@@ -47,6 +47,6 @@ def learn(recurrent):
     return sum(bool(z[len(w) - 3, 1] > z[len(w) - 3, 2]) == (w[1] == "T") for z, w in zip(found, words)) / 1000
 
 
-print("last but one letter foretold (a guess: 50%)")
+print("last but one letter predicted (a guess: 50%)")
 for kind in torch.nn.RNN, torch.nn.LSTM:
     print(f"{kind.__name__:4}  {100 * learn(kind(8, 32, batch_first=True)):5.1f}%")

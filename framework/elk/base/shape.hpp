@@ -94,7 +94,7 @@ class Axis {
                   "an axis is an integer: softmax(x / temperature, -1), sort(x, -1, true), topk(x, 2, -1, "
                   "true), cosine_similarity(a, b, 1, epsilon)");
   }
-  constexpr operator int() const { return axis_; }  // NOLINT(google-explicit-constructor)
+  constexpr operator int() const { return axis_; }  ///< as given; NOLINT(google-explicit-constructor)
 
  private:
   int axis_;

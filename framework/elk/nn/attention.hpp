@@ -46,8 +46,8 @@ class MultiheadAttention : public Module {
   Parameter& in_proj_bias() { return const_cast<Parameter&>(std::as_const(*this).in_proj_bias()); }
   /// The same.
   const Parameter& in_proj_bias() const;
-  Linear& out_proj() { return out_; }
-  const Linear& out_proj() const { return out_; }
+  Linear& out_proj() { return out_; }              ///< what joins the heads
+  const Linear& out_proj() const { return out_; }  ///< the same
 
  private:
   Tensor compute(const Tensor& query, const Tensor& key, const Tensor& value,
@@ -87,16 +87,16 @@ class TransformerEncoderLayer : public Module {
   std::string describe() const override;
 
   const Options& options() const { return options_; }
-  MultiheadAttention& self_attn() { return attention_; }
-  const MultiheadAttention& self_attn() const { return attention_; }
-  Linear& linear1() { return linear1_; }
-  const Linear& linear1() const { return linear1_; }
-  Linear& linear2() { return linear2_; }
-  const Linear& linear2() const { return linear2_; }
-  LayerNorm& norm1() { return norm1_; }
-  const LayerNorm& norm1() const { return norm1_; }
-  LayerNorm& norm2() { return norm2_; }
-  const LayerNorm& norm2() const { return norm2_; }
+  MultiheadAttention& self_attn() { return attention_; }              ///< its attention
+  const MultiheadAttention& self_attn() const { return attention_; }  ///< the same
+  Linear& linear1() { return linear1_; }                              ///< from size to dim_feedforward
+  const Linear& linear1() const { return linear1_; }                  ///< the same
+  Linear& linear2() { return linear2_; }                              ///< and back
+  const Linear& linear2() const { return linear2_; }                  ///< the same
+  LayerNorm& norm1() { return norm1_; }                               ///< of the attention's part
+  const LayerNorm& norm1() const { return norm1_; }                   ///< the same
+  LayerNorm& norm2() { return norm2_; }                               ///< of the other part
+  const LayerNorm& norm2() const { return norm2_; }                   ///< the same
 
  private:
   Tensor compute(const Tensor& x, const AttentionMask& mask) const;

@@ -195,6 +195,11 @@ Tensor stack(const std::vector<Tensor>& parts, Axis axis) {
 }
 
 Tensor gather(const Tensor& x, Axis axis, const Tensor& index) {
+  const int at = axis < 0 ? x.rank() + axis : static_cast<int>(axis);
+  if (index.rank() == x.rank())
+    for (int i = 0; i < x.rank(); ++i)
+      if (i != at && index.size(i) < x.size(i))  // of the part that the index reaches
+        return gather(slice(x, i, 0, index.size(i)), axis, index);
   return record(
       "gather", kernels::gather(x, axis, index),
       wrt(x, [axis, index, n = x.size(axis)](const Tensor& dy) { return scatter_add(dy, axis, index, n); }));

@@ -40,8 +40,8 @@ std::vector<Tensor> chunk(const Tensor& x, Index count, Axis axis = 0);
 Tensor concat(const std::vector<Tensor>& parts, Axis axis = 0);
 /// Side by side along a new axis; the shapes must be equal.
 Tensor stack(const std::vector<Tensor>& parts, Axis axis = 0);
-/// y[..., i, ...] = x[..., index[..., i, ...], ...]: index is i64, of x's shape off the axis. (As PyTorch's
-/// gather.)
+/// y[..., i, ...] = x[..., index[..., i, ...], ...]: index is i64, and off the axis of x's shape or smaller.
+/// (As PyTorch's gather.)
 Tensor gather(const Tensor& x, Axis axis, const Tensor& index);
 /// The reverse: zeros with `size` along the axis, to which each element of x is added at its index.
 Tensor scatter_add(const Tensor& x, Axis axis, const Tensor& index, Index size);

@@ -1,0 +1,51 @@
+#!/bin/sh
+# How the gallery's programs end where something goes wrong: endings.sh <folder of docs/gallery> <folder of the programs>
+set -eu
+
+gallery=$1
+programs=$2
+# shellcheck disable=SC2034  # for checks.sh
+failures=0
+sandbox=$(mktemp -d)
+trap 'rm -rf "$sandbox"' EXIT
+# shellcheck source=tests/launcher/checks.sh
+. "$(dirname -- "$0")/../launcher/checks.sh"
+cd "$sandbox"
+one_line() { [ "$(wc -l <"$sandbox/err")" -eq 1 ]; }
+
+for file in "$gallery"/*.cpp; do
+  name=$(basename "$file" .cpp)
+  run env ELK_ISA=sse9 "$programs/gallery_$name" --smoke
+  check "$name with a wrong ELK_ISA is wrong usage" exits 2
+  check "$name says so" has err '^\[ELK_ISA\] expected baseline, avx2, avx512, amx or neon, got "sse9"$'
+  check "$name in one line" one_line
+done
+
+for name in perceptron xor; do
+  run sh -c "exec '$programs/gallery_$name' >/dev/full"
+  check "$name fails where nothing can be written" exits 1
+  check "$name says so too" has err '^cannot write to standard output$'
+done
+
+# From too little to load a program to enough.
+done=0
+refused=0
+for mebibytes in 40 48 56 64 80 100 150 200 220 400 600; do
+  run sh -c "ulimit -c 0; ulimit -v $((1024 * mebibytes)); exec timeout 60 '$programs/gallery_denoising' --smoke"
+  case $code in
+    0) done=$((done + 1)) ;;
+    127) check "with $mebibytes MiB the loader says so" has err 'error while loading shared libraries' ;;
+    *)
+      refused=$((refused + 1))
+      check "with $mebibytes MiB it ends" exits 1
+      check "with $mebibytes MiB it says so" has err 'not enough memory\|no memory for\|Memory allocation still failed'
+      ;;
+  esac
+done
+check "with enough memory a program ends well" test $done -gt 0
+check "with less it does not" test $refused -gt 0
+
+[ $failures -eq 0 ] || {
+  printf '%s checks failed\n' "$failures"
+  exit 1
+}
