@@ -22,11 +22,6 @@ using testing::AnyOf;
 using testing::ElementsAre;
 using testing::StartsWith;
 
-// Three planes, also of a grey image.
-Tensor planes(const Tensor& image) {
-  return image.rank() == 3 ? image : concat({expand(image, 0), expand(image, 0), expand(image, 0)}, 0);
-}
-
 class ImageFile : public testing::Test {
  protected:
   std::string write(const std::string& bytes) {
@@ -45,6 +40,11 @@ class ImageFile : public testing::Test {
 };
 
 #ifdef ELK_HAS_PNG
+
+// Three planes, also of a grey image.
+Tensor planes(const Tensor& image) {
+  return image.rank() == 3 ? image : concat({expand(image, 0), expand(image, 0), expand(image, 0)}, 0);
+}
 
 TEST_F(ImageFile, ReadsEveryKindOfPng) {
   struct Row {
