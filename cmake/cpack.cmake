@@ -16,15 +16,21 @@ set(CPACK_COMPONENT_LIBELKGRAD-DEV_DESCRIPTION "A deep-learning framework in C++
 # A static library needs what it was built on, and has no record of it. Of BLAS that is the very file that elkgrad.pc
 # names, unless it is from elsewhere than a package.
 set(needs "libfmt-dev, zlib1g-dev")
-foreach(file ${ELK_BLAS_INTERFACE} ${ELK_BLAS_TRIED})
+if(ELK_LAPACK_WORKS)
+  set(lapack ${ELK_LAPACK})
+endif()
+foreach(file ${lapack} ${ELK_BLAS_INTERFACE} ${ELK_BLAS_TRIED})
   if(file MATCHES "^/usr/lib/.*lib([a-z]+)\\.(so|a)$")
     set(package "lib${CMAKE_MATCH_1}-dev")
-    if(CMAKE_MATCH_1 STREQUAL "blas")
-      string(APPEND package " | libblas.so")  # which all that can take its place provide
+    if(CMAKE_MATCH_1 MATCHES "^(blas|lapack)$")
+      string(APPEND package " | lib${CMAKE_MATCH_1}.so")  # which all that can take its place provide
     endif()
     string(PREPEND needs "${package}, ")
   endif()
 endforeach()
+if(ELK_PNG AND TARGET PNG::PNG)
+  string(APPEND needs ", libpng-dev")
+endif()
 if(ELK_GRAPHVIZ)
   string(APPEND needs ", libgraphviz-dev")
 endif()

@@ -27,6 +27,7 @@ class Elkgrad(ConanFile):
 
     def requirements(self):
         self.requires("fmt/[>=9]")
+        self.requires("libpng/[>=1.6]")
         self.requires("nlohmann_json/[>=3.11]")
         self.requires("openblas/[>=0.3.20]")
         self.requires("xtensor/[>=0.24]", transitive_headers=True)

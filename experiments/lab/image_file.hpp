@@ -1,21 +1,13 @@
-// Reading images: PNG by libpng, and PGM.
+// Images that users give to programs.
 #pragma once
 
 #include <string>
 
-#include <elk/tensor/tensor.hpp>
+#include <elk/data/image_file.hpp>
 
 namespace elk::lab {
 
-/// Reads a PNG of any kind, or a PGM (P2 or P5, up to 16 bits): u8 (3, H, W), red, green and blue, each 0 ...
-/// 255; in a grey image the three are equal. 16 bits become 8. What is transparent shows a background: black
-/// where the visible parts are light, white where they are dark, so that a drawing stands out. FileError
-/// naming the file when it is missing, damaged, cut off, of another format, or of more than 50 million pixels
-/// (checked before memory is set aside).
+/// As elk::read_image, always of three planes: u8 (3, H, W), which are equal in a grey image.
 Tensor read_image(const std::string& path);
-
-/// The brightness of a colour image u8 (3, H, W): u8 (H, W), by the weights of ITU-R BT.601; grey stays as it
-/// is.
-Tensor to_grey(const Tensor& image);
 
 }  // namespace elk::lab

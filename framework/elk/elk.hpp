@@ -17,6 +17,8 @@
 #include <elk/data/csv.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/examples.hpp>
+#include <elk/data/image_file.hpp>
+#include <elk/data/image_folder.hpp>
 #include <elk/data/load.hpp>
 #include <elk/data/resize.hpp>
 #include <elk/data/statistics.hpp>

@@ -446,10 +446,14 @@ TEST(Doctor, Errors) {
   EXPECT_EQ(message([&] { (void)doctor(mlp(), x, zeros({200})); }),
             "[doctor] expected labels of i64, got f32");
   EXPECT_EQ(message([&] { (void)doctor(mlp(), x, zeros({20}, i64)); }),
-            "[doctor] expected labels (200), one for each of x (200, 784), got (20)");
+            "[doctor] expected labels (200, ...), one for each of x (200, 784), got (20)");
+  EXPECT_EQ(message([&] {
+              (void)doctor(mlp(), x, zeros({200, 3}, i64));
+            }),
+            "[doctor] expected a label for each row of the logits (200, 10), got labels (200, 3)");
   const nn::Function wrong("wrong", [](const Tensor& v) { return expand(v, 0); });
   EXPECT_EQ(message([&] { (void)doctor(wrong, x, labels); }),
-            "[doctor] expected logits (200, classes) for x (200, 784), the network gave (1, 200, 784)");
+            "[doctor] expected logits (200, ..., classes) for x (200, 784), the network gave (1, 200, 784)");
   EXPECT_EQ(message([&] {
               (void)doctor(mlp(), zeros({200, 10}), labels);
             }),
@@ -469,7 +473,174 @@ TEST(DoctorOfAnyData, JudgesARegression) {
   EXPECT_EQ(test::error_of<ShapeError>([&] {
               (void)doctor(net, x, zeros({3, 1}), {.loss = mse});
             }),
-            "[doctor] expected targets (64, ...), one for each of x (64, 3), got (3, 1)");
+            "[doctor] expected labels (64, ...), one for each of x (64, 3), got (3, 1)");
+}
+
+// Ids, and whether one of them is 0.
+Batch words() {
+  Rng rng(1);
+  const Tensor ids = randint(0, 12, {64, 5}, rng);
+  return {ids, cast(max(equal(ids, 0), 1), i64)};
+}
+
+TEST(DoctorOfAnyData, TakesIds) {
+  Rng rng(1);
+  const Batch batch = words();
+  const Tensor &ids = batch.x, &labels = batch.labels;
+  const nn::Sequential net{nn::Embedding(12, 16, rng),
+                           nn::Function("mean", [](const Tensor& x) { return mean(x, 1); }),
+                           nn::Linear(16, 2, rng)};
+  const Diagnosis d = doctor(net, ids, labels, {.lr = 1e-2, .overfit_steps = 3000});
+  EXPECT_EQ(d.severity(), Severity::good) << to_string(d);
+  EXPECT_EQ(of(d, "input"), "");  // ids have no scale
+  EXPECT_EQ(d.classes, 2);
+  EXPECT_EQ(test::error_of<IndexError>([&] { (void)doctor(net, ids + 3, labels); }).substr(0, 11),
+            "[Embedding(");
+}
+
+TEST(DoctorOfAnyData, TakesSeveralLabelsAnExample) {
+  Rng rng(1);
+  const Tensor x = randn({64, 20}, rng), labels = cast(greater(slice(x, 1, 0, 3), 0), f32);
+  const nn::Linear net(20, 3, rng);
+  const DoctorOptions options{.loss = binary_cross_entropy_with_logits,
+                              .expected_loss = std::log(2),
+                              .lr = 1e-2,
+                              .overfit_steps = 6000};
+  const Diagnosis d = doctor(net, x, labels, options);
+  EXPECT_EQ(d.severity(), Severity::good) << to_string(d);
+  EXPECT_EQ(d.classes, 0);
+  EXPECT_THAT(of(d, "loss"), HasSubstr("| 0.6931, give or take 50%"));
+  // Of one label, given as a number, a loss of one's own is no matter of classes either.
+  const auto loss = [](const Tensor& y, const Tensor& l) {
+    return binary_cross_entropy_with_logits(y, expand(cast(l, f32), 1));
+  };
+  const Diagnosis one = doctor(nn::Linear(20, 1, rng), x, cast(greater(sum(x, 1), 0), i64),
+                               {.loss = loss, .lr = 1e-2, .overfit_steps = 6000});
+  EXPECT_EQ(one.severity(), Severity::good) << to_string(one);
+}
+
+TEST(DoctorOfAnyData, TakesSoftTargets) {
+  const Tensor soft = 0.9 * one_hot(batch().labels, 10) + 0.01;
+  const Diagnosis d = doctor(mlp(), batch().x, soft, {.overfit_steps = 0});
+  EXPECT_EQ(d.severity(), Severity::good) << to_string(d);
+  EXPECT_EQ(d.classes, 10);
+  EXPECT_THAT(of(d, "loss"), HasSubstr("2.303 = ln(10)"));
+}
+
+// Each character's successor in the alphabet, from its vector alone.
+TEST(DoctorOfAnyData, TakesSequencesAsCrossEntropyDoes) {
+  Rng rng(1);
+  const Tensor ids = randint(0, 9, {48, 6}, rng), next = ids + 1;
+  const nn::Sequential net{nn::Embedding(10, 16, rng), nn::Linear(16, 32, rng), nn::ReLU(),
+                           nn::Linear(32, 10, rng)};
+  const Diagnosis d = doctor(net, ids, next, {.lr = 1e-3});
+  EXPECT_EQ(d.severity(), Severity::good) << to_string(d);
+  EXPECT_EQ(d.classes, 10);
+  EXPECT_EQ(of(d, "labels"), "good: 9 of 10 classes occur | several classes | \n");  // 0 follows none
+  EXPECT_THAT(of(doctor(net, ids, next + 1, {.overfit_steps = 0}), "labels"),
+              HasSubstr("problem: from 2 to 10 | 0 to 9: the network has 10 outputs"));
+  EXPECT_THAT(of(doctor(net, ids, zeros({48, 6}, i64)), "labels"), HasSubstr("problem: all 288 are 0"));
+  EXPECT_EQ(test::error_of<ShapeError>([&] {
+              (void)doctor(net, ids, zeros({48, 5}, i64));
+            }),
+            "[doctor] expected a label for each row of the logits (48, 6, 10), got labels (48, 5)");
+  // Filling that the loss passes over.
+  const Tensor filled = where(less(next, 4), -1, next);
+  EXPECT_THAT(of(doctor(net, ids, filled, {.overfit_steps = 0}), "labels"),
+              HasSubstr("problem: from -1 to 9"));
+  const auto ignoring = [](const Tensor& y, const Tensor& l) {
+    return cross_entropy(y, l, {.ignore_index = -1});
+  };
+  EXPECT_EQ(of(doctor(net, ids, filled, {.loss = ignoring, .overfit_steps = 0}), "labels"),
+            "good: 6 of 10 classes occur | several classes | \n");
+}
+
+// A unit of a sequence is one of its features: filling at the ends is no dead unit.
+TEST(DoctorOfAnyData, TheEndsOfSequencesAreNotDead) {
+  Rng rng(1);
+  const Tensor x = concat({randn({40, 2, 4}, rng), zeros({40, 6, 4})}, 1);
+  const nn::Sequential net{nn::Linear(4, 8, rng, {.bias = false}), nn::ReLU(), nn::Flatten(),
+                           nn::Linear(64, 2, rng)};
+  const Diagnosis d =
+      doctor(net, x, cast(greater(sum(slice(x, 1, 0, 1), {1, 2}), 0), i64), {.overfit_steps = 0});
+  EXPECT_LT(d.layers[1].dead.value(), 0.2) << to_string(d);
+}
+
+// Whether a + b is above 0.
+class TwoInputs : public nn::Module {
+ public:
+  explicit TwoInputs(Rng& rng) : a_(3, 16, rng), b_(2, 16, rng), out_(16, 2, rng) {}
+  using Module::operator();
+  Tensor operator()(const Tensor& a, const Tensor& b) const {
+    const Scope scope = enter();
+    return out_(relu(a_(a) + b_(b)));
+  }
+  void fields(Fields& f) override { f("a", a_)("b", b_)("out", out_); }
+
+ private:
+  nn::Linear a_, b_, out_;
+};
+
+Tensor call_both(const TwoInputs& net, const Batch& b) { return net(b.x, b.others[0]); }
+
+TEST(DoctorOfAnyData, TakesSeveralInputs) {
+  Rng rng(1);
+  const TwoInputs net(rng);
+  const Tensor a = randn({400, 3}, rng), b = randn({400, 2}, rng);
+  const Tensor labels = cast(greater(sum(a, 1) + sum(b, 1), 0), i64);
+  DoctorOptions options{.overfit_steps = 2000, .forward = [&](const Batch& x) { return call_both(net, x); }};
+
+  const Diagnosis whole = doctor(net, Batch{a, labels, {b}}, options);
+  EXPECT_EQ(whole.severity(), Severity::good) << to_string(whole);
+  EXPECT_EQ(whole.examples, 400);
+  EXPECT_EQ(whole.overfit_examples, 32);
+  EXPECT_THAT(of(whole, "input"), HasSubstr("good: x from "));
+  EXPECT_THAT(of(whole, "input"), HasSubstr("good: others[0] from "));
+
+  // As fit takes them: a draw from all of them.
+  const Diagnosis drawn = doctor(net, {{a, b}, labels}, options);
+  EXPECT_EQ(drawn.severity(), Severity::good) << to_string(drawn);
+  EXPECT_EQ(drawn.examples, 256);
+  options.examples = 20;
+  EXPECT_EQ(doctor(net, Examples({a, b}, labels), options).overfit_examples, 20);
+
+  options.overfit_steps = 0;
+  EXPECT_THAT(of(doctor(net, Batch{a, labels, {255 * b}}, options), "input"),
+              HasSubstr("warning: others[0] from"));
+  EXPECT_THAT(of(doctor(net, Batch{a, labels, {zeros({400, 2})}}, options), "input"),
+              Not(HasSubstr("others")));
+  EXPECT_THAT(of(doctor(net, Batch{zeros({400, 3}), labels, {b}}, options), "input"),
+              HasSubstr("problem: every value of x is 0"));
+  EXPECT_EQ(test::error_of<Error>([&] {
+              (void)doctor(net, Batch{a, labels, {b}});
+            }),
+            "[Module] this module has no forward() of one tensor: call it with all that it takes, and tell "
+            "fit, evaluate, doctor and summary how by a Forward");
+}
+
+TEST(DoctorOfAnyData, TakesWhatFitTakes) {
+  const Dataset set = digits(1, 0, 400);
+  const DoctorOptions options{.overfit_steps = 10};
+  const Diagnosis d = doctor(mlp(), set, options);
+  EXPECT_EQ(d.examples, 256);
+  EXPECT_EQ(of(d, "input").substr(0, 21), "good: from 0 to 1, me");
+  EXPECT_EQ(to_string(doctor(mlp(), Examples(set), options)), to_string(d));
+  EXPECT_EQ(doctor(mlp("relu", nn::Init::he, {8}, f64), set, options).examples,
+            256);  // in the network's dtype
+  const Diagnosis pair = doctor(mlp(), {batch().x, batch().labels}, options);
+  EXPECT_EQ(pair.examples, 200);
+  // A batch is taken as it is.
+  EXPECT_EQ(to_string(doctor(mlp(), batch(), options)), to_string(examine(mlp(), options)));
+  // Whatever a function makes of rows; the few are made of their rows, too.
+  const Examples made(100, [&](std::span<const Index> rows) { return gather(set, rows); });
+  EXPECT_EQ(doctor(mlp(), made, options).examples, 100);
+
+  EXPECT_EQ(test::error_of<ShapeError>([&] { (void)doctor(mlp(), set.take(0, 0)); }),
+            "[doctor] the data set \"digits\" is empty");
+  EXPECT_EQ(test::error_of<ValueError>([&] { (void)doctor(mlp(), Examples()); }),
+            "[examples] there are no data");
+  EXPECT_EQ(test::error_of<ValueError>([&] { (void)doctor(mlp(), set, {.examples = 0}); }),
+            "[doctor] expected a number of examples above 0, got 0");
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <elk/elk.hpp>
 #include <models/mlp.hpp>
 
+#include "support.hpp"
+
 namespace elk {
 namespace {
 
@@ -235,6 +237,62 @@ TEST(Summary, OneLayerOnlyOrNone) {
   EXPECT_EQ(summary(nn::Sequential{nn::Linear(3, 2, rng), largest}, {3}).rows[2].output, (Shape{1}));
   EXPECT_EQ(summary(nn::Function("sum", [](const Tensor& x) { return sum(x); }), {0}).rows[0].output,
             Shape{});
+}
+
+TEST(Summary, OfTwoInputsOfABatchOrOfExamples) {
+  Rng rng(1);
+  const Bilinear net(rng);
+  const Tensor a = randn({5, 3}, rng), b = randn({5, 3}, rng);
+  const Forward forward = [&](const Batch& x) { return net(x.x, x.others[0]); };
+  const std::string expected =
+      "layer      kind    output  parameters  FLOPs  training\n"
+      "(network)  Module  (N, 1)           9     24        45\n"
+      "total                               9     24        45\n"
+      "FLOPs for one example (3) of f32, (3) of f32; training: forward and backward, without loss and "
+      "update\n";
+  const Summary s = summary(net, Batch{a, Tensor(), {b}}, forward);  // without labels
+  EXPECT_EQ(to_string(s), expected);
+  ASSERT_EQ(s.inputs.size(), 2u);
+  EXPECT_EQ(s.inputs[1].shape, (Shape{3}));
+  EXPECT_EQ(to_string(summary(net, Examples({a, b}, zeros({5})), forward)), expected);
+  // What has no row for each example stays whole.
+  const Forward with_mask = [&](const Batch& x) { return net(x.x, sum(x.others[0], 0, true)); };
+  EXPECT_EQ(summary(net, Batch{a, Tensor(), {ones({4, 3})}}, with_mask).inputs[1].shape, (Shape{4, 3}));
+
+  EXPECT_EQ(
+      test::error_of<Error>([&] { (void)summary(net, {3}); }),
+      "[Module] this module has no forward() of one tensor: call it with all that it takes, and tell fit, "
+      "evaluate, doctor and summary how by a Forward");
+  EXPECT_EQ(
+      test::error_of<ShapeError>([&] {
+        (void)summary(net, Batch{a, Tensor(), {ones({5, 4})}}, forward);
+      }),
+      "[summary] an example of shapes (3) and (4) does not fit the network: [mul] shapes do not broadcast: "
+      "(1, 3) and (1, 4)");
+  EXPECT_EQ(test::error_of<ShapeError>([&] {
+              (void)summary(net, Batch{zeros({0, 3}), Tensor()});
+            }),
+            "[summary] expected a batch x (N, ...) with an example in it, got (0, 3)");
+  EXPECT_EQ(test::error_of<ShapeError>([&] {
+              (void)summary(net, Examples(zeros({0, 3}), zeros({0})));
+            }),
+            "[summary] the data set \"examples\" is empty");
+}
+
+TEST(Summary, FindsOutThatIdsAreWanted) {
+  Rng rng(1);
+  const nn::Sequential net{nn::Embedding(9, 4, rng), nn::Linear(4, 2, rng)};
+  const Summary s = summary(net, {7});
+  EXPECT_EQ(to_string(s), to_string(summary(net, {7}, i64)));
+  EXPECT_EQ(s.inputs[0].dtype, i64);
+  EXPECT_EQ(s.rows[0].output, (Shape{1, 7, 2}));
+  // Nothing is tried where a dtype is given, and where ids do not help the first refusal is told.
+  EXPECT_EQ(test::error_of<DTypeError>([&] { (void)summary(net, {7}, f32); }),
+            "[Embedding(9, 4)] expected ids of i64, got f32");
+  nn::Linear wide(3, 2, rng, {.dtype = f64});
+  const nn::Function refuses("refuses", [&](const Tensor& x) { return wide(cast(x, f32)); });
+  EXPECT_EQ(test::error_of<DTypeError>([&] { (void)summary(refuses, {3}); }),
+            "[linear] dtypes differ: f32 and f64");
 }
 
 TEST(Summary, LongNamesAreShortened) {

@@ -10,12 +10,13 @@
 #include <elk/ops/shape.hpp>
 #include <models/model_file.hpp>
 
+#include "data/png.hpp"
 #include "experiments/fixture.hpp"
-#include "experiments/png.hpp"
 
 namespace elk::lab::test {
 namespace {
 
+using namespace elk::test;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;

@@ -7,12 +7,13 @@
 
 #include <elk/data/digits.hpp>
 
+#include "data/png.hpp"
 #include "experiments/fixture.hpp"
-#include "experiments/png.hpp"
 
 namespace elk::lab::test {
 namespace {
 
+using namespace elk::test;
 using testing::AnyOf;
 using testing::ContainsRegex;
 using testing::EndsWith;

@@ -105,7 +105,8 @@ TEST(Module, WithoutForwardSaysSo) {
     std::string describe() const override { return "Two"; }
   };
   EXPECT_EQ(error_of<elk::Error>([] { (void)Two()(elk::zeros({1})); }),
-            "[Two] this module has no forward() of one tensor");
+            "[Two] this module has no forward() of one tensor: call it with all that it takes, and tell fit, "
+            "evaluate, doctor and summary how by a Forward");
 }
 
 TEST(Fields, RefusesBadNames) {

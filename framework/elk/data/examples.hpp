@@ -26,6 +26,11 @@ struct Batch {
   Index size() const { return labels.size(0); }
 };
 
+/// How a network is called on a batch; where empty, net(batch.x). For one of several inputs:
+///
+///   [&](const Batch& b) { return net(b.x, b.others[0]); }
+using Forward = std::function<Tensor(const Batch& batch)>;
+
 /// x and labels, for structured bindings.
 template <std::size_t I, class B>
 requires std::is_same_v<std::remove_cvref_t<B>, Batch>

@@ -72,12 +72,14 @@ std::string list(const std::vector<std::string>& names) {
 // One examination: its checks in their order, each of which adds to the report.
 struct Doctor {
   const nn::Module& net;
-  const Tensor &x, &labels;
+  const Batch &batch, &few;  // the second is to be learned by heart
   const DoctorOptions& options;
+  const Tensor &x = batch.x, &labels = batch.labels;
   Diagnosis report = {};
   Gradients gradients = {};
   std::shared_ptr<detail::Uses> uses = {};
   std::optional<double> expected_loss = {};  // of guessing
+  bool are_classes = false;                  // the labels
   bool learns = false;                       // the few examples were learned
 
   void find(Severity severity, const char* check, std::string measured, std::string expected,
@@ -87,9 +89,9 @@ struct Doctor {
   // `problem` rather than a warning?
   static Severity graded(bool problem) { return problem ? Severity::problem : Severity::warning; }
 
-  Tensor loss(const Tensor& input, const Tensor& targets) const {
-    const Tensor logits = net(input);
-    return options.loss ? options.loss(logits, targets) : cross_entropy(logits, targets);
+  Tensor output(const Batch& of) const { return options.forward ? options.forward(of) : net(of.x); }
+  Tensor loss(const Batch& of) const {
+    return options.loss ? options.loss(output(of), of.labels) : cross_entropy(output(of), of.labels);
   }
 
   void examine() {
@@ -111,43 +113,55 @@ struct Doctor {
   void check_arguments() {
     if (x.rank() == 0 || x.size() == 0)
       fail<ShapeError>("[doctor] expected a batch x (N, ...) with something in it, got {}", x.shape());
-    if (options.loss && (labels.dtype() != i64 || labels.rank() != 1)) return check_targets();
-    if (labels.dtype() != i64) fail<DTypeError>("[doctor] expected labels of i64, got {}", labels.dtype());
-    if (labels.shape() != Shape{x.size(0)})
-      fail<ShapeError>("[doctor] expected labels ({}), one for each of x {}, got {}", x.size(0), x.shape(),
-                       labels.shape());
-    const Shape logits = net(x).shape();
-    if (logits.rank() != 2 || logits[0] != x.size(0) || logits[1] == 0)
-      fail<ShapeError>("[doctor] expected logits ({}, classes) for x {}, the network gave {}", x.size(0),
-                       x.shape(), logits);
-    report.examples = x.size(0);
-    report.classes = logits[1];
-    expected_loss = options.expected_loss;
-    if (!options.loss && !expected_loss && report.classes > 1)
-      expected_loss = std::log(static_cast<double>(report.classes));
-  }
-
-  // Of a loss of one's own, for which labels need not be classes.
-  void check_targets() {
     if (labels.rank() == 0 || labels.size(0) != x.size(0))
-      fail<ShapeError>("[doctor] expected targets ({}, ...), one for each of x {}, got {}", x.size(0),
+      fail<ShapeError>("[doctor] expected labels ({}, ...), one for each of x {}, got {}", x.size(0),
                        x.shape(), labels.shape());
     report.examples = x.size(0);
     expected_loss = options.expected_loss;
+    const Shape logits = output(batch).shape(), &of_labels = labels.shape();
+    const bool one_row_each = labels.dtype() == i64 && logits.rank() == of_labels.rank() + 1 &&
+                              std::equal(of_labels.begin(), of_labels.end(), logits.begin());
+    const Index width = logits.rank() == 0 ? 0 : logits[logits.rank() - 1];
+    if (options.loss) {  // which need not be of classes
+      are_classes = one_row_each && width > 1;
+      report.classes = are_classes ? width : 0;
+      return;
+    }
+    const bool soft = is_float(labels.dtype()) && of_labels == logits;
+    if (labels.dtype() != i64 && !soft)
+      fail<DTypeError>("[doctor] expected labels of i64, got {}", labels.dtype());
+    if (logits.rank() < 2 || logits[0] != x.size(0) || width == 0)
+      fail<ShapeError>("[doctor] expected logits ({}, ..., classes) for x {}, the network gave {}", x.size(0),
+                       x.shape(), logits);
+    if (!soft && !one_row_each)
+      fail<ShapeError>("[doctor] expected a label for each row of the logits {}, got labels {}", logits,
+                       of_labels);
+    are_classes = one_row_each;
+    report.classes = width;
+    if (!expected_loss && width > 1) expected_loss = std::log(static_cast<double>(width));
   }
 
   void check_input() {
-    if (!is_float(x.dtype())) return;     // positions in a table have no scale
-    if (!kernels::all_finite(x)) return;  // check_values says so
-    const Moments m = moments(x);
-    const std::string measured = fmt::format("from {:.4g} to {:.4g}, mean {:.3g}, deviation {:.3g}", m.low,
-                                             m.high, m.mean, m.deviation);
+    check_scale(x, batch.others.empty() ? "" : "x ");
+    for (std::size_t i = 0; i < batch.others.size(); ++i)
+      check_scale(batch.others[i], fmt::format("others[{}] ", i));
+  }
+
+  void check_scale(const Tensor& input, const std::string& called) {
+    if (!is_float(input.dtype())) return;     // positions in a table have no scale
+    if (!kernels::all_finite(input)) return;  // check_values says so
+    const Moments m = moments(input);
+    const bool first = &input == &x;
+    if (!first && m.low == m.high) return;  // a mask, a state to begin with
+    const std::string measured = fmt::format("{}from {:.4g} to {:.4g}, mean {:.3g}, deviation {:.3g}", called,
+                                             m.low, m.high, m.mean, m.deviation);
     const std::string expected = "deviation near 1, or values in [0, 1]";
     if (m.low == m.high)
-      find(Severity::problem, "input", fmt::format("every value is {:.4g}", m.low), "examples that differ",
-           "look at where the batch is made: it holds no data");
+      find(Severity::problem, "input",
+           fmt::format("every value {}is {:.4g}", called.empty() ? "" : "of " + called, m.low),
+           "examples that differ", "look at where the batch is made: it holds no data");
     else if (m.size > input_size_high)
-      find(graded(m.size > input_size_absurd), "input", measured, expected,
+      find(graded(first && m.size > input_size_absurd), "input", measured, expected,
            m.low >= 0 && m.high > 1 && m.high <= 255 ? "divide pixels by 255"
                                                      : "subtract the mean and divide by the deviation");
     else if (m.size < input_size_low)
@@ -159,15 +173,17 @@ struct Doctor {
 
   std::vector<Index> label_counts() const {
     std::vector<Index> counts(static_cast<std::size_t>(report.classes));
-    for (const std::int64_t label : labels.data<std::int64_t>()) ++counts[static_cast<std::size_t>(label)];
+    for (const std::int64_t label : labels.data<std::int64_t>())
+      if (label >= 0) ++counts[static_cast<std::size_t>(label)];
     return counts;
   }
 
   // Whether every label has a class.
   bool check_labels() {
-    if (report.classes == 0) return true;
+    if (!are_classes) return true;
     const Moments m = moments(labels);
-    if (m.low < 0 || m.high >= static_cast<double>(report.classes)) {
+    // A loss of one's own may pass over labels below 0.
+    if ((m.low < 0 && !options.loss) || m.high >= static_cast<double>(report.classes)) {
       find(Severity::problem, "labels", fmt::format("from {} to {}", m.low, m.high),
            fmt::format("0 to {}: the network has {} outputs", report.classes - 1, report.classes),
            m.low == 1 && m.high == static_cast<double>(report.classes)
@@ -176,21 +192,21 @@ struct Doctor {
       return false;
     }
     if (report.classes == 1) {
-      if (!options.loss)
-        find(
-            Severity::problem, "labels", "the network has one output", "one for each class",
-            "give it two outputs, or use binary_cross_entropy_with_logits: cross-entropy over one class is 0 "
-            "whatever the network does");
+      find(Severity::problem, "labels", "the network has one output", "one for each class",
+           "give it two outputs, or use binary_cross_entropy_with_logits: cross-entropy over one class is 0 "
+           "whatever the network does");
       return true;
     }
     const std::vector<Index> counts = label_counts();
     std::vector<std::string> missing;
     for (std::size_t i = 0; i < counts.size(); ++i)
       if (counts[i] == 0) missing.push_back(std::to_string(i));
-    if (report.examples > 1 && m.low == m.high)
-      find(Severity::problem, "labels", fmt::format("all {} are {}", report.examples, m.low),
+    // Of sequences, such as text, a class can be rare.
+    const bool all_expected = labels.rank() == 1 && report.examples >= examples_per_class * report.classes;
+    if (labels.size() > 1 && m.low == m.high)
+      find(Severity::problem, "labels", fmt::format("all {} are {}", labels.size(), m.low),
            "several classes in a batch", "shuffle the examples, or look at how labels are read");
-    else if (!missing.empty() && report.examples >= examples_per_class * report.classes)
+    else if (!missing.empty() && all_expected)
       find(Severity::warning, "labels",
            fmt::format("class {} does not occur in {} examples", list(missing), report.examples),
            "every class", "shuffle the examples, look at how labels are read, or use fewer outputs");
@@ -203,8 +219,9 @@ struct Doctor {
 
   // Whether everything up to the loss is finite.
   bool check_values() {
-    const std::string where =
-        first_non_finite(net, x, Rng(options.seed), [&](const Tensor& input) { return loss(input, labels); });
+    const std::string where = first_non_finite(net, x, Rng(options.seed), [&](const Tensor& input) {
+      return loss({input, labels, batch.others});
+    });
     if (where.empty()) {
       find(Severity::good, "values", "all are finite", "no NaN and no infinity");
       return true;
@@ -222,7 +239,8 @@ struct Doctor {
   // Labels that were shuffled apart from their examples look right in every other way.
   void check_neighbours() {
     const Index n = std::min(report.examples, neighbour_examples_high);
-    if (report.classes == 0 || !is_float(x.dtype()) || n < neighbour_examples_low) return;
+    if (!are_classes || labels.rank() != 1 || !is_float(x.dtype()) || n < neighbour_examples_low) return;
+    if (!batch.others.empty()) return;  // the label may hang on these
     const Tensor rows = reshape(slice(x, 0, 0, n), {n, -1});
     const Tensor centred = rows - mean(rows, 0);
     const Tensor products = cast(matmul_nt(centred, centred), f64);  // (n, n): |a - b|^2 = aa + bb - 2 ab
@@ -262,7 +280,7 @@ struct Doctor {
     tape.observe([&](const Tape::Event& event) { activations.operation(event); });
     uses = net.uses();
     uses->listen();
-    const Tensor value = loss(x, labels);
+    const Tensor value = loss(batch);
     uses->stop();
     report.loss = value.item();
     // Nothing is recorded here where the loss depends neither on x nor on anything that is trained.
@@ -465,14 +483,13 @@ struct Doctor {
   void check_overfit() {
     if (options.overfit_steps <= 0) return;
     const inspect::Kept kept(net);
-    const Index n = std::min(report.examples, overfit_examples);
-    const Tensor few = slice(x, 0, 0, n), targets = slice(labels, 0, 0, n);
+    const Index n = few.size();
     optim::Adam adam(net, {.lr = overfit_lr});
     std::vector<double> losses;
     double goal = 0;
     while (true) {
       Tape tape;  // without dropout, which is there to make this hard
-      const Tensor value = loss(few, targets);
+      const Tensor value = loss(few);
       losses.push_back(value.item());
       if (losses.size() == 1) goal = overfit_share * (expected_loss ? *expected_loss : losses[0]);
       learns = losses.back() <= goal;
@@ -489,19 +506,20 @@ struct Doctor {
                     losses.back(), report.overfit_steps);
     const std::string expected = fmt::format("at most {:.2g}", goal);
     if (learns) return find(Severity::good, "overfit", measured, expected);
-    find(graded(!still_improving(losses)), "overfit", measured, expected, why_not(losses, targets));
+    find(graded(!still_improving(losses)), "overfit", measured, expected, why_not(losses));
   }
 
   static bool still_improving(const std::vector<double>& losses) {
     return losses.back() < still_falling * losses[losses.size() * 3 / 4];
   }
 
-  std::string why_not(const std::vector<double>& losses, const Tensor& targets) const {
+  std::string why_not(const std::vector<double>& losses) const {
     if (!std::isfinite(losses.back()))
       return "see why values grow: a forward() or loss that is not finite, or inputs that are too large";
     if (still_improving(losses))
       return "it still falls: more overfit_steps, or inputs and weights of a better scale";
-    if (!options.loss) {
+    if (!options.loss && are_classes) {
+      const Tensor& targets = few.labels;
       double entropy = 0;
       std::vector<double> counts(static_cast<std::size_t>(report.classes));
       for (const std::int64_t label : targets.data<std::int64_t>())
@@ -536,14 +554,39 @@ Severity Diagnosis::severity() const {
   return worst;
 }
 
-Diagnosis doctor(const nn::Module& net, const Tensor& x, const Tensor& labels, const DoctorOptions& options) {
+namespace {
+
+Diagnosis examine(const nn::Module& net, const Batch& batch, const Batch& few, const DoctorOptions& options) {
   const Pause pause;              // the caller's tapes
   const inspect::Kept kept(net);  // a forward() may keep running statistics in buffers
-  Doctor d{net, x, labels, options};
+  Doctor d{net, batch, few, options};
   d.examine();
   std::stable_sort(d.report.findings.begin(), d.report.findings.end(),
                    [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
   return std::move(d.report);
+}
+
+}  // namespace
+
+Diagnosis doctor(const nn::Module& net, const Examples& examples, const DoctorOptions& options) {
+  if (options.examples < 1)
+    fail<ValueError>("[doctor] expected a number of examples above 0, got {}", options.examples);
+  if (examples.size() == 0) fail<ShapeError>("[doctor] the data set \"{}\" is empty", examples.name());
+  const auto drawn = static_cast<std::size_t>(std::min(examples.size(), options.examples));
+  std::vector<Index> rows = Rng(options.seed).permutation(examples.size());
+  const std::span<const Index> chosen = std::span(rows).first(drawn);
+  const DType dtype = inspect::dtype_of(net);
+  return examine(net, examples.gather(chosen, dtype),
+                 examples.gather(chosen.first(std::min<std::size_t>(drawn, overfit_examples)), dtype),
+                 options);
+}
+
+Diagnosis detail::doctor(const nn::Module& net, const Batch& batch, const DoctorOptions& options) {
+  return examine(net, batch, inspect::first(batch, overfit_examples), options);
+}
+
+Diagnosis doctor(const nn::Module& net, const Tensor& x, const Tensor& labels, const DoctorOptions& options) {
+  return detail::doctor(net, {x, labels}, options);
 }
 
 }  // namespace elk

@@ -1,9 +1,10 @@
 // What is wrong with a network and a batch, found before hours of training are spent on it. The checks are
 // those that A. Karpathy, "A recipe for training neural networks", 2019, does by hand.
 //
-//   std::cout << elk::doctor(net, x, labels);
+//   std::cout << elk::doctor(net, train);
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <iosfwd>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <elk/data/examples.hpp>
 #include <elk/nn/module.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/optim/optimizer.hpp>
@@ -19,7 +21,7 @@ namespace elk {
 
 /// How doctor() trains the network for a moment, and judges it.
 struct DoctorOptions {
-  /// Shape (), from logits (N, classes) and labels (N); cross_entropy where empty.
+  /// Shape (), from what the network gives and the labels; cross_entropy where empty.
   Loss loss = {};
   /// What `loss` is for a network that guesses: what the loss at the start is compared with, and overfitting
   /// measured by. ln(classes) for cross_entropy; for another loss the start is not judged unless it is given.
@@ -29,7 +31,9 @@ struct DoctorOptions {
   double lr = 1e-3;
   /// Of Adam on 32 of the examples, to see whether they can be learned; 0: none.
   Index overfit_steps = 300;
-  std::uint64_t seed = 0;  ///< of dropout
+  std::uint64_t seed = 0;  ///< of dropout, and of the examples drawn
+  Index examples = 256;    ///< how many of Examples are drawn; a batch is taken as it is
+  Forward forward = {};    ///< how the network is called, where net(batch.x) is not enough
 };
 
 /// How bad a finding is.
@@ -87,15 +91,33 @@ struct Diagnosis {
   Severity severity() const;
 };
 
-/// Examines `net`, whose forward turns x (N, ...) into logits (N, classes), with labels i64 (N), on one batch
-/// as it goes into training; a few hundred examples tell most. The network is trained in place for a moment
-/// and then put back bit for bit, also when an error is thrown: meanwhile no other thread may use it. Where
-/// something is not finite or a label has no class, nothing behind it is measured.
-/// Memory: about that of a training step with Adam. Time: about overfit_steps steps of training on a batch of
-/// 32.
+/// Examines `net` on examples as train::fit takes them, of which some are drawn at random: images,
+/// `{x, labels}`, `{{a, b}, labels}` of several inputs, or what a collate function makes. Floats come in the
+/// network's dtype. Labels are what the loss takes; of cross_entropy, the default, classes i64 (N) for logits
+/// (N, classes), or with more axes before the classes, (N, T) for (N, T, classes), or soft targets of the
+/// logits' shape. Where labels are classes, those below 0 do not count for a loss of one's own.
 ///
-/// Throws ShapeError for an empty batch, labels that do not fit it or logits of another shape, DTypeError for
-/// labels that are not i64, and what the network, the loss or the optimizer throws.
+/// The network is trained in place for a moment and then put back bit for bit, also when an error is thrown:
+/// meanwhile no other thread may use it. Where something is not finite or a label has no class, nothing
+/// behind it is measured. Memory: about that of a training step with Adam. Time: about overfit_steps steps of
+/// training on a batch of 32.
+///
+/// Throws ShapeError for no examples, labels that do not fit them or logits of another shape, DTypeError for
+/// labels that cross_entropy does not take, and what the network, the loss or the optimizer throws.
+Diagnosis doctor(const nn::Module& net, const Examples& examples, const DoctorOptions& options = {});
+
+namespace detail {
+Diagnosis doctor(const nn::Module& net, const Batch& batch, const DoctorOptions& options);
+}
+
+/// The same on one batch as it goes into training; a few hundred examples tell most. (A template, so that
+/// braces make Examples.)
+template <std::same_as<Batch> B>
+Diagnosis doctor(const nn::Module& net, const B& batch, const DoctorOptions& options = {}) {
+  return detail::doctor(net, batch, options);
+}
+
+/// The same on one batch of one input, x (N, ...).
 Diagnosis doctor(const nn::Module& net, const Tensor& x, const Tensor& labels,
                  const DoctorOptions& options = {});
 

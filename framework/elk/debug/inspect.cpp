@@ -3,6 +3,7 @@
 #include <elk/base/format.hpp>
 #include <elk/debug/inspect.hpp>
 #include <elk/nn/uses.hpp>
+#include <elk/ops/shape.hpp>
 
 namespace elk::inspect {
 
@@ -41,6 +42,22 @@ Kept::Kept(const nn::Module& net) : slots_(net.parameters()) {
 Kept::~Kept() {
   for (std::size_t i = 0; i < slots_.size(); ++i) detail::SlotAccess::value(*slots_[i].slot) = values_[i];
   for (std::size_t i = 0; i < buffers_.size(); ++i) *buffers_[i] = buffer_values_[i];
+}
+
+DType dtype_of(const nn::Module& net) {
+  const std::vector<nn::NamedSlot> parameters = net.parameters();
+  return parameters.empty() ? f32 : parameters[0].slot->value().dtype();
+}
+
+Batch first(const Batch& batch, Index n) {
+  const auto rows = [](const Tensor& x) { return x.defined() && x.rank() > 0 ? x.size(0) : -1; };
+  const Index all = rows(batch.x);
+  const auto cut = [&](const Tensor& x) {
+    return all >= 0 && rows(x) == all ? slice(x, 0, 0, std::min(n, all)) : x;
+  };
+  Batch few{cut(batch.x), cut(batch.labels)};
+  for (const Tensor& x : batch.others) few.others.push_back(cut(x));
+  return few;
 }
 
 std::string table(const std::string& align, const std::vector<std::vector<std::string>>& rows) {

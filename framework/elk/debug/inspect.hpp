@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <elk/data/examples.hpp>
 #include <elk/nn/module.hpp>
 
 namespace elk::inspect {
@@ -37,6 +38,12 @@ class Kept {
   std::vector<Tensor*> buffers_;
   std::vector<Tensor> buffer_values_;
 };
+
+/// The dtype of the network's parameters, and so of floats that it is given; f32 where there are none.
+DType dtype_of(const nn::Module& net);
+
+/// The first `n` examples of a batch. An input without a row for each example, such as a mask, stays whole.
+Batch first(const Batch& batch, Index n);
 
 /// Columns as wide as their widest cell with two spaces between them; `align` has an 'l' (left) or 'r'
 /// (right) for each. Every row ends with a line break and has no trailing spaces.

@@ -26,10 +26,11 @@ auto with_elements(const Tensor& x, F f) {
   }
 }
 
-// The share of units, elements of an example, that are 0 in every example of y (N, ...).
+// The share of units that are 0 in every example of y (N, ...): elements of an example, or, of sequences
+// (N, T, units), features, since of filling at the ends there is little to be said.
 double dead_units(const Tensor& y) {
   return with_elements(y, [&](const auto values) {
-    const auto units = static_cast<std::size_t>(y.size() / y.size(0));
+    const auto units = static_cast<std::size_t>(y.rank() == 3 ? y.size(2) : y.size() / y.size(0));
     std::vector<char> alive(units);
     for (std::size_t i = 0; i < values.size(); ++i)
       if (values[i] != 0) alive[i % units] = 1;

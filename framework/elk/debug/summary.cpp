@@ -112,6 +112,12 @@ Shape with_batch(const Shape& example) {
   return shape;
 }
 
+Shape without_batch(const Shape& shape) {
+  Shape example;
+  for (int i = 1; i < shape.rank(); ++i) example.push_back(shape[i]);
+  return example;
+}
+
 std::string with_n(const std::optional<Shape>& shape) {
   if (!shape) return "-";
   std::string text = to_string(*shape);
@@ -121,11 +127,21 @@ std::string with_n(const std::optional<Shape>& shape) {
 
 }  // namespace
 
-Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<DType> dtype) {
+namespace {
+
+// "shape (3)", "shapes (3) and (4)"
+std::string shapes(const std::vector<SummaryInput>& inputs) {
+  std::vector<std::string> texts;
+  for (const SummaryInput& input : inputs) texts.push_back(to_string(input.shape));
+  return (texts.size() == 1 ? "shape " : "shapes ") + fmt::format("{}", fmt::join(texts, " and "));
+}
+
+// `inputs` describes what `call` gives the network.
+Summary summarize(const nn::Module& net, std::vector<SummaryInput> inputs,
+                  const std::function<Tensor()>& call) {
   const std::vector<nn::NamedSlot> parameters = net.parameters();
   Summary result;
-  result.input = input_shape;
-  result.dtype = dtype ? *dtype : parameters.empty() ? f32 : parameters[0].slot->value().dtype();
+  result.inputs = std::move(inputs);
 
   const std::vector<inspect::Part> parts = inspect::parts(net);
   RowOf row_of;
@@ -147,15 +163,14 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
 
   const Pause pause;              // the caller's tapes
   const inspect::Kept kept(net);  // a forward() may keep running statistics in buffers
-  const Tensor x = zeros(with_batch(input_shape), result.dtype);
   std::vector<Meter::Count> forward;
   {
     Meter meter(row_of, result.rows.size());
     try {
-      (void)net(x);
+      (void)call();
     } catch (const ShapeError& error) {
       const std::string& layer = result.rows[meter.failed == Meter::outside ? 0 : meter.failed].name;
-      fail<ShapeError>("[summary] an example of shape {} does not fit {}: {}", input_shape,
+      fail<ShapeError>("[summary] an example of {} does not fit {}: {}", shapes(result.inputs),
                        layer.empty() ? "the network" : layer, error.what());
     }
     forward = std::move(meter.counts);
@@ -168,7 +183,7 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
   tape.observe([&](const Tape::Event& event) { meter.operation(event); });
   const std::shared_ptr<detail::Uses> uses = net.uses();
   uses->listen();
-  const Tensor y = net(x);
+  const Tensor y = call();
   uses->stop();
   result.unlisted = uses->unlisted(parameters);
   // A scalar to start backward from; it runs outside the network and so counts for no row. Nothing is
@@ -193,6 +208,42 @@ Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<D
   return result;
 }
 
+Summary of_zeros(const nn::Module& net, const Shape& shape, DType dtype) {
+  const Tensor x = zeros(with_batch(shape), dtype);
+  return summarize(net, {{shape, dtype}}, [&] { return net(x); });
+}
+
+}  // namespace
+
+Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<DType> dtype) {
+  if (dtype) return of_zeros(net, input_shape, *dtype);
+  try {
+    return of_zeros(net, input_shape, inspect::dtype_of(net));
+  } catch (const DTypeError&) {
+    const std::exception_ptr first = std::current_exception();
+    try {
+      return of_zeros(net, input_shape, i64);
+    } catch (const Error&) {
+      std::rethrow_exception(first);
+    }
+  }
+}
+
+Summary detail::summary(const nn::Module& net, const Batch& batch, const Forward& forward) {
+  if (batch.x.rank() == 0 || batch.x.size(0) == 0)
+    fail<ShapeError>("[summary] expected a batch x (N, ...) with an example in it, got {}", batch.x.shape());
+  const Batch one = inspect::first(batch, 1);
+  std::vector<SummaryInput> inputs{{without_batch(one.x.shape()), one.x.dtype()}};
+  for (const Tensor& x : one.others)
+    inputs.push_back({x.rank() > 0 && x.size(0) == 1 ? without_batch(x.shape()) : x.shape(), x.dtype()});
+  return summarize(net, std::move(inputs), [&] { return forward ? forward(one) : net(one.x); });
+}
+
+Summary detail::summary(const nn::Module& net, const Examples& examples, const Forward& forward) {
+  if (examples.size() == 0) fail<ShapeError>("[summary] the data set \"{}\" is empty", examples.name());
+  return summary(net, examples.gather(std::vector<Index>{0}, inspect::dtype_of(net)), forward);
+}
+
 std::string to_string(const Summary& summary) {
   constexpr std::size_t name_width = 20, kind_width = 22, shape_width = 16;
   std::vector<std::vector<std::string>> cells{
@@ -213,9 +264,11 @@ std::string to_string(const Summary& summary) {
   std::string text = inspect::table("lllrrrl", cells);
   if (summary.frozen > 0) text += fmt::format("{} of the parameters are frozen\n", summary.frozen);
   if (!summary.unlisted.empty()) text += summary.unlisted + ": name it in fields()\n";
-  text +=
-      fmt::format("FLOPs for one example {} of {}; training: forward and backward, without loss and update\n",
-                  summary.input, summary.dtype);
+  std::vector<std::string> inputs;
+  for (const SummaryInput& input : summary.inputs)
+    inputs.push_back(fmt::format("{} of {}", input.shape, input.dtype));
+  text += fmt::format("FLOPs for one example {}; training: forward and backward, without loss and update\n",
+                      fmt::join(inputs, ", "));
   return text;
 }
 

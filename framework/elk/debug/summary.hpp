@@ -1,12 +1,14 @@
 // What a network consists of: its modules with output shapes, parameters and FLOPs.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <iosfwd>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <elk/data/examples.hpp>
 #include <elk/nn/module.hpp>
 
 namespace elk {
@@ -25,10 +27,15 @@ struct SummaryRow {
   std::string notes;  ///< "never called", "called 3 times", "frozen", "weight is embed.weight", "is fc1"
 };
 
+/// An input of a network, for one example.
+struct SummaryInput {
+  Shape shape;  ///< without the batch
+  DType dtype = f32;
+};
+
 /// What summary() tells of a network.
 struct Summary {
-  Shape input;                   ///< of one example
-  DType dtype = f32;             ///< of the input
+  std::vector<SummaryInput> inputs;
   std::vector<SummaryRow> rows;  ///< the network itself, then its modules in the order of fields()
   Index parameters = 0;          ///< as Module::parameter_count()
   Index frozen = 0;              ///< how many of them are
@@ -41,12 +48,28 @@ struct Summary {
 
 /// Runs `net` on one example of zeros of `input_shape` (without the batch), once in evaluation and once in
 /// training with backward, and reports what ran; FLOPs as in base/flops.hpp. `dtype` is the network's own
-/// where none is given, else f32. A size of 1 in front of an output is taken for the batch. Operations in a
-/// module that no fields() lists count for the module that called it. A module of several inputs that does
-/// not call Scope::returns shows the shape of its last operation. Changes nothing in `net`, and draws dropout
-/// from a stream of its own; live tapes record none of it. Throws the network's own
-/// ShapeError, with the layer's name, for a shape that it does not take.
+/// where none is given, or i64 where the network refuses it, as one that begins with an Embedding does. A
+/// size of 1 in front of an output is taken for the batch. Operations in a module that no fields() lists
+/// count for the module that called it. A module of several inputs that does not call Scope::returns shows
+/// the shape of its last operation. Changes nothing in `net`, and draws dropout from a stream of its own;
+/// live tapes record none of it. Throws the network's own ShapeError, with the layer's name, for a shape that
+/// it does not take.
 Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<DType> dtype = {});
+
+namespace detail {
+Summary summary(const nn::Module& net, const Batch& batch, const Forward& forward);
+Summary summary(const nn::Module& net, const Examples& examples, const Forward& forward);
+}  // namespace detail
+
+/// The same on the first example of a Batch or of Examples, for networks of several inputs, or whose input
+/// cannot be zeros: `forward` tells how the network is called, where net(batch.x) is not enough. Of a batch,
+/// an input without a row for each example, such as a mask, stays whole; the labels play no part. (A
+/// template, so that braces make a Shape.)
+template <class Data>
+requires std::same_as<Data, Batch> || std::same_as<Data, Examples> Summary
+summary(const nn::Module& net, const Data& data, const Forward& forward = {}) {
+  return detail::summary(net, data, forward);
+}
 
 /// A table for 100 columns, notes apart; long names and kinds are shortened:
 ///

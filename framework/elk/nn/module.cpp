@@ -90,7 +90,10 @@ Tensor Module::operator()(const Tensor& x) const {
 }
 
 Tensor Module::forward(const Tensor&) const {
-  fail<Error>("[{}] this module has no forward() of one tensor", describe());
+  fail<Error>(
+      "[{}] this module has no forward() of one tensor: call it with all that it takes, and tell fit, "
+      "evaluate, doctor and summary how by a Forward",
+      describe());
 }
 
 std::vector<NamedSlot> Module::parameters() const {

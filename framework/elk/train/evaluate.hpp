@@ -1,8 +1,6 @@
 // A network on a data set: its loss, its accuracy, its outputs. For more see metrics.hpp.
 #pragma once
 
-#include <functional>
-
 #include <elk/data/examples.hpp>
 #include <elk/nn/module.hpp>
 #include <elk/ops/loss.hpp>
@@ -13,10 +11,8 @@ namespace elk::train {
 /// labels i64 (N) for cross_entropy, y (N, ...) and targets of its shape for mse.
 using Loss = elk::Loss;
 
-/// How a network is called on a batch; where empty, net(batch.x). For one of several inputs:
-///
-///   [&](const Batch& b) { return net(b.x, b.others[0]); }
-using Forward = std::function<Tensor(const Batch& batch)>;
+/// How a network is called on a batch; where empty, net(batch.x).
+using Forward = elk::Forward;
 
 /// How well a network does on a data set.
 struct Evaluation {

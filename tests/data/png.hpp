@@ -9,7 +9,7 @@
 
 #include <elk/tensor/tensor.hpp>
 
-namespace elk::lab::test {
+namespace elk::test {
 
 inline std::string number32(std::uint32_t n) {
   return {static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
@@ -56,4 +56,4 @@ inline std::string pgm(const Tensor& image) {
          bytes_of(image);
 }
 
-}  // namespace elk::lab::test
+}  // namespace elk::test

@@ -3,7 +3,7 @@
 as. Encoder and expectation are written from the standard (https://www.w3.org/TR/png/) and share nothing with libpng;
 only Python's library is needed.
 
-Of each file: NAME, its bytes; NAME.image, the expected (3, H, W) by the rules of experiments/lab/image_file.hpp; files
+Of each file: NAME, its bytes; NAME.image, the expected (3, H, W) by the rules of framework/elk/data/image_file.hpp; files
 whose name begins with "bad" must be refused and have no image. Names are kind-colour-depth-interlacing; with a gamma
 the image may differ by 2, as libpng computes with tables.
 """
