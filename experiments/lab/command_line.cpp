@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <sstream>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -12,11 +13,25 @@
 #include <elk/io/digest.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
+#include <lab/shell.hpp>
 
 namespace elk::lab {
 
 namespace po = boost::program_options;
 using nlohmann::ordered_json;
+
+namespace {
+
+// A text whose commands begin with ./elk, as the user would type them.
+std::string as_called(std::string text) {
+  constexpr std::string_view ours = "./elk ";
+  const std::string theirs = launcher() + " ";
+  for (std::size_t at = 0; (at = text.find(ours, at)) != std::string::npos; at += theirs.size())
+    text.replace(at, ours.size(), theirs);
+  return text;
+}
+
+}  // namespace
 
 std::vector<std::string> parse_options(const std::vector<std::string>& arguments,
                                        const po::options_description& known, po::variables_map& values) {
@@ -128,7 +143,7 @@ std::string help_or_version(const boost::program_options::variables_map& values,
       between = "\n";
     }
     text << ending;
-    return text.str();
+    return as_called(text.str());
   }
   if (values.count("version") == 0) return "";
   return fmt::format("elkgrad {}\ninstruction set {}, BLAS {}\n", version(), instruction_set(), blas_name());

@@ -37,7 +37,7 @@ std::string data_folder(const std::string& given);
 void in_range(const char* option, double value, double low, double high);
 
 /// What --help or --version asks to print in place of running; empty where neither is given. Help is `usage`,
-/// the `options` with an empty line between groups, and `ending`.
+/// the `options` with an empty line between groups, and `ending`, with launcher() for each ./elk.
 std::string help_or_version(const boost::program_options::variables_map& values, const std::string& usage,
                             std::initializer_list<const boost::program_options::options_description*> options,
                             const std::string& ending);

@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -27,11 +30,19 @@ namespace elk::lab {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
 
-// Waits for a child as long as `patience` lasts and nobody asks the program to end; kills it then, with what
+std::atomic<bool> hangs = false;
+
+Seconds patience() {
+  const char* given = std::getenv("ELK_GNUPLOT_PATIENCE");
+  return Seconds(given != nullptr ? std::strtod(given, nullptr) : 60);
+}
+
+// Waits for a child as long as patience() lasts and nobody asks the program to end; kills it then, with what
 // it has started. False when it was killed.
-bool finished(pid_t child, int& status, std::chrono::milliseconds patience) {
-  const auto until = Clock::now() + patience;
+bool finished(pid_t child, int& status) {
+  const auto until = Clock::now() + patience();
   for (auto pause = std::chrono::milliseconds(1);;
        pause = std::min(2 * pause, std::chrono::milliseconds(50))) {
     const pid_t done = waitpid(child, &status, WNOHANG);
@@ -45,7 +56,10 @@ bool finished(pid_t child, int& status, std::chrono::milliseconds patience) {
 }
 
 // Runs gnuplot in `folder` on the script `name` there; returns what went wrong.
-std::string run(const std::string& folder, const std::string& name, std::chrono::milliseconds patience) {
+std::string run(const std::string& folder, const std::string& name) {
+  const std::string too_long =
+      fmt::format("gnuplot did not end within {:g} seconds, and is not run again", patience().count());
+  if (hangs) return too_long;
   const std::string log = folder + name + ".log";
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -65,18 +79,18 @@ std::string run(const std::string& folder, const std::string& name, std::chrono:
   if (error == ENOENT) return "gnuplot is not installed (on Debian: apt-get install gnuplot-nox)";
   if (error != 0) return fmt::format("gnuplot cannot be started: {}", std::strerror(error));
   int status = 0;
-  if (!finished(child, status, patience))
-    return stop_signal() != 0 ? "gnuplot was stopped"
-                              : fmt::format("gnuplot did not end within {:g} seconds",
-                                            static_cast<double>(patience.count()) / 1000);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-    return "gnuplot is not installed (on Debian: apt-get install gnuplot-nox)";
-  if (status != 0) {
-    std::string said = read_file(log);
-    while (!said.empty() && said.back() == '\n') said.pop_back();
-    return fmt::format("gnuplot failed: {}", said);
+  if (!finished(child, status)) {
+    if (stop_signal() != 0) return "gnuplot was stopped";
+    hangs = true;
+    return too_long;
   }
-  return "";
+  if (status == 0) return "";
+  std::string said = read_file(log);
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  if (said.empty())
+    said = WIFSIGNALED(status) ? fmt::format("signal {}", WTERMSIG(status))
+                               : fmt::format("exit code {}", WEXITSTATUS(status));
+  return fmt::format("gnuplot failed: {}", said);
 }
 
 // gnuplot calls its pictures "Gnuplot" and what has no entry in the legend "gnuplot_plot_7": browsers show
@@ -113,7 +127,7 @@ std::string gnuplot_string(const std::string& text) {
 }
 
 std::string run_gnuplot(const std::string& commands, int width, int height, const std::string& title,
-                        const std::vector<std::string>& files, std::chrono::milliseconds patience) {
+                        const std::vector<std::string>& files) {
   namespace fs = std::filesystem;
   // All is named as this file and more, so that what we leave behind when we are killed is removed with it.
   std::optional<AtomicFile> place;
@@ -144,7 +158,7 @@ std::string run_gnuplot(const std::string& commands, int width, int height, cons
           gnuplot_string("./" + part(i)), commands);
     }
     write_file_atomically(folder + script_name, script);
-    problem = run(folder, script_name, patience);
+    problem = run(folder, script_name);
     for (std::size_t i = 0; i < files.size() && problem.empty(); ++i) {
       std::string picture = read_file(folder + part(i));
       if (files[i].ends_with(".svg")) name(picture, title);
@@ -158,5 +172,7 @@ std::string run_gnuplot(const std::string& commands, int width, int height, cons
   for (std::size_t i = 0; i < files.size(); ++i) fs::remove(folder + part(i), ignored);
   return problem;
 }
+
+bool gnuplot_hangs() { return hangs; }
 
 }  // namespace elk::lab

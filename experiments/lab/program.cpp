@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <elk/base/machine.hpp>
+#include <lab/shell.hpp>
 
 // OpenBLAS asks itself this when it is loaded, before main: a thread for each processor would only wait, and
 // where the system refuses one, the library ends the program. (A later version that asks another way starts
@@ -52,6 +53,12 @@ void open_standard_streams() {
       ::open("/dev/null", O_RDWR);  // takes the lowest that is free
 }
 
+// What became of standard output: the last piece may fail, or one that was written in between has.
+std::string output_problem() {
+  if (std::fflush(stdout) != 0) return fmt::format(": {}", std::strerror(errno));
+  return std::ferror(stdout) != 0 ? ": some of it is lost" : "";
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv, const std::function<int(int, char**)>& body) {
@@ -64,13 +71,13 @@ int run_program(int argc, char** argv, const std::function<int(int, char**)>& bo
   try {
     check_instruction_set();
     const int code = body(argc, argv);
-    if (std::fflush(stdout) != 0) {
-      say(fmt::format("{}: cannot write to standard output: {}\n", name, std::strerror(errno)));
+    if (const std::string problem = output_problem(); !problem.empty()) {
+      say(fmt::format("{}: cannot write to standard output{}\n", name, problem));
       return exit_failed;
     }
     return code;
   } catch (const UsageError& error) {
-    say(fmt::format("{}: {}\nsee ./elk {} --help\n", name, error.what(), name));
+    say(fmt::format("{}: {}\nsee {} --help\n", name, error.what(), elk_command({name}, launcher())));
     return exit_usage;
   } catch (const std::bad_alloc&) {
     say(fmt::format("{}: there is not enough memory for this run\n", name));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,9 +25,16 @@ inline std::string shell_word(std::string_view word) {
   return quoted + "'";
 }
 
-/// The command line that runs ./elk with `words`.
-inline std::string elk_command(const std::vector<std::string>& words) {
-  std::string line = "./elk";
+/// What the user calls us by, as the launcher tells in ELK_LAUNCHER and as a shell takes it: a path of ./elk,
+/// or the installed command.
+inline std::string launcher() {
+  const char* word = std::getenv("ELK_LAUNCHER");
+  return word != nullptr && *word != '\0' ? word : "./elk";
+}
+
+/// The command line with `words` behind `command`: in a record ./elk, everybody's, and launcher() in a hint.
+inline std::string elk_command(const std::vector<std::string>& words, const std::string& command = "./elk") {
+  std::string line = command;
   for (const std::string& word : words) line += " " + shell_word(word);
   return line;
 }

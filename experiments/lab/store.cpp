@@ -36,6 +36,8 @@ constexpr const char *summaries_name = "summaries.jsonl", *curves_name = "curves
 constexpr std::size_t key_length = 64;
 constexpr const char key_head[] = R"({"key":")";
 constexpr std::size_t key_begin = sizeof key_head - 1;
+constexpr const char rewritten[] =
+    R"(another program has written it anew, with other spaces or in another order: ours begin with {"key":")";
 // Epochs from the first on, where the first is missing.
 constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
 
@@ -101,9 +103,9 @@ RunSummary parse_line(const std::string& line) {
     throw ValueError(fmt::format("it is of the format \"{}\", this program knows \"{}\"", found, format));
   RunSummary run;
   object.at("key").get_to(run.key);
-  if (run.key.size() != key_length || run.key.find_first_not_of("0123456789abcdef") != std::string::npos ||
-      key_of(line) != run.key)
+  if (run.key.size() != key_length || run.key.find_first_not_of("0123456789abcdef") != std::string::npos)
     throw ValueError(fmt::format("\"{}\" is no key of a run", run.key));
+  if (key_of(line) != run.key) throw ValueError(rewritten);
   object.at("status").get_to(run.status);
   if (run.status != "done" && run.status != "diverged" && run.status != "failed")
     throw ValueError(fmt::format("the status is done, diverged or failed, not \"{}\"", run.status));
@@ -276,8 +278,9 @@ void Store::index_curves() {
     try {
       epoch = train::parse_jsonl(line, path(curves_name), curves_lines_).at(0).epoch;
       piece.key = key_of(line);
-      if (piece.key.empty() || line.back() != '\n')
+      if (line.back() != '\n')
         fail_at(path(curves_name), fmt::format("line {} is no epoch of a run", curves_lines_));
+      if (piece.key.empty()) fail_at(path(curves_name), fmt::format("line {}: {}", curves_lines_, rewritten));
     } catch (const FileError& error) {
       piece.key.clear();
       piece.problem = error.what();

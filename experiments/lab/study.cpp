@@ -16,6 +16,7 @@
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
 #include <lab/command_line.hpp>
+#include <lab/gnuplot.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
 #include <lab/report.hpp>
@@ -742,8 +743,15 @@ Series Study::curve(const Outcome& outcome, const std::string& title, const Valu
 void Study::draw(const std::string& file, Plot plot) {
   plot.moving_average = static_cast<int>(options_.moving_average);
   const std::string base = file.empty() ? fmt::format("plot-{}", results_.pictures.size() + 1) : file;
-  if (const std::string problem = lab::draw(plot, options_.out_dir + "/" + base); !problem.empty())
-    warn(fmt::format("no plot \"{}\": {}", plot.title, problem));
+  if (const std::string problem = lab::draw(plot, options_.out_dir + "/" + base); !problem.empty()) {
+    const std::string sentence = fmt::format("no plot \"{}\": {}", plot.title, problem);
+    if (!gnuplot_hangs()) {
+      warn(sentence);
+    } else {  // the same for all plots to come, and what the program waited for
+      results_.warnings.push_back(sentence);
+      if (!std::exchange(told_of_gnuplot_, true)) say(fmt::format("{}: {}\n", question_.program, sentence));
+    }
+  }
   results_.pictures.push_back({plot.title, base});
 }
 

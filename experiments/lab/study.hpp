@@ -208,6 +208,7 @@ class Study {
   using Sentence = std::function<std::string(const std::vector<Judgement>&)>;
   std::vector<Sentence> sentences_;
   std::unique_ptr<Inside> inside_;
+  bool told_of_gnuplot_ = false;
 };
 
 /// The main of a program: reads the options, asks, and writes results.json, report.html and the plots.

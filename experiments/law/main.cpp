@@ -1,20 +1,20 @@
 // law: which law do losses follow over the size of nets and of data, and what does it predict?
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <elk/data/csv.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
 #include <lab/command_line.hpp>
+#include <lab/gnuplot.hpp>
 #include <lab/joint.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
@@ -75,53 +75,26 @@ void add(Measured& measured, const Results& results, const std::string& file, co
 
 // Columns n, d and loss; rows of one N and D are its seeds.
 void add_csv(Measured& measured, const std::string& file) {
-  const auto fail = [&](std::size_t line, const std::string& what) {
-    throw FileError(fmt::format("[law] {}, line {}: {}", file, line, what));
-  };
-  std::istringstream text(read_file(file));
-  std::string line;
-  const auto fields = [&] {
-    std::vector<std::string> list;
-    if (line.ends_with('\r')) line.pop_back();
-    std::istringstream row(line);
-    for (std::string field; std::getline(row, field, ',');) {
-      field.erase(0, std::min(field.find_first_not_of(' '), field.size()));
-      field.erase(field.find_last_not_of(' ') + 1);
-      list.push_back(field);
-    }
-    return list;
-  };
-  std::getline(text, line);
-  const std::vector<std::string> head = fields();
+  const elk::Table table = read_csv(file, {.missing = {}});
   const auto column = [&](std::initializer_list<const char*> names) {
     for (const char* name : names)
-      if (const auto at = std::find(head.begin(), head.end(), name); at != head.end())
-        return static_cast<std::size_t>(at - head.begin());
-    fail(1, fmt::format("expected a column {}, got {}", fmt::join(names, " or "), fmt::join(head, ", ")));
-    return std::size_t{0};
+      if (std::find(table.names().begin(), table.names().end(), name) != table.names().end())
+        return table.column(name);
+    throw ValueError(fmt::format("expected a column {}, got {}", fmt::join(names, " or "),
+                                 fmt::join(table.names(), ", ")));
   };
-  const std::size_t columns[] = {column({"n", "parameters"}), column({"d", "train-size"}),
-                                 column({"loss", "test_loss"})};
+  const Tensor n = column({"n", "parameters"}), d = column({"d", "train-size"}),
+               loss = column({"loss", "test_loss"});
   std::map<std::pair<double, double>, std::vector<double>> cells;
-  for (std::size_t number = 2; std::getline(text, line); ++number) {
-    const std::vector<std::string> row = fields();
-    if (row.empty()) continue;
-    double values[3] = {};
-    for (std::size_t i = 0; i < 3; ++i) {
-      if (columns[i] >= row.size())
-        fail(number, fmt::format("expected {} fields, got {}", head.size(), row.size()));
-      const std::string& field = row[columns[i]];
-      const auto [end, error] = std::from_chars(field.data(), field.data() + field.size(), values[i]);
-      if (error != std::errc() || end != field.data() + field.size())
-        fail(number, fmt::format("expected a number for {}, got \"{}\"", head[columns[i]], field));
-    }
-    if (!(values[0] > 0) || !(values[1] > 0) || std::isinf(values[0]) || std::isinf(values[1]))
-      fail(number, fmt::format("expected N and D above 0, got {:g} and {:g}", values[0], values[1]));
-    cells[{values[0], values[1]}].push_back(values[2]);
-    measured.diverged += !std::isfinite(values[2]);
+  for (Index i = 0; i < table.rows(); ++i) {
+    if (!(n.at(i) > 0) || !(d.at(i) > 0) || std::isinf(n.at(i)) || std::isinf(d.at(i)))
+      throw ValueError(
+          fmt::format("{}: expected N and D above 0, got {:g} and {:g}", table.place(i), n.at(i), d.at(i)));
+    cells[{n.at(i), d.at(i)}].push_back(loss.at(i));
+    measured.diverged += !std::isfinite(loss.at(i));
     ++measured.runs;
   }
-  if (cells.empty()) fail(2, "expected rows, got none");
+  if (cells.empty()) throw ValueError("expected rows, got none");
   for (auto& [size, losses] : cells) measured.cells.push_back({size.first, size.second, std::move(losses)});
 }
 
@@ -134,10 +107,15 @@ Measured read(const std::vector<std::string>& files, const std::string& metric) 
           fmt::format("{}: there is no such file; expected the folder of an experiment, its results.json, or "
                       "a CSV file",
                       file));
-    if (file.ends_with(".csv"))
-      add_csv(measured, file);
-    else
+    if (!file.ends_with(".csv")) {
       add(measured, parse_results(read_file(file), file), file, metric);
+      continue;
+    }
+    try {
+      add_csv(measured, file);
+    } catch (const ValueError& error) {
+      throw FileError(fmt::format("[law] {}: {}", file, error.what()));
+    }
   }
   return measured;
 }
@@ -145,7 +123,7 @@ Measured read(const std::vector<std::string>& files, const std::string& metric) 
 // How far the law is off for cells that it was not fitted to.
 void check_law(JointAnswer& found, const Measured& others, const std::string& name,
                const std::string& metric) {
-  Table table{
+  lab::Table table{
       .title = "Predicted, of " + name,
       .columns = {"N", "D", "measured", "predicted", "off by"},
       .note =
@@ -317,11 +295,13 @@ int run_law(int argc, char** argv) {
   }
   if (!quiet)
     for (const std::string& warning : results.warnings) say(fmt::format("law: {}\n", warning));
+  else if (gnuplot_hangs())  // which took a minute
+    say(fmt::format("law: {}\n", results.warnings.back()));
   write_report(out_dir, results);
   if (json) {
     fmt::print("{}", with_digest(to_json(results)));
   } else {
-    for (const Table& table : results.tables) fmt::print("{}\n", to_text(table));
+    for (const lab::Table& table : results.tables) fmt::print("{}\n", to_text(table));
     for (const std::string& sentence : results.verdicts) fmt::print("{}\n", sentence);
     fmt::print("{}\n", out_dir + "/report.html");
   }

@@ -94,7 +94,7 @@ std::string resuming(const std::string& folder, const RunOptions& run) {
   };
   add("--out-dir", folder);
   if (run.data_dir_given) add("--data-dir", run.data_dir);
-  return elk_command(words);
+  return elk_command(words, launcher());
 }
 
 // What the user sees of a run while it goes on, and what `--resume` finds of it.

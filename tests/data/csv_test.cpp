@@ -94,7 +94,15 @@ TEST(Table, SaysWhatIsWrong) {
             "[table] there is no column \"c\": there are a, b, b");
   EXPECT_EQ(error_of<ValueError>([&] { (void)table.text("b"); }), "[table] there are several columns \"b\"");
   EXPECT_EQ(error_of<ValueError>([&] { (void)parse_csv("a\n1\n1 2\n").column("a"); }),
-            "[table] column \"a\" row 1: expected a number, got \"1 2\"");
+            "[table] column \"a\" line 3: expected a number, got \"1 2\"");
+  EXPECT_EQ(error_of<ValueError>([&] { (void)parse_csv("\n\n\"a\nb\"\n\n1\nx\n").column("a\nb"); }),
+            "[table] column \"a\nb\" line 7: expected a number, got \"x\"");
+  EXPECT_EQ(error_of<ValueError>([&] { (void)parse_csv("1\nx\n", {.header = false}).column("0"); }),
+            "[table] column \"0\" line 2: expected a number, got \"x\"");
+  EXPECT_EQ(error_of<ValueError>([&] {
+              (void)Table({"a"}, {{"1"}, {"x"}}).column("a");
+            }),
+            "[table] column \"a\" row 1: expected a number, got \"x\"");
   EXPECT_EQ(error_of<ShapeError>([] {
               Table({"a"}, {{"1"}, {"1", "2"}});
             }),

@@ -75,19 +75,36 @@ TEST_F(Law, FewCellsConcludeNothing) {
                         "is concluded from it"));
 }
 
+// As spreadsheets write them.
+TEST_F(Law, ReadsAnyCsv) {
+  const Arguments few{"--resamples", "50"};
+  const std::string plain = law("n,d,loss\n1000,100,0.5\n1000,200,0.4\n1000,400,0.33\n", few).out;
+  EXPECT_THAT(plain, HasSubstr("3 cells are too few"));
+  const Outcome outcome =
+      law("\xEF\xBB\xBF\"n\",\"d\", \"loss\" ,\"a note, or\ntwo\"\r\n\r\n\"1000\",100,0.5,\r\n"
+          "1000,+200,0.4,\"he said \"\"no\"\"\"\r\n1000,400,0.33,x",
+          few);
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, plain);
+}
+
 TEST_F(Law, WhatIsNoneIsRefusedInOneLine) {
   const std::pair<const char*, const char*> rows[] = {
-      {"n,d,loss\n", "law: [law] some.csv, line 2: expected rows, got none"},
+      {"n,d,loss\n", "law: [law] some.csv: expected rows, got none"},
       {"n,d,loss\n1e4,1e3,0.5\n1e4,2e3,0.4\n", "law: [law] expected at least 3 cells, got 2"},
       {"n,d,loss\n1e4,1e3,nan\n1e4,2e3,inf\n1e4,4e3,nan\n",
        "law: [law] expected cells with a test loss that is finite and above 0, got none in 3 runs"},
       {"n,d,loss\n1e4,1e3,0.5\n1e4,2e3,0.5\n2e4,4e3,0.5\n",
        "law: [law] expected values of test loss that differ, got 0.5 from every cell"},
       {"n,d,loss\n1e4,1e3,0.5\n1e4,1e3,0.4\n", "law: [law] expected at least 3 cells, got 1"},
-      {"n,loss\n1,1\n", "law: [law] some.csv, line 1: expected a column d or train-size, got n, loss"},
-      {"n,d,loss\n1,2,x\n", "law: [law] some.csv, line 2: expected a number for loss, got \"x\""},
-      {"n,d,loss\n1,2\n", "law: [law] some.csv, line 2: expected 3 fields, got 2"},
-      {"n,d,loss\n0,2,1\n", "law: [law] some.csv, line 2: expected N and D above 0, got 0 and 2"},
+      {"n,loss\n1,1\n", "law: [law] some.csv: expected a column d or train-size, got n, loss"},
+      {"n,d,loss\n\n1,2,x\n",
+       "law: [law] some.csv: [table] column \"loss\" line 3: expected a number, got \"x\""},
+      {"n,d,loss\n1,2,\n",
+       "law: [law] some.csv: [table] column \"loss\" line 2: expected a number, got \"\""},
+      {"n,d,loss\n1,2\n", "law: [csv] some.csv: line 2 has 2 fields, the first line has 3"},
+      {"n,d,n,loss\n1,2,1,1\n", "law: [law] some.csv: [table] there are several columns \"n\""},
+      {"\"n\",d,loss\n0,2,1\n", "law: [law] some.csv: line 2: expected N and D above 0, got 0 and 2"},
   };
   for (const auto& [csv, message] : rows) {
     const Outcome outcome = law(csv);

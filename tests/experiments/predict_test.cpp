@@ -148,6 +148,18 @@ TEST_F(Predict, WritesOneJsonObject) {
             "predict: 2000: the test set of digits has images 0 to 1999\n");
 }
 
+// What fails in the middle has failed: the last piece may be empty, and so is written.
+TEST_F(Predict, OutputThatCannotBeWritten) {
+  for (const Arguments& more : {Arguments{}, {"--json"}}) {
+    Surroundings full = around();
+    full.program = ELK_PROGRAMS "/predict";
+    full.out = "/dev/full";
+    const Outcome outcome = Child(Arguments{model(), "0", "1"} + more, full).wait();
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_THAT(outcome.err, StartsWith("predict: cannot write to standard output: "));
+  }
+}
+
 TEST_F(Predict, PrintsAndDraws) {
   write(
       "corner.pgm", "P2 28 28 1" + [] {

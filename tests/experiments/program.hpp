@@ -40,7 +40,8 @@ struct Outcome {
 /// The surroundings of a program. Without a PATH it finds no gnuplot, which would take most of a test's time.
 struct Surroundings {
   std::string folder;  ///< where it runs
-  std::map<std::string, std::string> environment = {{"PATH", "/nowhere"}, {"ELK_DATA_DIR", ""}};
+  std::map<std::string, std::string> environment = {
+      {"PATH", "/nowhere"}, {"ELK_DATA_DIR", ""}, {"ELK_LAUNCHER", ""}};
   std::string out = "/dev/null", err = "/dev/null";  ///< where its output goes; see Child
   std::string program = ELK_PROGRAMS "/train";
 };

@@ -218,15 +218,33 @@ TEST_F(TrainResume, DamagedCheckpoints) {
   EXPECT_THAT(outcome.err, HasSubstr("r/checkpoint.safetensors: No such file or directory"));
 }
 
-// Runs a line as a shell in the test's folder does, with `train` behind ./elk.
+// The hint of a run that was stopped, which is called as a user calls it; and a line as a shell takes it.
 class TrainCommand : public TrainResume {
  protected:
-  Outcome shell(const std::string& line) {
-    write_file_atomically(path("elk"), "#!/bin/sh\nshift\nexec " ELK_PROGRAMS "/train \"$@\"\n");
-    std::filesystem::permissions(path("elk"), std::filesystem::perms::owner_all);
+  Outcome shell(const std::string& line, const std::string& where = "") {
     Surroundings with = around();
     with.program = "/bin/sh";
+    with.folder = path(where);
+    with.environment["PATH"] = "/usr/bin:/bin";
     return Child({"-c", line}, with).wait();
+  }
+  std::string hint(const Arguments& arguments, const std::string& folder, Surroundings with) {
+    Child child(arguments, with);
+    while (!std::filesystem::exists(with.folder + "/" + folder + "/config.json"))
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    child.kill(SIGTERM);
+    const Outcome outcome = child.wait();
+    EXPECT_EQ(outcome.code, 128 + SIGTERM) << outcome.err;
+    const std::string before = "go on with: ";
+    const auto at = outcome.err.find(before);
+    EXPECT_NE(at, std::string::npos) << outcome.err;
+    if (at == std::string::npos) return "false";
+    const std::string line = outcome.err.substr(at + before.size());
+    return line.substr(0, line.size() - 1);
+  }
+  void make_command(const std::string& name, const std::string& body) {
+    write_file_atomically(path(name), "#!/bin/sh\n" + body);
+    std::filesystem::permissions(path(name), std::filesystem::perms::owner_all);
   }
 };
 
@@ -234,23 +252,41 @@ TEST_F(TrainCommand, TheHintWorksAsPrinted) {
   const std::string data = "the \"data\" of Z\u00fcrich's $HOME";
   small();
   std::filesystem::rename(path("data"), path(data));
+  make_command("elk", "shift\nexec " ELK_PROGRAMS "/train \"$@\"\n");
   for (const std::string folder :
        {"it's a \"run\" in Z\u00fcrich; `exit 9` $PWD\nand on", "-x", "--quiet", "\xff*"}) {
-    Child child(options({"--data-dir", data, "--out-dir=" + folder}), around());
-    while (!std::filesystem::exists(path(folder + "/config.json")))
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    child.kill(SIGTERM);
-    const Outcome outcome = child.wait();
-    ASSERT_EQ(outcome.code, 128 + SIGTERM) << outcome.err;
-    const std::string before = "go on with: ";
-    const auto at = outcome.err.find(before);
-    ASSERT_NE(at, std::string::npos) << outcome.err;
-    const std::string command = outcome.err.substr(at + before.size());
+    const std::string command = hint(options({"--data-dir", data, "--out-dir=" + folder}), folder, around());
     EXPECT_THAT(command, StartsWith("./elk train --resume "));
-    const Outcome done = shell(command.substr(0, command.size() - 1) + " --quiet");
+    const Outcome done = shell(command + " --quiet");
     EXPECT_EQ(done.code, 0) << command << done.err;
     EXPECT_TRUE(std::filesystem::exists(path(folder + "/model.safetensors")));
   }
+}
+
+// What the launcher says of itself; tests/launcher has that it says so.
+TEST_F(TrainCommand, HintsWorkInAnyFolder) {
+  small();
+  std::filesystem::create_directories(path("it's my $HOUSE"));
+  std::filesystem::create_directories(path("elsewhere"));
+  make_command("it's my $HOUSE/elk", "shift\nexec " ELK_PROGRAMS "/train \"$@\"\n");
+  const std::string launcher = "'../it'\\''s my $HOUSE/elk'";
+  Surroundings with = around();
+  with.folder = path("elsewhere");
+  with.environment["ELK_LAUNCHER"] = launcher;
+  const std::string command = hint(options({"--data-dir", "../data", "--out-dir", "r"}), "r", with);
+  EXPECT_THAT(command, StartsWith(launcher + " train --resume "));
+  const Outcome done = shell(command + " --quiet", "elsewhere");
+  EXPECT_EQ(done.code, 0) << command << done.err;
+  EXPECT_TRUE(std::filesystem::exists(path("elsewhere/r/model.safetensors")));
+
+  const Outcome wrong = Child({"--layers"}, with).wait();
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, EndsWith("\nsee " + launcher + " train --help\n"));
+  const Outcome help = shell("ELK_LAUNCHER=elkgrad " + launcher + " train --help", "elsewhere");
+  EXPECT_THAT(help.out, StartsWith("Usage: elkgrad train [options]\n"));
+  EXPECT_THAT(help.out, Not(HasSubstr("./elk")));
+  const Outcome lacking = Child({"--dataset", "fashion-mnist"}, with).wait();
+  EXPECT_THAT(lacking.err, HasSubstr("get it with `" + launcher + " data fashion-mnist`"));
 }
 
 TEST_F(TrainResume, ACheckpointOfAnotherRunIsNotTaken) {

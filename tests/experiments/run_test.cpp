@@ -15,7 +15,6 @@
 #include <elk/io/digest.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/train/evaluate.hpp>
-#include <lab/gnuplot.hpp>
 #include <models/model_file.hpp>
 
 #include "experiments/fixture.hpp"
@@ -577,17 +576,19 @@ TEST_F(TrainRun, AGnuplotThatHangsEndsWithTheProgram) {
 
 TEST_F(TrainRun, AGnuplotThatHangsIsKilledInTime) {
   std::filesystem::create_directory(path("bin"));
-  write_file_atomically(path("bin/gnuplot"), "#!/bin/sh\n/bin/sleep 600 &\necho $! >child\nwait\n");
+  write_file_atomically(path("bin/gnuplot"), "#!/bin/sh\n/bin/sleep 600 &\necho $! >>child\nwait\n");
   std::filesystem::permissions(path("bin/gnuplot"), std::filesystem::perms::owner_all);
-  const std::string before = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
-  setenv("PATH", path("bin").c_str(), 1);
-  const std::string problem =
-      run_gnuplot("", 10, 10, "", {path("x.svg"), path("x.png")}, std::chrono::milliseconds(300));
-  setenv("PATH", before.c_str(), 1);
-  EXPECT_EQ(problem, "gnuplot did not end within 0.3 seconds");
-  EXPECT_THAT(folder_.names(), ElementsAre("bin", "child"));
+  Surroundings hung = around();
+  hung.environment["PATH"] = path("bin");
+  hung.environment["ELK_GNUPLOT_PATIENCE"] = "0.3";
+  const Outcome outcome = Child(small({"--out-dir", "r"}), hung).wait();
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("train: no plot of the curves: gnuplot did not end within 0.3 seconds, "
+                                     "and is not run again\n"));
+  for (const auto& entry : std::filesystem::directory_iterator(path("r")))
+    EXPECT_THAT(entry.path().filename().string(), Not(HasSubstr("tmp")));
   // With what it had started, which the system takes a moment to bury.
-  const pid_t child = std::stoi(file("child"));
+  const pid_t child = std::stoi(file("r/child"));
   const auto is_gone = [&] {
     std::ifstream stat("/proc/" + std::to_string(child) + "/stat");
     std::string line;
@@ -595,6 +596,48 @@ TEST_F(TrainRun, AGnuplotThatHangsIsKilledInTime) {
   };
   for (int i = 0; i < 1000 && !is_gone(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_TRUE(is_gone());
+}
+
+// It is waited for once, and told of once, also where little else is.
+TEST_F(TrainRun, AGnuplotThatHangsIsNotRunAgain) {
+  std::filesystem::create_directory(path("bin"));
+  write_file_atomically(path("bin/gnuplot"), "#!/bin/sh\necho run >>../runs\nexec /bin/sleep 600\n");
+  std::filesystem::permissions(path("bin/gnuplot"), std::filesystem::perms::owner_all);
+  for (const Arguments& more : {Arguments{}, {"--quiet"}}) {
+    std::filesystem::remove(path("runs"));
+    Surroundings hung = around();
+    hung.program = ELK_PROGRAMS "/width";
+    hung.environment["PATH"] = path("bin");
+    hung.environment["ELK_GNUPLOT_PATIENCE"] = "0.3";
+    const Outcome outcome =
+        Child(Arguments{"--smoke", "--seeds", "1", "--widths", "8,9", "--out-dir", "w"} + more, hung).wait();
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_EQ(file("runs"), "run\n");
+    const std::string told = "gnuplot did not end within 0.3 seconds, and is not run again";
+    const auto first = outcome.err.find(told);
+    ASSERT_NE(first, std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find(told, first + 1), std::string::npos) << outcome.err;
+    // The results tell it of each plot.
+    const Json results = Json::parse(file("w/results.json"));
+    EXPECT_GT(results["pictures"].size(), 1u);
+    EXPECT_GE(results["warnings"].size(), results["pictures"].size());
+  }
+}
+
+// Of a system's loader, or of a script around it: it is there.
+TEST_F(TrainRun, AGnuplotThatEndsWith127) {
+  std::filesystem::create_directory(path("bin"));
+  for (const auto& [says, told] :
+       {std::pair{"echo 'libgd.so: cannot allocate memory' >&2", "libgd.so: cannot allocate memory"},
+        {":", "exit code 127"}}) {
+    write_file_atomically(path("bin/gnuplot"), std::string("#!/bin/sh\n") + says + "\nexit 127\n");
+    std::filesystem::permissions(path("bin/gnuplot"), std::filesystem::perms::owner_all);
+    Surroundings broken = around();
+    broken.environment["PATH"] = path("bin");
+    std::filesystem::remove_all(path("r"));
+    EXPECT_THAT(Child(small({"--out-dir", "r"}), broken).wait().err,
+                HasSubstr(std::string("train: no plot of the curves: gnuplot failed: ") + told + "\n"));
+  }
 }
 
 TEST_F(TrainRun, OutputThatCannotBeWritten) {

@@ -217,6 +217,12 @@ TEST_F(StoreTest, ALineThatIsNoRunIsNamedAndNothingIsTouched) {
   refused(unsealed("\"flops\":", "\"flop\":"), "key 'flops' not found");
   refused(unsealed(key_of(2), "x"), "is no key of a run");
   refused(unsealed(key_of(2), std::string(64, 'G')), "is no key of a run");
+  const std::string anew =
+      "another program has written it anew, with other spaces or in another order: ours "
+      "begin with {\"key\":\"";
+  refused(with("\"key\":", "\"key\": "), anew);
+  refused(" " + line, anew);
+  refused(nlohmann::json::parse(line).dump(), anew);
   // The newline at the end: what a kill leaves is less.
   write_file_atomically(file("summaries.jsonl"), good.substr(0, good.size() - 1) + "\v");
   EXPECT_THAT(message_of([&] { Store store(folder()); }),

@@ -211,6 +211,20 @@ write("store/orphans", plain([summary("b"), summary("d")]) + "\0"
 write("where/status", "status=done\nhidden=64")
 write("where/none", "lr=0.001\nactivation=\n=\nhidden")
 
+# results.json, whose "config" is a string of JSON; without what files of 0.1.0 lack, and with it.
+estimate = {"mean": 0.5, "low": 0.25, "high": None, "values": [0.25, 0.75]}
+point = {"series": "a", "label": "8", "x": 8, "measured": {"test_accuracy": estimate}, "reported": None, "agrees": "",
+         "parameters": 9, "flops": 12, "seconds": 1.5, "diverged": 0, "failed": 1, "config": '{"hidden":"8"}'}
+texts = ("program", "title", "question", "protocol", "dataset", "status", "compared", "machine", "version", "commit",
+         "command", "date")
+results = {"format": "elkgrad-results/1", **{name: name for name in texts}, "configuration": [["lr", "0.1"]],
+           "points": [point], "tables": [{"title": "t", "columns": ["x", "y"], "rows": [["1", "2"]], "note": ""}],
+           "pictures": [{"title": "p", "file": "plot-1"}], "verdicts": ["v."], "warnings": [], "failures": [],
+           "numbers": {"best": 8}, "cost": {"runs": 2, "seconds": 3.0, "flops": 24}}
+write("results/of_0.1.0.json", json.dumps(results))
+full = {**results, "points": [{**point, "images": 100, "examples": 90, "curves": {"test_loss": [[0.5, 0.25]]}}], "checklist": [["tuned", "lr"]]}
+write("results/whole.json", sealed(full))
+
 write("augment/all", "shift:2,rotate:10,scale:0.1,shear:5,elastic:1.4,elastic_sigma:4,flip,crop:4,cutout:8,noise:0.1,"
                      "mixup:0.4")
 write("augment/flip", "flip:0.25")

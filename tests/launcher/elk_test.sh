@@ -29,7 +29,7 @@ mkdir -p "$sandbox/system/etc"
 echo ID=debian >"$sandbox/system/etc/os-release"
 export ELK_SYSTEM_ROOT="$sandbox/system"
 PATH=$fakes:$PATH
-unset ELK_DATA_DIR ELK_NO_INSTALL
+unset ELK_DATA_DIR ELK_NO_INSTALL ELK_LAUNCHER
 
 project="$sandbox/a project"
 mkdir -p "$project/experiments/hello" "$project/experiments/sleeper"
@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   char folder[4096], line[100];
   std::printf("%s from %s\n", GREETING, getcwd(folder, sizeof folder));
   for (int i = 1; i < argc; ++i) std::printf("[%s]\n", argv[i]);
+  std::printf("again: %s\n", std::getenv("ELK_LAUNCHER"));
   if (std::fgets(line, sizeof line, stdin)) std::printf("read %s", line);
   return argc > 1 ? std::atoi(argv[1]) : 0;
 }
@@ -127,11 +128,12 @@ elk="$project/elk"
 # Words of the launcher's own
 run "$elk"
 check "no word is wrong usage" exits 2
-check "which is told on stderr" has err '^Usage: ./elk <program>'
+check "which is told on stderr" has err "^Usage: '$elk' <program>"
 check "and not on stdout" is_silent out
 run "$elk" --help
 check "--help succeeds" exits 0
-check "--help tells the usage" has out '^Usage: ./elk <program>'
+check "--help tells the usage" has out "^Usage: '$elk' <program>"
+check "and nothing that works in the repository only" has_not out '\./elk'
 check "--help tells the programs" has out '^  hello  *says hello\.$'
 run "$elk" list
 check "list tells what programs do" has out '^  hello  *says hello\.$'
@@ -153,7 +155,7 @@ run "$elk" course
 check "course lists the exercises" has out '^   1  Question 1 (chapter 1) *$'
 run "$elk" course 1 --hint 1
 check "a hint is printed" test "$(cat "$sandbox/out")" = "1. Think."
-check "and where the next one is" has err '^elk: for the next one: ./elk course 1 --hint 2$'
+check "and where the next one is" has err "^elk: for the next one: '$elk' course 1 --hint 2\$"
 run "$elk" course 1 --hint 2
 check "a hint of two lines" test "$(cat "$sandbox/out")" = "2. Think
    again."
@@ -189,6 +191,35 @@ check "and no tests" grep -q ELK_BUILD_TESTS:BOOL=OFF "$project/build/release/CM
 run "$sandbox/elk-link" hello
 check "it runs through a link" exits 0
 check "with nothing to build, nothing is said" is_silent err
+
+# The word by which it was called, for the hints of programs: a shell takes it in the same folder
+calls_again() { # folder, how it is called there: a line for the shell
+  cd "$1"
+  code=0
+  sh -c "$2 hello" >"$sandbox/out" 2>"$sandbox/err" </dev/null || code=$?
+  again=$(sed -n 's/^again: //p' "$sandbox/out")
+  [ "$code" -eq 0 ] || return
+  sh -c "$again hello 7" >"$sandbox/out" 2>"$sandbox/err" </dev/null || code=$?
+  exits 7
+}
+mkdir -p "$sandbox/it's \$HOME" "$sandbox/a=b"
+ln -s "$project/elk" "$sandbox/it's \$HOME/elk"
+ln -s "$project/elk" "$sandbox/a=b/elk"
+ln -s "$project/elk" "$sandbox/a=b/-x"
+while IFS='|' read -r folder line word; do
+  check "$line can be called again" calls_again "$sandbox/$folder" "$line"
+  check "$line by $word" test "$again" = "$word"
+done <<'END'
+a project|./elk|./elk
+a project|sh elk|./elk
+elsewhere|"../a project/elk"|'../a project/elk'
+elsewhere|"../it's \$HOME/elk"|'../it'\''s $HOME/elk'
+elsewhere|PATH="../a=b:$PATH" elk|'../a=b/elk'
+.|"a=b/elk"|'./a=b/elk'
+a=b|sh -- -x|./-x
+END
+cd "$sandbox/elsewhere"
+
 code=0
 printf 'input\n' | "$elk" hello >"$sandbox/out" 2>"$sandbox/err"
 check "standard input is the program's" has out '^read input$'
@@ -202,6 +233,16 @@ kill -TERM $pid
 code=0
 wait $pid || code=$?
 check "signals reach the program" exits 143
+
+# Closed descriptors, of which one would be the first file that is opened
+for streams in '2>&-' '>&- 2>&-' '<&- >&- 2>&-' '>&-' '<&-'; do
+  rm -rf "$project/build"
+  code=0
+  sh -c "exec \"\$0\" hello 7 $streams" "$elk" >"$sandbox/out" 2>"$sandbox/err" </dev/null || code=$?
+  check "with $streams it builds and runs" exits 7
+  run "$elk" hello
+  check "and has spoilt nothing" exits 0
+done
 
 # Two at once
 rm -rf "$project/build"
@@ -234,7 +275,7 @@ run "$elk" build -DELK_BUILD_EXPERIMENTS=OFF
 run "$elk" sleeper
 check "a program that was left out fails" exits 1
 check "in one sentence, with the reason and the remedy" test "$(grep -v building "$sandbox/err")" = \
-  "elk: sleeper was left out of the build, which was configured with ELK_BUILD_EXPERIMENTS=OFF; to have it: ./elk build -DELK_BUILD_EXPERIMENTS=ON -DELK_SANITIZE="
+  "elk: sleeper was left out of the build, which was configured with ELK_BUILD_EXPERIMENTS=OFF; to have it: '$elk' build -DELK_BUILD_EXPERIMENTS=ON -DELK_SANITIZE="
 run "$elk" build -DELK_BUILD_EXPERIMENTS=ON -DELK_SANITIZE=
 check "which helps" ninja -C "$project/build/release" -n sleeper
 mv "$project" "$sandbox/moved"

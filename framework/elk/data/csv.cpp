@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <optional>
 #include <unordered_map>
 
 #include <elk/base/format.hpp>
@@ -99,7 +100,7 @@ class Reader {
   std::int64_t line_ = 1, row_line_ = 1;
 };
 
-double number(const std::string& field, const std::string& column, std::size_t row) {
+std::optional<double> number(const std::string& field) {
   double value = 0;
   const char* begin = field.data();
   const char* const end = begin + field.size();
@@ -107,8 +108,7 @@ double number(const std::string& field, const std::string& column, std::size_t r
   const auto [stop, error] = std::from_chars(begin, end, value);
   // What is too large or too small for a double is an infinity or 0.
   if (error == std::errc::result_out_of_range && stop == end) return std::strtod(field.c_str(), nullptr);
-  if (error != std::errc() || stop != end)
-    fail<ValueError>("[table] column \"{}\" row {}: expected a number, got \"{}\"", column, row, field);
+  if (error != std::errc() || stop != end) return std::nullopt;
   return value;
 }
 
@@ -124,12 +124,20 @@ void check_columns(const char* operation, const Tensor& x) {
 }  // namespace
 
 Table::Table(std::vector<std::string> names, std::vector<std::vector<std::string>> rows,
-             std::vector<std::string> missing)
-    : names_(std::move(names)), missing_(std::move(missing)), rows_(std::move(rows)) {
+             std::vector<std::string> missing, std::vector<std::int64_t> lines)
+    : names_(std::move(names)),
+      missing_(std::move(missing)),
+      rows_(std::move(rows)),
+      lines_(std::move(lines)) {
   for (std::size_t i = 0; i < rows_.size(); ++i)
     if (rows_[i].size() != names_.size())
       fail<ShapeError>("[table] row {} has {} fields, there are {} columns", i, rows_[i].size(),
                        names_.size());
+}
+
+std::string Table::place(Index row) const {
+  const auto at = static_cast<std::size_t>(row);
+  return at < lines_.size() ? fmt::format("line {}", lines_[at]) : fmt::format("row {}", row);
 }
 
 std::size_t Table::find(const std::string& column) const {
@@ -155,9 +163,13 @@ std::vector<std::string> Table::text(const std::string& column) const {
 Tensor Table::column(const std::string& column) const {
   const std::vector<std::string> fields = text(column);
   std::vector<double> values;
-  for (const std::string& field : fields)
-    values.push_back(is_missing(field) ? std::numeric_limits<double>::quiet_NaN()
-                                       : number(field, column, values.size()));
+  for (const std::string& field : fields) {
+    const auto value = is_missing(field) ? std::numeric_limits<double>::quiet_NaN() : number(field);
+    if (!value)
+      fail<ValueError>("[table] column \"{}\" {}: expected a number, got \"{}\"", column,
+                       place(static_cast<Index>(values.size())), field);
+    values.push_back(*value);
+  }
   return from(values);
 }
 
@@ -198,19 +210,22 @@ Table parse_csv(std::string_view text, const CsvOptions& options, const std::str
   if (first.empty()) fail<FileError>("[csv] {} is empty", file);
   std::vector<std::string> names;
   std::vector<std::vector<std::string>> rows;
+  std::vector<std::int64_t> lines;
   if (options.header) {
     names = std::move(first);
   } else {
     for (std::size_t i = 0; i < first.size(); ++i) names.push_back(std::to_string(i));
     rows.push_back(std::move(first));
+    lines.push_back(reader.row_line());
   }
   for (std::vector<std::string> row = reader.row(); !row.empty(); row = reader.row()) {
     if (row.size() != names.size())
       fail<FileError>("[csv] {}: line {} has {} fields, the first line has {}", file, reader.row_line(),
                       row.size(), names.size());
     rows.push_back(std::move(row));
+    lines.push_back(reader.row_line());
   }
-  return Table(std::move(names), std::move(rows), options.missing);
+  return Table(std::move(names), std::move(rows), options.missing, std::move(lines));
 }
 
 Table read_csv(const std::string& path, const CsvOptions& options) {

@@ -5,6 +5,7 @@
 //   const elk::Categories maker = cars.categories("maker");        // i64 (N), and their names
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,17 +31,21 @@ struct Categories {
 /// Rows of named columns. ValueError for a column that is not there or named twice.
 class Table {
  public:
-  /// Rows must all have as many fields as there are names (ShapeError).
+  /// Rows must all have as many fields as there are names (ShapeError). `lines`: where in a file each begins,
+  /// if in any.
   Table(std::vector<std::string> names, std::vector<std::vector<std::string>> rows,
-        std::vector<std::string> missing = CsvOptions().missing);
+        std::vector<std::string> missing = CsvOptions().missing, std::vector<std::int64_t> lines = {});
 
   const std::vector<std::string>& names() const { return names_; }
   /// N.
   Index rows() const { return static_cast<Index>(rows_.size()); }
+  /// Where a row is, for messages: "line 5" of its file, or "row 3", counted from 0, of a table from
+  /// elsewhere.
+  std::string place(Index row) const;
 
   /// A column as it stands in the file.
   std::vector<std::string> text(const std::string& column) const;
-  /// A column as f64 (N), NaN where missing. ValueError naming the row of what is no number.
+  /// A column as f64 (N), NaN where missing. ValueError naming the place of what is no number.
   Tensor column(const std::string& column) const;
   /// Columns side by side, f64 (N, columns).
   Tensor numbers(const std::vector<std::string>& columns) const;
@@ -55,6 +60,7 @@ class Table {
 
   std::vector<std::string> names_, missing_;
   std::vector<std::vector<std::string>> rows_;
+  std::vector<std::int64_t> lines_;
 };
 
 /// Reads a file as RFC 4180 describes it: fields between quotes may hold separators, line breaks and doubled

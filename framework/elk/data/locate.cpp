@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -31,8 +32,10 @@ std::string find(const fs::path& folder, const std::vector<std::string>& names, 
 }  // namespace
 
 std::vector<std::string> locate(const std::string& data_dir, const Layout& layout) {
-  const std::string advice = fmt::format(
-      "get it with `./elk data {}`, or say where it is with --data-dir or ELK_DATA_DIR", layout.set);
+  const char* const launcher = std::getenv("ELK_LAUNCHER");  // of ./elk and its like: how it was called
+  const std::string advice =
+      fmt::format("get it with `{} data {}`, or say where it is with --data-dir or ELK_DATA_DIR",
+                  launcher != nullptr && *launcher != '\0' ? launcher : "./elk", layout.set);
   if (data_dir.empty()) fail<FileError>("[{}] no data folder was given; {}", layout.set, advice);
 
   std::string looked, partly, blocked;
