@@ -8,6 +8,6 @@
 namespace elk::lab {
 
 /// As elk::read_image, always of three planes: u8 (3, H, W), which are equal in a grey image.
-Tensor read_image(const std::string& path);
+Tensor read_colour_image(const std::string& path);
 
 }  // namespace elk::lab

@@ -136,7 +136,7 @@ Prediction predict(const models::Model& model, TestSet& tests, const std::string
     p.image = reshape(example.images, example.sample_shape());
     p.label = example.labels.data<std::int64_t>().front();
   } else {
-    p.image = prepare_image(read_image(item), model.info.dataset);
+    p.image = prepare_image(read_colour_image(item), model.info.dataset);
   }
   if (p.image.size() != model.info.input_shape.size())
     throw ValueError(fmt::format("an image of {} is {}, the model takes {}", model.info.dataset,

@@ -26,7 +26,7 @@ TEST(ImageFile, HasThreePlanesAlways) {
   const TemporaryFolder folder;
   const auto read = [&](const std::string& bytes) {
     std::ofstream(folder / "image", std::ios::binary) << bytes;
-    return read_image(folder / "image");
+    return read_colour_image(folder / "image");
   };
   const Tensor grey = read("P2 2 1 255 7 200"), colour = read(elk::test::png(1, 1, elk::test::rgb, 8, "abc"));
   EXPECT_EQ(grey.shape(), (Shape{3, 1, 2}));

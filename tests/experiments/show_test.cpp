@@ -151,7 +151,7 @@ TEST_F(Show, LeavesAPicture) {
   };
   // 3 images of 28 x 28 a row, with 3 pixels around and 7 for the label, 8 dots a pixel.
   const Tensor image =
-      read_image(path(picture({"--count", "4", "--columns", "3"}, "runs/show/digits-test.png")));
+      read_colour_image(path(picture({"--count", "4", "--columns", "3"}, "runs/show/digits-test.png")));
   ASSERT_EQ(image.shape(), (Shape{3, 8 * (2 * (28 + 7) + 3), 8 * (3 * (28 + 3) + 3)}));
   // Each pixel of an image is where it belongs.
   const std::uint8_t* red = image.data<std::uint8_t>().data();

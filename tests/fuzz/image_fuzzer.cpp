@@ -62,7 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static fuzz::MemoryFile file;
   if (is_large(data, size)) return 0;
   Tensor image;
-  if (!fuzz::accepted([&] { image = lab::read_image(file.holding(fuzz::text(data, size))); })) return 0;
+  if (!fuzz::accepted([&] { image = lab::read_colour_image(file.holding(fuzz::text(data, size))); }))
+    return 0;
   fuzz::check(image.rank() == 3 && image.size(0) == 3 && image.size() > 0, "not an image of three planes");
   fuzz::check(to_grey(image).size() == image.size() / 3, "its brightness is of another size");
   for (const std::string& set : dataset_names()) fuzz::accepted([&] { lab::prepare_image(image, set); });
