@@ -7,8 +7,8 @@
 #include <new>
 #include <string_view>
 
-// OpenBLAS asks itself this when it is loaded: a thread for each processor would only wait, and where memory is short for
-// ever.
+// OpenBLAS asks itself this when it is loaded: a thread for each processor would only wait, and where memory
+// is short for ever.
 extern "C" [[gnu::visibility("default")]] int openblas_num_threads_env() { return 1; }
 
 namespace {
