@@ -7,7 +7,7 @@
 
 namespace elk {
 
-/// The images of `path`/<class>/<file>, PNG or PGM as read_image takes them: the folders, sorted by name, are
+/// The images of `path`/CLASS/FILE, PNG or PGM as read_image takes them: the folders, sorted by name, are
 /// the classes, and the files of each, sorted by name, follow each other. All must have one size. The images
 /// are u8 (N, H, W) where all files are grey, else (N, 3, H, W), red, green and blue. Names that begin with a
 /// dot are passed over, and so are files beside the folders. The data set is called as its folder is.
