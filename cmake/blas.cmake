@@ -1,5 +1,6 @@
 # The BLAS behind matrix products: any that has its C interface. BLA_VENDOR asks for one: OpenBLAS, FLAME (which is BLIS)
-# or Generic (on Debian the one that its alternatives name). `cblas` and `lapack` are what is linked before BLAS::BLAS, if anything.
+# or Generic (on Debian the one that its alternatives name). `cblas` and `lapack` are what is linked before BLAS::BLAS, if
+# anything.
 find_package(BLAS QUIET GLOBAL)
 if(NOT BLAS_FOUND)
   elk_missing("a BLAS for its matrix products" libopenblas-dev)

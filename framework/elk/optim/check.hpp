@@ -1,15 +1,24 @@
-// What optimizers check of their numbers. Private.
+// What optimizers check of their numbers and networks. Private.
 #pragma once
 
 #include <cmath>
+#include <vector>
 
 #include <elk/base/format.hpp>
+#include <elk/nn/module.hpp>
 
 namespace elk::optim {
 
 inline void check(const char* optimizer, const char* option, double value, double low, double below) {
   if (!(value >= low && value < below))
     fail<ValueError>("[{}] {} must be from {} to below {}, got {}", optimizer, option, low, below, value);
+}
+
+inline std::vector<nn::NamedSlot> parameters_of(const char* optimizer, const nn::Module& module) {
+  std::vector<nn::NamedSlot> list = module.parameters();
+  if (list.empty())
+    fail<ValueError>("[{}] {} lists no parameters: name them in its fields()", optimizer, module.describe());
+  return list;
 }
 
 }  // namespace elk::optim

@@ -49,8 +49,7 @@ double cubic_minimum(double x1, double f1, double g1, double x2, double f2, doub
 
 }  // namespace
 
-LBFGS::LBFGS(const nn::Module& module, const Options& options)
-    : options_(options), parameters_(module.parameters()) {
+LBFGS::LBFGS(const nn::Module& module, const Options& options) : options_(options) {
   set_lr(options.lr);
   check("lbfgs", "max_iterations", options.max_iterations, 1, INFINITY);
   check("lbfgs", "max_evaluations", options.max_evaluations, 0, INFINITY);
@@ -58,8 +57,7 @@ LBFGS::LBFGS(const nn::Module& module, const Options& options)
   check("lbfgs", "change_tolerance", options.change_tolerance, 0, INFINITY);
   check("lbfgs", "history", options.history, 1, INFINITY);
   if (options.max_evaluations == 0) options_.max_evaluations = options.max_iterations * 5 / 4;
-  if (parameters_.empty())
-    fail<ValueError>("[lbfgs] {} lists no parameters: name them in its fields()", module.describe());
+  parameters_ = parameters_of("lbfgs", module);
   uses_ = module.uses();
   uses_->listen();
 }

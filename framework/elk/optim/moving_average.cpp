@@ -2,6 +2,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/kernels/update.hpp>
+#include <elk/optim/check.hpp>
 #include <elk/optim/moving_average.hpp>
 #include <elk/tensor/storage.hpp>
 
@@ -17,9 +18,7 @@ Tensor plain(const Tensor& x) { return detail::with_shape(x, x.shape()); }
 MovingAverage::MovingAverage(const nn::Module& module, double decay) : decay_(decay) {
   if (!(decay >= 0 && decay < 1))
     fail<ValueError>("[moving_average] decay must be from 0 to below 1, got {}", decay);
-  if (module.parameters().empty())
-    fail<ValueError>("[moving_average] {} lists no parameters: name them in its fields()", module.describe());
-  for (nn::NamedSlot& parameter : module.parameters()) {
+  for (nn::NamedSlot& parameter : parameters_of("moving_average", module)) {
     const Tensor value = plain(parameter.slot->value());
     items_.push_back({std::move(parameter), value});
   }

@@ -14,9 +14,8 @@ Optimizer::Optimizer(const nn::Module& module, double lr, double weight_decay,
                      std::vector<const char*> moments)
     : weight_decay_(weight_decay), moment_names_(std::move(moments)) {
   set_lr(lr);
-  for (nn::NamedSlot& parameter : module.parameters()) items_.push_back({.parameter = std::move(parameter)});
-  if (items_.empty())
-    fail<ValueError>("[optimizer] {} lists no parameters: name them in its fields()", module.describe());
+  for (nn::NamedSlot& parameter : parameters_of("optimizer", module))
+    items_.push_back({.parameter = std::move(parameter)});
   uses_ = module.uses();
   uses_->listen();
 }

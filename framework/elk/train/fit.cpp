@@ -143,8 +143,7 @@ void Fit::set_rate() {
   if (optimizer_.lr() != rate_)
     fail<ValueError>(
         "[fit] the learning rate is {}, and the schedule had set it to {}: leave the schedule out where "
-        "others "
-        "change the rate",
+        "others change the rate",
         optimizer_.lr(), rate_);
   rate_ = options_.schedule(base_lr_, position());
   optimizer_.set_lr(rate_);
