@@ -6,9 +6,8 @@
 #include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/kernels.hpp>
 
-// LAPACK comes inside OpenBLAS, or beside another BLAS. Where there is none all else works, and this says what is
-// missing.
-// NOLINTNEXTLINE(readability-identifier-naming)
+// LAPACK comes inside OpenBLAS, or beside another BLAS. Where there is none all else works, and this says
+// what is missing. NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" [[gnu::weak]] void dsyevd_(const char* job, const char* part, const int* n, double* a,
                                       const int* lda, double* w, double* work, const int* work_size,
                                       int* iwork, const int* iwork_size, int* info);

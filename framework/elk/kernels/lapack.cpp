@@ -6,9 +6,8 @@
 #include <elk/kernels/kernels.hpp>
 #include <elk/kernels/lapack.hpp>
 
-// LAPACK comes inside OpenBLAS, or beside another BLAS. Where there is none all else works, and this says what is
-// missing.
-// NOLINTBEGIN(readability-identifier-naming)
+// LAPACK comes inside OpenBLAS, or beside another BLAS. Where there is none all else works, and this says
+// what is missing. NOLINTBEGIN(readability-identifier-naming)
 extern "C" {
 [[gnu::weak]] void dgetrf_(const int* m, const int* n, double* a, const int* lda, int* pivots, int* info);
 [[gnu::weak]] void dgetrs_(const char* transposed, const int* n, const int* columns, const double* a,
