@@ -311,7 +311,7 @@ TEST(Parts, PassOverWhatHasNoGradientAndWhatIsFrozen) {
   };
   const Parts::Step one = run(nullptr);
   EXPECT_FALSE(one.gradients.has(parameters[0].slot->value()));
-  for (const std::size_t i : {1, 2, 3}) EXPECT_TRUE(one.gradients.has(parameters[i].slot->value()));
+  for (const std::size_t i : {1U, 2U, 3U}) EXPECT_TRUE(one.gradients.has(parameters[i].slot->value()));
   std::mutex mutex;
   Threads(2).run([&](Team& team) {
     const Parts::Step found = run(&team);
