@@ -147,6 +147,7 @@ struct Answer {
   std::vector<train::HistoryRow> rows = {};
 };
 
+constexpr const char *end_word = "end", *bye_word = "bye";  // to a worker, and its answer
 constexpr const char *alive_word = "alive", *left_word = "left", *refused_word = "refused",
                      *done_word = "done";
 
@@ -172,7 +173,7 @@ class Beat : public train::Callback {
     last_ = Clock::now();
     crew_.send(0, alive_word);
     int from = 0;
-    for (std::string text; crew_.receive(from, text);) ended_ = ended_ || text == end_of_work;
+    for (std::string text; crew_.receive(from, text);) ended_ = ended_ || text == end_word;
   }
   Crew& crew_;
   std::atomic<bool>& ended_;
@@ -494,7 +495,7 @@ void work(Crew& crew, DataSets& data) {
       std::this_thread::sleep_for(std::chrono::microseconds(300));
       continue;
     }
-    if (text == end_of_work) return;
+    if (text == end_word) break;
     const auto [key, rest] = cut(text);
     const auto [digest, config] = cut(rest);
     try {
@@ -511,6 +512,27 @@ void work(Crew& crew, DataSets& data) {
     } catch (const Error& error) {  // it cannot do any run
       crew.send(0, fmt::format("{}\n{}", refused_word, error.what()));
     }
+  }
+  crew.send(0, bye_word);
+}
+
+void dismiss(Crew& crew, const std::string& program) {
+  for (int rank = 1; rank < crew.size(); ++rank) crew.send(rank, end_word);
+  std::set<int> gone{0};
+  const Clock::time_point begun = Clock::now();
+  while (static_cast<int>(gone.size()) < crew.size()) {
+    int from = 0;
+    std::string text;
+    if (crew.receive(from, text)) {
+      if (text == bye_word) gone.insert(from);
+      continue;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (since(begun) < crew.patience()) continue;
+    say(fmt::format("{}: {} ranks have given no sign for {:g} s, and are ended\n", program,
+                    crew.size() - static_cast<int>(gone.size()), crew.patience()));
+    crew.set_stalled();
+    return;
   }
 }
 

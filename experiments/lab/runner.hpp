@@ -50,10 +50,10 @@ struct RunnerOptions {
 };
 
 /// What a worker of a crew does: the runs that rank 0 sends, one after the other on one thread, until that
-/// says end_of_work. A worker that a signal ends gives its run back.
+/// dismisses it. A worker that a signal ends gives its run back.
 void work(Crew& crew, DataSets& data);
-/// To workers.
-inline constexpr const char* end_of_work = "end";
+/// For rank 0: tells all workers that there is no more work, and waits for their answers.
+void dismiss(Crew& crew, const std::string& program);
 
 /// Each run has a thread of its own (or a process of a crew) and works on that alone, so its bits are the
 /// same for any number of jobs, and throughput grows with the processors.

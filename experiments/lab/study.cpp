@@ -1062,7 +1062,7 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
   return run_on_ranks(argc, argv, [&](int count, char** words, Ranks& ranks) -> int {
     if (ranks.first()) {
       const int code = lead(count, words, ranks);
-      for (int rank = 1; rank < ranks.size(); ++rank) ranks.send(rank, end_of_work);
+      dismiss(ranks, question.program);
       return code;
     }
     catch_signals();

@@ -36,6 +36,7 @@ class Distributed : public TrainProgram {
     result.environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
     result.environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1";
     result.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
+    result.environment["OMPI_MCA_odls_base_sigkill_timeout"] = "20";  // in place of a second
     result.environment["ELK_TEST_FOLDER"] = folder_.path();
     for (const auto& [name, value] : others) result.environment[name] = value;
     result.program = ELK_MPIRUN;
@@ -200,7 +201,7 @@ TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
 }
 
 TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
-  const Arguments longer{"--epochs", "40"};
+  const Arguments longer{"--epochs", "20"};
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   const Arguments go_on{"--resume", "--out-dir", "r", "--quiet"};
   int ranks = 2;
@@ -219,7 +220,7 @@ TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
     EXPECT_EQ(outcome.code, open_mpi ? 1 : 128 + signal)
         << outcome.err;  // Open MPI's own after a signal is 1
     EXPECT_THAT(outcome.err, HasSubstr("train: stopped in epoch "));
-    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.out, Not(HasSubstr("test accuracy")));
     EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
     ranks = 4;
   }
@@ -228,7 +229,7 @@ TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
 }
 
 TEST_F(Distributed, TrainSurvivesKillsOfAnyRank) {
-  const Arguments longer{"--epochs", "30"};
+  const Arguments longer{"--epochs", "20"};
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   std::mt19937 random(1);
   for (int i = 0; i < 2; ++i) {
@@ -334,15 +335,16 @@ TEST_F(Distributed, AWorkerThatStallsCostsItsRunAlone) {
   const Outcome outcome = child.wait();
   expect_same_store("r", "one");
   EXPECT_TRUE(std::filesystem::exists(path("r/report.html")));
-  if (outcome.err.find("has given no sign") != std::string::npos)  // else it had no run just then
-    EXPECT_THAT(outcome.err,
-                HasSubstr("width: rank 2 has given no sign for 2 s: its run is given to another\n"));
+  EXPECT_THAT(outcome.err, HasSubstr("no sign for 2 s"));  // at a run, or behind the last
 }
 
 TEST_F(Distributed, SweepsStopBySignals) {
   Child child(start(3, "width", sweep("r", {"--epochs", "50"})), mpi());
-  wait_for([&] { return std::filesystem::exists(path("r/summaries.jsonl")); }, "a store");
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  wait_for(
+      [&] {
+        return std::filesystem::exists(path("r/summaries.jsonl")) && !file("r/summaries.jsonl").empty();
+      },
+      "a run");
   child.kill(SIGTERM);
   const Outcome outcome = child.wait();
   EXPECT_EQ(outcome.code, open_mpi ? 1 : 128 + SIGTERM) << outcome.err;

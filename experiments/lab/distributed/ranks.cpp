@@ -116,12 +116,15 @@ int run_on_ranks(int argc, char** argv, const std::function<int(int, char**, Ran
         train::agree(*team, "command line",
                      fmt::format("{}", fmt::join(words + std::min(count, 1), words + count, " ")));
       }
-      const int code = body(count, words, ranks);
+      int code = body(count, words, ranks);
       if (ranks.first() && ranks.stalled()) {  // who may never come to the end of MPI
         std::fflush(stdout);
         ranks.abort(code);
       }
-      return ranks.first() ? code : 0;
+      // Of all ranks, as launchers differ in whose code is theirs.
+      std::string text = fmt::format("{}", code);
+      ranks.broadcast(text);
+      return std::stoi(text);
     } catch (const train::Disagreement& error) {  // on all of them, which end in order
       if (ranks.first()) say(fmt::format("{}: {}\n", program_name(argv), error.what()));
       (void)ranks.stop_signal();

@@ -50,8 +50,8 @@ class Ranks : public Crew {
 };
 
 /// run_program of a body that all ranks run, of one version of the program and one command line (refused
-/// otherwise). What rank 0 throws or returns counts; what another one throws ends them all, too, with a
-/// message that names the rank.
+/// otherwise). All end with the code that rank 0 returns; what one throws ends them all, with a message
+/// that names the rank unless it is 0.
 int run_on_ranks(int argc, char** argv, const std::function<int(int, char**, Ranks&)>& body);
 
 }  // namespace elk::lab

@@ -223,7 +223,7 @@ bool Session::receive(Message& message) {
 }
 
 void Session::abort(int code) {
-  MPI_Abort(inside_->all, code);
+  MPI_Abort(MPI_COMM_WORLD, code);
   std::_Exit(code);
 }
 
