@@ -36,7 +36,6 @@ class Distributed : public TrainProgram {
     result.environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
     result.environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1";
     result.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
-    result.environment["OMPI_MCA_odls_base_sigkill_timeout"] = "20";  // in place of a second
     result.environment["ELK_TEST_FOLDER"] = folder_.path();
     for (const auto& [name, value] : others) result.environment[name] = value;
     result.program = ELK_MPIRUN;
@@ -201,7 +200,7 @@ TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
 }
 
 TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
-  const Arguments longer{"--epochs", "20"};
+  const Arguments longer{"--epochs", "30"};
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   const Arguments go_on{"--resume", "--out-dir", "r", "--quiet"};
   int ranks = 2;
@@ -229,7 +228,7 @@ TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
 }
 
 TEST_F(Distributed, TrainSurvivesKillsOfAnyRank) {
-  const Arguments longer{"--epochs", "20"};
+  const Arguments longer{"--epochs", "30"};
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   std::mt19937 random(1);
   for (int i = 0; i < 2; ++i) {
