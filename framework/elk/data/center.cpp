@@ -16,7 +16,7 @@ constexpr int least_contrast = 32, faint = 51;
 // edge.
 constexpr double middle = 14.5;
 
-void check_grey(const Tensor& grey) {
+void check(const Tensor& grey) {
   if (grey.dtype() != u8) fail<DTypeError>("[center_digit] the image must be u8, got {}", grey.dtype());
   if (grey.rank() != 2 || grey.size() == 0)
     fail<ShapeError>("[center_digit] expected an image (H, W), got {}", grey.shape());
@@ -88,12 +88,12 @@ Index begin_for(double center, Index length) {
 }  // namespace
 
 bool has_light_border(const Tensor& grey) {
-  check_grey(grey);
+  check(grey);
   return paper_of(grey).level > 127;
 }
 
 Tensor center_digit(const Tensor& grey) {
-  check_grey(grey);
+  check(grey);
   const Tensor box = resize_to_fit(crop(ink_of(grey)), box_side);
 
   const auto pixels = box.data<std::uint8_t>();

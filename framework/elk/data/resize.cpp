@@ -24,7 +24,7 @@ void add_areas(const T* in, Index in_line, Index in_step, Index from, std::int64
     }
 }
 
-void check_image(const Tensor& image) {
+void check(const Tensor& image) {
   if (image.dtype() != u8) fail<DTypeError>("[resize] the image must be u8, got {}", image.dtype());
   if ((image.rank() != 2 && image.rank() != 3) || image.size() == 0)
     fail<ShapeError>("[resize] expected an image (H, W) or (C, H, W), got {}", image.shape());
@@ -33,7 +33,7 @@ void check_image(const Tensor& image) {
 }  // namespace
 
 Tensor resize(const Tensor& image, Index rows, Index columns) {
-  check_image(image);
+  check(image);
   if (rows < 1 || columns < 1) fail<ShapeError>("[resize] the wanted size {} x {} is empty", rows, columns);
   const Index planes = image.rank() == 3 ? image.size(0) : 1, h = image.size(-2), w = image.size(-1);
   const std::int64_t area = h * w;
@@ -52,7 +52,7 @@ Tensor resize(const Tensor& image, Index rows, Index columns) {
 }
 
 Tensor resize_to_fit(const Tensor& image, Index side) {
-  check_image(image);
+  check(image);
   const Index h = image.size(-2), w = image.size(-1), longest = std::max(h, w);
   const auto fitted = [&](Index length) {
     return std::max<Index>(1, (length * side + longest / 2) / longest);
