@@ -94,6 +94,10 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
       "D times the weight is added to its gradient (adamw: decays the weight apart)");
   add("batch-size", number(c.batch_size)->value_name("N"),
       "examples a step; the last batch of an epoch may be short");
+  add("parts", number(c.parts)->value_name("P"),
+      "cut every batch into P parts, which as many as P processes of mpirun may share: the result depends on "
+      "P, "
+      "and not on how many do it");
   add("epochs", number(c.epochs)->value_name("N"), "passes over the training examples");
   add("train-size", number(c.train_size)->value_name("N"),
       "training examples to learn from, drawn at random from those that are not held out; 0 = all");
@@ -143,6 +147,8 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
   return options;
 }
 
+ordered_json all_options(const TrainConfig& c);
+
 // What a run goes on with, compared with what it began with: `now` as `file` (or without one the command
 // line) has it.
 void check_same(const std::string& file, const char* before_words, const TrainConfig& now,
@@ -150,7 +156,7 @@ void check_same(const std::string& file, const char* before_words, const TrainCo
   const auto named = [&](const std::string& option) {
     return file.empty() ? "--" + option : fmt::format("{}: \"{}\"", file, option);
   };
-  const ordered_json a = ordered_json::parse(to_json(before)), b = ordered_json::parse(to_json(now));
+  const ordered_json a = all_options(before), b = all_options(now);
   for (const auto& [name, value] : a.items())
     if (name != "epochs" && b[name] != value)
       fail<UsageError>("{}: {} {}, {} {}; only --epochs may change", named(name), before_words, value.dump(),
@@ -275,6 +281,10 @@ void resolve(TrainConfig& c) {
   share("momentum", c.momentum);
   in_range("weight-decay", c.weight_decay, 0, 1e6);
   in_range("batch-size", static_cast<double>(c.batch_size), 1, most);
+  in_range("parts", static_cast<double>(c.parts), 1, 65536);
+  if (c.parts > c.batch_size)
+    fail<UsageError>("--parts: a batch of {} examples has no {} parts", c.batch_size, c.parts);
+  if (c.parts > 1 && c.paper()) fail<UsageError>("--parts: the paper protocol takes each batch as a whole");
   in_range("epochs", static_cast<double>(c.epochs), 1, most);
   in_range("train-size", static_cast<double>(c.train_size), 0, most);
   in_range("validation", static_cast<double>(*c.validation), 0, most);
@@ -287,37 +297,60 @@ void resolve(TrainConfig& c) {
     fail<UsageError>("--early-stop: needs held-out examples: give --validation N");
 }
 
+namespace {
+
+ordered_json all_options(const TrainConfig& c) {
+  return {{"protocol", c.protocol},
+          {"dataset", c.dataset},
+          {"normalize", c.normalize},
+          {"augment", c.augment},
+          {"model", c.model},
+          {"hidden", c.hidden},
+          {"activation", c.activation.value()},
+          {"leaky-slope", c.leaky_slope},
+          {"init", c.init},
+          {"param", c.param},
+          {"base-width", c.base_width},
+          {"clip", c.clip},
+          {"dropout", c.dropout},
+          {"loss", c.loss},
+          {"optimizer", c.optimizer},
+          {"momentum", c.momentum},
+          {"nesterov", c.nesterov},
+          {"lr", c.lr.value()},
+          {"schedule", c.schedule},
+          {"weight-decay", c.weight_decay},
+          {"batch-size", c.batch_size},
+          {"parts", c.parts},
+          {"epochs", c.epochs},
+          {"train-size", c.train_size},
+          {"validation", c.validation.value()},
+          {"test-every-epoch", c.test_every_epoch},
+          {"early-stop", c.early_stop},
+          {"dtype", c.dtype},
+          {"precision", c.precision},
+          {"seed", c.seed}};
+}
+
+}  // namespace
+
 std::string to_json(const TrainConfig& c) {
-  const ordered_json object{{"protocol", c.protocol},
-                            {"dataset", c.dataset},
-                            {"normalize", c.normalize},
-                            {"augment", c.augment},
-                            {"model", c.model},
-                            {"hidden", c.hidden},
-                            {"activation", c.activation.value()},
-                            {"leaky-slope", c.leaky_slope},
-                            {"init", c.init},
-                            {"param", c.param},
-                            {"base-width", c.base_width},
-                            {"clip", c.clip},
-                            {"dropout", c.dropout},
-                            {"loss", c.loss},
-                            {"optimizer", c.optimizer},
-                            {"momentum", c.momentum},
-                            {"nesterov", c.nesterov},
-                            {"lr", c.lr.value()},
-                            {"schedule", c.schedule},
-                            {"weight-decay", c.weight_decay},
-                            {"batch-size", c.batch_size},
-                            {"epochs", c.epochs},
-                            {"train-size", c.train_size},
-                            {"validation", c.validation.value()},
-                            {"test-every-epoch", c.test_every_epoch},
-                            {"early-stop", c.early_stop},
-                            {"dtype", c.dtype},
-                            {"precision", c.precision},
-                            {"seed", c.seed}};
+  ordered_json object = all_options(c);
+  if (c.parts == 1) object.erase("parts");
   return object.dump(2) + "\n";
+}
+
+TrainConfig parse_canonical(const std::string& json) {
+  TrainConfig config;
+  std::string lr_decay;
+  const po::options_description known = config_options(config, lr_decay);
+  po::variables_map values;
+  store_config(json, "the configuration", known, values);
+  po::notify(values);
+  resolve(config);
+  if (canonical_json(config) != json)
+    fail<UsageError>("the configuration {} was read as {}", json, canonical_json(config));
+  return config;
 }
 
 std::string recorded_json(const TrainConfig& c) {

@@ -37,6 +37,7 @@ struct TrainConfig {
   std::string schedule = "constant";
   double weight_decay = 0;
   std::int64_t batch_size = 50;
+  std::int64_t parts = 1;  // written only where it is another number: keys and files of before stay
   std::int64_t epochs = 10;
   std::int64_t train_size = 0;             // 0 = all
   std::optional<std::int64_t> validation;  // resolve() settles it by the data set
@@ -65,6 +66,8 @@ void resolve(TrainConfig& config);
 std::string to_json(const TrainConfig& config);
 /// What config.json holds: that, and what the run is computed with, which is recorded and no option.
 std::string recorded_json(const TrainConfig& config);
+/// The configuration that canonical_json wrote, resolved. UsageError for anything else.
+TrainConfig parse_canonical(const std::string& json);
 /// The options as canonical JSON, names sorted and no spaces: what the run store keeps, and what a run's key
 /// is made of.
 std::string canonical_json(const TrainConfig& config);

@@ -63,7 +63,7 @@ std::string output_problem() {
 
 int run_program(int argc, char** argv, const std::function<int(int, char**)>& body) {
   open_standard_streams();
-  const char* name = argc > 0 ? base_name(argv[0]) : "elk";
+  const char* name = program_name(argv);
   // A reader that goes away (| head) must not end a run without a word: writes fail instead.
   std::signal(SIGPIPE, SIG_IGN);
   // So does a file beyond the limit of ulimit -f.
@@ -86,6 +86,8 @@ int run_program(int argc, char** argv, const std::function<int(int, char**)>& bo
   }
   return exit_failed;
 }
+
+const char* program_name(char** argv) { return *argv != nullptr ? base_name(*argv) : "elk"; }
 
 void say(const std::string& text) { std::fputs(text.c_str(), stderr); }
 

@@ -29,6 +29,9 @@ constexpr std::uint32_t digits_seed = 1;
 /// streams that are closed are /dev/null.
 int run_program(int argc, char** argv, const std::function<int(int, char**)>& body);
 
+/// The name that a program was called by, without its folder.
+const char* program_name(char** argv);
+
 /// Writes to standard error. A reader that went away is no reason to end a run.
 void say(const std::string& text);
 

@@ -84,13 +84,16 @@ RunSummary about(const Run& run, const std::string& digest) {
 
 // Does a run; nothing comes of one that was stopped.
 std::optional<std::pair<RunSummary, std::vector<train::HistoryRow>>> train_one(
-    const Run& run, const TrainTest& data, const std::string& digest, const std::atomic<bool>& given_up) {
+    const Run& run, const TrainTest& data, const std::string& digest, const std::atomic<bool>& given_up,
+    train::Callback* other = nullptr) {
   RunSummary summary = about(run, digest);
   const double start = thread_seconds();
   try {
     Training training(run.config, data);
     StopWhenAsked stop(given_up);
-    TrainingResult result = training.run({&stop});
+    std::vector<train::Callback*> callbacks{&stop};
+    if (other != nullptr) callbacks.push_back(other);
+    TrainingResult result = training.run(callbacks);
     if (result.status == train::Status::stopped) return std::nullopt;
     summary.status = result.status == train::Status::diverged ? "diverged" : "done";
     summary.error = result.problem;
@@ -126,60 +129,55 @@ std::optional<std::pair<RunSummary, std::vector<train::HistoryRow>>> train_one(
   return std::pair{summary, std::vector<train::HistoryRow>{}};
 }
 
-// How far it is: on a terminal a line that changes, elsewhere one now and then.
-class Board {
- public:
-  Board(const RunnerOptions& options, const std::vector<Run>& runs)
-      : options_(options), terminal_(isatty(STDERR_FILENO) != 0), total_(runs.size()) {
-    for (const Run& run : runs) to_do_ += run.estimate;
-  }
-  ~Board() { clear(); }
-  Board(const Board&) = delete;
-  Board& operator=(const Board&) = delete;
+// What rank 0 and workers tell each other: a word, and lines behind it.
+std::string job(const Run& run, const std::string& digest) {
+  return fmt::format("{}\n{}\n{}", run.key, digest, canonical_json(run.config));
+}
 
-  void started() { ++running_; }
-  void stopped() { --running_; }
-  void ended(const Run& run, const RunSummary& summary) {
-    ++done_;
-    to_do_ -= run.estimate;
-    did_ += run.estimate;
-    diverged_ += summary.status == "diverged";
-    if (summary.status != "failed") return;
-    ++failed_;
-    clear();
-    say(fmt::format("{}: a run failed: {}\n  {}\n", options_.program, summary.error, summary.config));
-  }
-  // Another process has done it.
-  void found(const Run& run) {
-    ++done_;
-    to_do_ -= run.estimate;
-  }
-  void show() {
-    if (options_.quiet || total_ == 0) return;
-    if (since(last_) < (terminal_ ? 0.2 : 10) && shown_) return;
-    last_ = Clock::now();
-    std::string line =
-        fmt::format("{}: {} of {} runs done, {} running", options_.program, done_, total_, running_);
-    if (diverged_ > 0) line += fmt::format(", {} diverged", diverged_);
-    if (failed_ > 0) line += fmt::format(", {} failed", failed_);
-    if (did_ > 0 && to_do_ > 0)
-      line += fmt::format(", about {} left", duration(to_do_ / did_ * since(begun_)));
-    if (terminal_)
-      say("\r" + line + "\x1b[K");
-    else if (shown_ || done_ < total_)
-      say(line + "\n");
-    shown_ = true;
-  }
+std::pair<std::string, std::string> cut(const std::string& text) {
+  const auto at = text.find('\n');
+  if (at == std::string::npos) return {text, ""};
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+struct Answer {
+  enum Kind { alive, left, refused, done } kind;
+  std::string text = {};  // why it was refused
+  RunSummary summary = {};
+  std::vector<train::HistoryRow> rows = {};
+};
+
+constexpr const char *end_word = "end", *bye_word = "bye";  // to a worker, and its answer
+constexpr const char *alive_word = "alive", *left_word = "left", *refused_word = "refused",
+                     *done_word = "done";
+
+Answer parse_answer(const std::string& text) {
+  const auto [word, rest] = cut(text);
+  if (word == alive_word) return {Answer::alive};
+  if (word == left_word) return {Answer::left};
+  if (word == refused_word) return {Answer::refused, rest};
+  const auto [line, rows] = cut(rest);
+  return {Answer::done, "", parse_line(line), train::parse_jsonl(rows, "a worker's answer")};
+}
+
+// Tells rank 0 of every second of work, and hears whether it is to end.
+class Beat : public train::Callback {
+ public:
+  Beat(Crew& crew, std::atomic<bool>& ended) : crew_(crew), ended_(ended) {}
+  void step_done(train::Fit&) override { beat(); }
+  void epoch_done(train::Fit&) override { beat(); }
 
  private:
-  void clear() const {
-    if (terminal_ && shown_) say("\r\x1b[K");
+  void beat() {
+    if (since(last_) < 0.5) return;
+    last_ = Clock::now();
+    crew_.send(0, alive_word);
+    int from = 0;
+    for (std::string text; crew_.receive(from, text);) ended_ = ended_ || text == end_word;
   }
-  const RunnerOptions& options_;
-  bool terminal_, shown_ = false;
-  std::size_t total_, done_ = 0, running_ = 0, diverged_ = 0, failed_ = 0;
-  double to_do_ = 0, did_ = 0;
-  Clock::time_point begun_ = Clock::now(), last_ = begun_;
+  Crew& crew_;
+  std::atomic<bool>& ended_;
+  Clock::time_point last_ = Clock::now();
 };
 
 }  // namespace
@@ -223,6 +221,239 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   return static_cast<double>(config.epochs) * (examples * example + measured * 2 * weights / rate);
 }
 
+// How far it is: on a terminal a line that changes, elsewhere one now and then.
+class Runner::Board {
+ public:
+  Board(const RunnerOptions& options, const std::vector<Run>& runs)
+      : options_(options), terminal_(isatty(STDERR_FILENO) != 0), total_(runs.size()) {
+    for (const Run& run : runs) to_do_ += run.estimate;
+  }
+  ~Board() { clear(); }
+  Board(const Board&) = delete;
+  Board& operator=(const Board&) = delete;
+
+  void started() { ++running_; }
+  void stopped() { --running_; }
+  void ended(const Run& run, const RunSummary& summary) {
+    ++done_;
+    to_do_ -= run.estimate;
+    did_ += run.estimate;
+    diverged_ += summary.status == "diverged";
+    if (summary.status != "failed") return;
+    ++failed_;
+    clear();
+    say(fmt::format("{}: a run failed: {}\n  {}\n", options_.program, summary.error, summary.config));
+  }
+  // Another process has done it.
+  void found(const Run& run) {
+    ++done_;
+    to_do_ -= run.estimate;
+  }
+  void say_above(const std::string& line) const {
+    clear();
+    say(line);
+  }
+  void show() {
+    if (options_.quiet || total_ == 0) return;
+    if (since(last_) < (terminal_ ? 0.2 : 10) && shown_) return;
+    last_ = Clock::now();
+    std::string line =
+        fmt::format("{}: {} of {} runs done, {} running", options_.program, done_, total_, running_);
+    if (diverged_ > 0) line += fmt::format(", {} diverged", diverged_);
+    if (failed_ > 0) line += fmt::format(", {} failed", failed_);
+    if (did_ > 0 && to_do_ > 0)
+      line += fmt::format(", about {} left", duration(to_do_ / did_ * since(begun_)));
+    if (terminal_)
+      say("\r" + line + "\x1b[K");
+    else if (shown_ || done_ < total_)
+      say(line + "\n");
+    shown_ = true;
+  }
+
+ private:
+  void clear() const {
+    if (terminal_ && shown_) say("\r\x1b[K");
+  }
+  const RunnerOptions& options_;
+  bool terminal_, shown_ = false;
+  std::size_t total_, done_ = 0, running_ = 0, diverged_ = 0, failed_ = 0;
+  double to_do_ = 0, did_ = 0;
+  Clock::time_point begun_ = Clock::now(), last_ = begun_;
+};
+
+// Runs that are waiting for somebody to do them.
+class Runner::Queue {
+ public:
+  Queue(Store& store, Board& board, const std::vector<Run>& runs)
+      : left(runs.size()), store_(store), board_(board), waiting_(runs.begin(), runs.end()) {}
+
+  bool empty() const { return waiting_.empty(); }
+  /// Takes the next run that no other process is at; those that are being done elsewhere go to the end of the
+  /// line.
+  std::optional<Run> take() {
+    for (std::size_t tried = waiting_.size(); tried > 0; --tried) {
+      Run run = waiting_.front();
+      waiting_.pop_front();
+      if (store_.claim(run.key)) {
+        // Done by another one in the meantime?
+        store_.refresh();
+        if (!store_.complete(run.key)) return run;
+        store_.release(run.key);
+        board_.found(run);
+        --left;
+        continue;
+      }
+      waiting_.push_back(run);
+    }
+    return std::nullopt;
+  }
+  /// Of one that was not done.
+  void put_back(const Run& run) {
+    store_.release(run.key);
+    waiting_.push_front(run);
+  }
+  /// Keeps what came of a run that was taken.
+  void done(const Run& run, const RunSummary& summary) {
+    store_.release(run.key);
+    board_.ended(run, summary);
+    --left;
+  }
+
+  std::size_t left;  ///< that are not done
+
+ private:
+  Store& store_;
+  Board& board_;
+  std::deque<Run> waiting_;
+};
+
+// What rank 0 knows of a worker.
+struct Runner::Worker {
+  std::optional<Run> run = {};  // that it is at
+  Clock::time_point heard = {};
+  bool lost = false;  // it gave no sign for long, or left
+};
+
+Runner::Runner(Store& store, DataSets& data, RunnerOptions options)
+    : store_(store), data_(data), options_(std::move(options)) {
+  if (options_.crew != nullptr) workers_.resize(static_cast<std::size_t>(options_.crew->size()));
+}
+
+Runner::~Runner() = default;
+
+// On threads of this process.
+void Runner::run_here(Queue& queue, Board& board) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::atomic<bool> given_up = false;
+  std::exception_ptr error;
+  const auto work = [&] {
+    set_threads(1);
+    std::unique_lock lock(mutex);
+    while (!given_up && stop_signal() == 0 && !queue.empty()) {
+      std::optional<Run> run;
+      try {
+        run = queue.take();
+        if (!run) {
+          if (!queue.empty()) changed.wait_for(lock, std::chrono::milliseconds(200));
+          continue;
+        }
+        const TrainTest& data = data_[run->config.dataset];
+        const std::string& digest = data_.digest(run->config.dataset);
+        board.started();
+        lock.unlock();
+        const auto result = train_one(*run, data, digest, given_up);
+        if (result) store_.add(result->first, result->second);
+        lock.lock();
+        board.stopped();
+        if (result)
+          queue.done(*run, result->first);
+        else
+          store_.release(run->key);
+      } catch (...) {  // of the store: nothing can be kept any more
+        if (!lock.owns_lock()) lock.lock();
+        if (run) store_.release(run->key);
+        if (!error) error = std::current_exception();
+        given_up = true;
+      }
+      changed.notify_all();
+    }
+  };
+
+  const auto jobs = std::min<std::size_t>(static_cast<std::size_t>(options_.jobs), queue.left);
+  std::vector<std::thread> threads;
+  threads.reserve(jobs);
+  try {
+    while (threads.size() < jobs) threads.emplace_back(work);
+  } catch (const std::system_error& refused) {  // fewer do it, too
+    if (threads.empty())
+      throw Error(fmt::format("[threads] the system refused a thread: {}", refused.what()));
+  }
+  {
+    std::unique_lock lock(mutex);
+    while (queue.left > 0 && !given_up && stop_signal() == 0) {
+      board.show();
+      changed.wait_for(lock, std::chrono::milliseconds(100));
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+  if (error) std::rethrow_exception(error);
+}
+
+// By the workers of a crew.
+void Runner::hand_out(Queue& queue, Board& board) {
+  Crew& crew = *options_.crew;
+  const auto lose = [&](Worker& worker) {
+    worker.lost = true;
+    if (!worker.run) return;
+    board.stopped();
+    queue.put_back(*std::exchange(worker.run, std::nullopt));
+  };
+  Clock::time_point look_again = Clock::now();
+  for (Worker& worker : workers_) worker.heard = look_again;
+  while (queue.left > 0 && stop_signal() == 0) {
+    bool idle = true;
+    int from = 0;
+    for (std::string text; crew.receive(from, text); idle = false) {
+      Worker& worker = workers_[static_cast<std::size_t>(from)];
+      worker.heard = Clock::now();
+      const Answer answer = parse_answer(text);
+      if (answer.kind == Answer::left) lose(worker);
+      if (answer.kind == Answer::refused) throw UsageError(fmt::format("rank {}: {}", from, answer.text));
+      if (answer.kind != Answer::done) continue;
+      // One that was taken for lost is back; its run is with another.
+      const bool late = std::exchange(worker.lost, false);
+      if (late || !worker.run || worker.run->key != answer.summary.key) continue;
+      store_.add(answer.summary, answer.rows);
+      board.stopped();
+      queue.done(*std::exchange(worker.run, std::nullopt), answer.summary);
+    }
+    bool any = false;
+    for (std::size_t rank = 1; rank < workers_.size(); ++rank) {
+      Worker& worker = workers_[rank];
+      if (worker.run && since(worker.heard) > crew.patience()) {
+        lose(worker);
+        crew.set_stalled();
+        board.say_above(fmt::format("{}: rank {} has given no sign for {:g} s: its run is given to another\n",
+                                    options_.program, rank, crew.patience()));
+      }
+      any |= !worker.lost;
+      if (worker.lost || worker.run || queue.empty() || Clock::now() < look_again) continue;
+      worker.run = queue.take();
+      if (!worker.run)
+        look_again = Clock::now() + std::chrono::milliseconds(200);  // others are at all of them
+      if (!worker.run) continue;
+      crew.send(static_cast<int>(rank), job(*worker.run, data_.digest(worker.run->config.dataset)));
+      worker.heard = Clock::now();
+      board.started();
+      idle = false;
+    }
+    if (!any) throw Error("no worker is left");
+    board.show();
+    if (idle) std::this_thread::sleep_for(std::chrono::microseconds(300));
+  }
+}
+
 std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
   std::vector<std::string> keys;
   std::vector<Run> missing;
@@ -239,90 +470,70 @@ std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
   std::stable_sort(missing.begin(), missing.end(),
                    [](const Run& a, const Run& b) { return a.estimate > b.estimate; });
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<Run> waiting(missing.begin(), missing.end());
-  std::atomic<bool> given_up = false;
-  std::exception_ptr error;
   Board board(options_, missing);
-  std::size_t left = missing.size();
-
-  // Takes the next run that no other process is at; those that are being done elsewhere go to the end of the
-  // line. Called with the mutex held.
-  const auto take = [&]() -> std::optional<Run> {
-    for (std::size_t tried = waiting.size(); tried > 0; --tried) {
-      Run run = waiting.front();
-      waiting.pop_front();
-      if (store_.claim(run.key)) {
-        // Done by another one in the meantime?
-        store_.refresh();
-        if (!store_.complete(run.key)) return run;
-        store_.release(run.key);
-        board.found(run);
-        --left;
-        changed.notify_all();
-        continue;
-      }
-      waiting.push_back(run);
-    }
-    return std::nullopt;
-  };
-  const auto work = [&] {
-    set_threads(1);
-    std::unique_lock lock(mutex);
-    while (!given_up && stop_signal() == 0 && !waiting.empty()) {
-      std::optional<Run> run;
-      try {
-        run = take();
-        if (!run) {
-          if (!waiting.empty()) changed.wait_for(lock, std::chrono::milliseconds(200));
-          continue;
-        }
-        const TrainTest& data = data_[run->config.dataset];
-        const std::string& digest = data_.digest(run->config.dataset);
-        board.started();
-        lock.unlock();
-        const auto result = train_one(*run, data, digest, given_up);
-        if (result) store_.add(result->first, result->second);
-        store_.release(run->key);
-        lock.lock();
-        board.stopped();
-        if (!result) continue;
-        board.ended(*run, result->first);
-        --left;
-      } catch (...) {  // of the store: nothing can be kept any more
-        if (!lock.owns_lock()) lock.lock();
-        if (run) store_.release(run->key);
-        if (!error) error = std::current_exception();
-        given_up = true;
-      }
-      changed.notify_all();
-    }
-  };
-
-  const auto jobs = std::min<std::size_t>(static_cast<std::size_t>(options_.jobs), missing.size());
-  std::vector<std::thread> threads;
-  threads.reserve(jobs);
-  try {
-    while (threads.size() < jobs) threads.emplace_back(work);
-  } catch (const std::system_error& refused) {  // fewer do it, too
-    if (threads.empty())
-      throw Error(fmt::format("[threads] the system refused a thread: {}", refused.what()));
-  }
-  {
-    std::unique_lock lock(mutex);
-    while (left > 0 && !given_up && stop_signal() == 0) {
-      board.show();
-      changed.wait_for(lock, std::chrono::milliseconds(100));
-    }
-  }
-  for (std::thread& thread : threads) thread.join();
-  if (error) std::rethrow_exception(error);
-  if (left > 0) throw Stopped();
+  Queue queue(store_, board, missing);
+  if (options_.crew != nullptr)
+    hand_out(queue, board);
+  else
+    run_here(queue, board);
+  if (queue.left > 0) throw Stopped();
 
   std::vector<RunSummary> summaries;
   for (const std::string& key : keys) summaries.push_back(store_.find(key).value());
   return summaries;
+}
+
+void work(Crew& crew, DataSets& data) {
+  set_threads(1);
+  std::atomic<bool> ended = false;
+  bool told = false;  // rank 0, that a signal ends this worker
+  while (!ended) {
+    int from = 0;
+    std::string text;
+    if (!crew.receive(from, text)) {
+      if (stop_signal() != 0 && !std::exchange(told, true)) crew.send(0, left_word);
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+      continue;
+    }
+    if (text == end_word) break;
+    const auto [key, rest] = cut(text);
+    const auto [digest, config] = cut(rest);
+    try {
+      const Run run{parse_canonical(config), key};
+      if (const std::string& own = data.digest(run.config.dataset); own != digest)
+        throw UsageError(
+            fmt::format("--data-dir: it has another data set of the name {}: SHA-256 {}, rank 0 has {}",
+                        run.config.dataset, own, digest));
+      Beat beat(crew, ended);
+      const auto result = train_one(run, data[run.config.dataset], digest, ended, &beat);
+      if (result)
+        crew.send(
+            0, fmt::format("{}\n{}{}", done_word, to_line(result->first), train::to_jsonl(result->second)));
+    } catch (const Error& error) {  // it cannot do any run
+      crew.send(0, fmt::format("{}\n{}", refused_word, error.what()));
+    }
+  }
+  crew.send(0, bye_word);
+}
+
+void dismiss(Crew& crew, const std::string& program) {
+  for (int rank = 1; rank < crew.size(); ++rank) crew.send(rank, end_word);
+  std::set<int> gone{0};
+  const Clock::time_point begun = Clock::now();
+  while (static_cast<int>(gone.size()) < crew.size()) {
+    int from = 0;
+    std::string text;
+    if (crew.receive(from, text)) {
+      if (text == bye_word) gone.insert(from);
+      continue;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    if (since(begun) < crew.patience()) continue;
+    say(fmt::format("{}: {} ranks have given no sign for {:g} s, and are ended\n", program,
+                    crew.size() - static_cast<int>(gone.size()), crew.patience()));
+    crew.set_stalled();
+    return;
+  }
 }
 
 }  // namespace elk::lab

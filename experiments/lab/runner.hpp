@@ -9,6 +9,7 @@
 
 #include <elk/data/dataset.hpp>
 #include <lab/config.hpp>
+#include <lab/crew.hpp>
 #include <lab/store.hpp>
 
 namespace elk::lab {
@@ -45,15 +46,22 @@ struct RunnerOptions {
   std::string program;  ///< whose name is in messages
   int jobs = 1;
   bool quiet = false;
+  Crew* crew = nullptr;  ///< who does the runs, in place of threads of this process; must outlive the runner
 };
 
-/// Each run has a thread of its own and works on that alone, so its bits are the same for any number of jobs,
-/// and throughput grows with the processors.
+/// What a worker of a crew does: the runs that rank 0 sends, one after the other on one thread, until that
+/// dismisses it. A worker that a signal ends gives its run back.
+void work(Crew& crew, DataSets& data);
+/// For rank 0: tells all workers that there is no more work, and waits for their answers.
+void dismiss(Crew& crew, const std::string& program);
+
+/// Each run has a thread of its own (or a process of a crew) and works on that alone, so its bits are the
+/// same for any number of jobs, and throughput grows with the processors.
 class Runner {
  public:
   /// All that is given by reference must outlive the runner.
-  Runner(Store& store, DataSets& data, RunnerOptions options)
-      : store_(store), data_(data), options_(std::move(options)) {}
+  Runner(Store& store, DataSets& data, RunnerOptions options);
+  ~Runner();
 
   /// Sees that the store has every one of `configs` (resolved), and returns their lines in that order; of a
   /// failed run its line, too. Runs that another process is at are waited for, and taken over if it dies.
@@ -64,9 +72,16 @@ class Runner {
   struct Stopped {};
 
  private:
+  struct Worker;
+  class Queue;
+  class Board;
+  void run_here(Queue& queue, Board& board);
+  void hand_out(Queue& queue, Board& board);
+
   Store& store_;
   DataSets& data_;
   RunnerOptions options_;
+  std::vector<Worker> workers_;  // by their ranks; of rank 0 nothing
 };
 
 }  // namespace elk::lab

@@ -64,6 +64,8 @@ std::string key_of(std::string_view line) {
   return std::string(line.substr(key_begin, key_length));
 }
 
+}  // namespace
+
 std::string to_line(const RunSummary& run) {
   ordered_json object{{"key", run.key}, {"format", format}, {"status", run.status}};
   if (!run.error.empty()) object["error"] = run.error;
@@ -81,6 +83,8 @@ std::string to_line(const RunSummary& run) {
   return with_digest(object.dump(-1, ' ', false, json::error_handler_t::replace)) + "\n";
 }
 
+namespace {
+
 void check_share(const char* name, const std::optional<double>& value) {
   if (value && !std::isnan(*value) && !(*value >= 0 && *value <= 1))
     throw ValueError(fmt::format("expected a share from 0 to 1 as \"{}\", found {}", name, *value));
@@ -95,6 +99,8 @@ T read_count(const json& object, const char* name) {
                                  value.is_number() ? value.dump() : value.type_name()));
   return value.get<T>();
 }
+
+}  // namespace
 
 RunSummary parse_line(const std::string& line) {
   json object = json::parse(line);
@@ -128,6 +134,8 @@ RunSummary parse_line(const std::string& line) {
   run.with = {object.value("instruction_set", ""), object.value("blas", "")};
   return run;
 }
+
+namespace {
 
 std::string epoch_line(const std::string& key, const train::HistoryRow& row) {
   return with_digest(fmt::format("{}{}\",{}", key_head, key, train::to_jsonl({row}).substr(1)));

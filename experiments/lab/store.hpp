@@ -44,6 +44,10 @@ struct RunSummary {
   ComputedWith with;
 };
 
+/// A line of summaries.jsonl, and what it says: ValueError for what is no run's.
+std::string to_line(const RunSummary& run);
+RunSummary parse_line(const std::string& line);
+
 /// The key of a run: the SHA-256 of its configuration as canonical JSON (names sorted, no spaces), of the
 /// digest of its data and of results_version. `config` must be resolved.
 std::string run_key(const TrainConfig& config, const std::string& data_digest);

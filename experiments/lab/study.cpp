@@ -16,6 +16,7 @@
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
 #include <lab/command_line.hpp>
+#include <lab/distributed/ranks.hpp>
 #include <lab/gnuplot.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
@@ -245,6 +246,14 @@ std::string tell_best(std::span<const Outcome> outcomes, const std::string& what
   return sentence;
 }
 
+namespace {
+
+DataSets data_sets(const Study::Options& o) {
+  return DataSets(o.data_dir, o.smoke ? 1000 : o.quick ? 12000 : 0);
+}
+
+}  // namespace
+
 struct Study::Inside {
   DataSets data;
   std::optional<Store> store;  // none for a dry run, which leaves nothing behind
@@ -261,10 +270,7 @@ struct Study::Inside {
   std::set<std::int64_t> images;
   std::vector<std::pair<std::string, std::string>> checks;
 
-  Inside(const Question& question, const Options& o)
-      : data(o.data_dir, o.smoke   ? 1000
-                         : o.quick ? 12000
-                                   : 0) {
+  Inside(const Question& question, const Options& o) : data(data_sets(o)) {
     if (!o.from.empty()) {
       from = parse_results(read_file(o.from), o.from);
       if (from->program != question.program || from->protocol != o.protocol || from->dataset != o.dataset)
@@ -274,7 +280,7 @@ struct Study::Inside {
     }
     if (o.dry_run) return;
     store.emplace(o.out_dir);
-    runner.emplace(*store, data, RunnerOptions{question.program, static_cast<int>(o.jobs), o.quiet});
+    runner.emplace(*store, data, RunnerOptions{question.program, static_cast<int>(o.jobs), o.quiet, o.crew});
   }
 };
 
@@ -1026,13 +1032,17 @@ Line parse(int argc, char** argv, const Question& question) {
 }  // namespace
 
 int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&)) {
-  return run_program(argc, argv, [&](int count, char** words) -> int {
-    const Line line = parse(count, words, question);
+  const auto lead = [&](int count, char** words, Ranks& ranks) -> int {
+    Line line = parse(count, words, question);
     if (!line.help.empty()) {
       fmt::print("{}", line.help);
       return exit_done;
     }
     catch_signals();
+    if (ranks.size() > 1) {
+      line.options.crew = &ranks;
+      line.options.jobs = ranks.size() - 1;
+    }
     std::vector<std::string> command{question.program};
     command.insert(command.end(), words + 1, words + count);
     if (!line.options.from.empty()) command = without_places(std::move(command));
@@ -1048,6 +1058,17 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
       return 128 + stop_signal();
     }
     return study.finish();
+  };
+  return run_on_ranks(argc, argv, [&](int count, char** words, Ranks& ranks) -> int {
+    if (ranks.first()) {
+      const int code = lead(count, words, ranks);
+      dismiss(ranks, question.program);
+      return code;
+    }
+    catch_signals();
+    DataSets data = data_sets(parse(count, words, question).options);
+    work(ranks, data);
+    return exit_done;
   });
 }
 

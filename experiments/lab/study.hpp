@@ -24,6 +24,7 @@
 #include <vector>
 
 #include <lab/config.hpp>
+#include <lab/crew.hpp>
 #include <lab/plot.hpp>
 #include <lab/results.hpp>
 #include <lab/statistics.hpp>
@@ -114,6 +115,7 @@ class Study {
     std::int64_t seeds = 5, seed = 100, jobs = 0, epochs = 0, moving_average = 0;
     bool quick = false, smoke = false, full = false, dry_run = false, quiet = false, json = false;
     std::vector<std::pair<std::string, std::string>> grids;  // those given, by their names
+    Crew* crew = nullptr;                                    // who does the runs; null: threads
   };
   Study(const Question& question, Options options, const std::string& command);
   ~Study();

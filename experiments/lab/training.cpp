@@ -105,7 +105,8 @@ Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>&
               .epochs = config.epochs,
               .batch_size = config.batch_size,
               .schedule = config.make_schedule((train_.size() + config.batch_size - 1) / config.batch_size),
-              .evaluation_loss = loss};
+              .evaluation_loss = loss,
+              .parts = config.parts};
   if (config.precision == "bf16") options_.precision = Precision::bf16;
   if (validation_.size() > 0) options_.validation = validation_;
   if (!config.augment.empty())
@@ -187,7 +188,8 @@ Diagnosis Training::examine() const {
                  .lr = *config_.lr});
 }
 
-TrainingResult Training::run(std::vector<train::Callback*> callbacks) {
+TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Team* team) {
+  options_.team = team;
   TestEveryEpoch test_every_epoch(test_);
   std::optional<train::EarlyStopping> early_stopping;
   if (config_.early_stop > 0)

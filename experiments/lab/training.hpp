@@ -30,8 +30,8 @@ class Training {
   Training(const TrainConfig& config, const TrainTest& data);
 
   /// Trains to the end, or until one of the callbacks stops it; with a train::Checkpoint among them, from
-  /// where its file is.
-  TrainingResult run(std::vector<train::Callback*> callbacks = {});
+  /// where its file is. With a team, its processes share the parts of every batch; see train::FitOptions.
+  TrainingResult run(std::vector<train::Callback*> callbacks = {}, train::Team* team = nullptr);
 
   /// What elk::doctor says of the network at hand and 256 training examples.
   Diagnosis examine() const;

@@ -14,9 +14,12 @@
 #include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
+#include <elk/train/parts.hpp>
 #include <elk/train/progress.hpp>
+#include <lab/command_line.hpp>
 #include <lab/config.hpp>
 #include <lab/digest.hpp>
+#include <lab/distributed/ranks.hpp>
 #include <lab/plot.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
@@ -97,6 +100,17 @@ std::string resuming(const std::string& folder, const RunOptions& run) {
   return elk_command(words, launcher());
 }
 
+void stop_if_asked(train::Fit& fit) {
+  if (stop_signal() != 0) fit.stop();
+}
+
+// All that ranks but 0 do beside training.
+class StopWhenAsked : public train::Callback {
+ public:
+  void begun(train::Fit& fit) override { stop_if_asked(fit); }
+  void step_done(train::Fit& fit) override { stop_if_asked(fit); }
+};
+
 // What the user sees of a run while it goes on, and what `--resume` finds of it.
 class Report : public train::Callback {
  public:
@@ -127,10 +141,6 @@ class Report : public train::Callback {
   }
 
  private:
-  static void stop_if_asked(train::Fit& fit) {
-    if (stop_signal() != 0) fit.stop();
-  }
-
   const TrainConfig& config_;
   const std::string& folder_;
   std::string go_on_;
@@ -190,10 +200,42 @@ int examine(const Training& training, bool as_json) {
   return diagnosis.severity() == Severity::problem ? exit_failed : exit_done;
 }
 
-int run_train(int argc, char** argv) {
+// Other ranks train what rank 0 has read; of the files of a run they need none.
+int train_along(const std::string& read, const Ranks& ranks) {
+  const auto told = nlohmann::json::parse(read);
+  const TrainConfig config = parse_canonical(told.at("config").get<std::string>());
+  const auto threads = told.at("threads").get<int>();
+  catch_signals();
+  set_threads(threads > 0 ? threads : std::min(ranks.processors(), 256));
+  const TrainTest data =
+      load_dataset(config.dataset, data_folder(told.at("data_dir").get<std::string>()), digits_seed);
+  train::agree(*ranks.team(), "data", data_digest(data));
+  train::agree(*ranks.team(), "instruction set and BLAS", to_string(computed_with()));
+  StopWhenAsked stop;
+  Training training(config, data);
+  if (training.run({&stop}, ranks.team()).status == train::Status::stopped) (void)ranks.stop_signal();
+  return exit_done;
+}
+
+int run_train(int argc, char** argv, Ranks& ranks) {
+  std::string told;
+  if (!ranks.first()) {
+    ranks.broadcast(told);
+    return told.empty() ? exit_done : train_along(told, ranks);
+  }
   CommandLine line = parse_train(argc, argv);
   const TrainConfig& config = line.config;
   const RunOptions& run = line.run;
+  const bool trains = line.help.empty() && !run.print_config && !run.doctor;
+  if (trains && config.parts < ranks.size())
+    throw UsageError(fmt::format("--parts: {} ranks share a batch in {} parts or more, got {}", ranks.size(),
+                                 ranks.size(), config.parts));
+  if (trains)
+    told = nlohmann::json{{"config", canonical_json(config)},
+                          {"threads", run.threads},
+                          {"data_dir", run.data_dir_given ? run.data_dir : ""}}
+               .dump();
+  ranks.broadcast(told);
   if (!line.help.empty()) {
     fmt::print("{}", line.help);
     return exit_done;
@@ -204,11 +246,17 @@ int run_train(int argc, char** argv) {
   }
 
   catch_signals();
-  set_threads(run.threads > 0 ? static_cast<int>(run.threads) : std::min(available_processors(), 256));
+  set_threads(run.threads > 0 ? static_cast<int>(run.threads) : std::min(ranks.processors(), 256));
   train::Progress progress(run.quiet);
   progress.message(config.dataset == "digits" ? "drawing the digits"
                                               : fmt::format("reading {}", config.dataset));
   const TrainTest data = load_dataset(config.dataset, run.data_dir, digits_seed);
+  const std::string digest = data_digest(data);
+  const ComputedWith with = computed_with();
+  if (ranks.team() != nullptr && !run.doctor) {
+    train::agree(*ranks.team(), "data", digest);
+    train::agree(*ranks.team(), "instruction set and BLAS", to_string(with));
+  }
   Training training(config, data);
 
   if (config.precision == "bf16" && !bf16_available())
@@ -220,12 +268,10 @@ int run_train(int argc, char** argv) {
                          : run.out_dir.empty() ? RunFolder::for_new(new_run_folder("train"))
                                                : RunFolder::for_new(run.out_dir);
   const std::string& folder = held.path();
-  const std::string digest = data_digest(data);
   if (!line.resumed.data_digest.empty() && digest != line.resumed.data_digest)
     throw UsageError(
         fmt::format("--data-dir: the run to resume had another data set of the name {}: SHA-256 {}, found {}",
                     config.dataset, line.resumed.data_digest, digest));
-  const ComputedWith with = computed_with();
   if (!line.resumed.with.instruction_set.empty() && line.resumed.with != with)
     say(fmt::format(
         "train: the run began on {} and goes on with {}: it ends with other bits than without the change\n",
@@ -245,10 +291,10 @@ int run_train(int argc, char** argv) {
   std::vector<train::Callback*> callbacks{&progress, &checkpoint, &history, &report};
   std::optional<StepProfile> profile;
   if (run.profile) callbacks.push_back(&profile.emplace(folder + "/profile.json"));
-  const TrainingResult result = training.run(callbacks);
+  const TrainingResult result = training.run(callbacks, ranks.team());
   progress.clear();
   if (profile && !run.quiet) run.json ? say(profile->table()) : fmt::print("{}", profile->table());
-  if (result.status == train::Status::stopped) return 128 + stop_signal();
+  if (result.status == train::Status::stopped) return 128 + ranks.stop_signal();
 
   models::save_model(folder + "/model.safetensors", training.net(), training.info());
   if (const std::string problem = draw_curves(config, result.history, folder + "/curve"); !problem.empty())
@@ -277,4 +323,4 @@ int run_train(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return run_program(argc, argv, run_train); }
+int main(int argc, char** argv) { return run_on_ranks(argc, argv, run_train); }

@@ -74,6 +74,7 @@
 #include <elk/train/fit.hpp>
 #include <elk/train/history.hpp>
 #include <elk/train/metrics.hpp>
+#include <elk/train/parts.hpp>
 #include <elk/train/progress.hpp>
 #include <elk/train/save.hpp>
 #include <elk/train/tensorboard.hpp>

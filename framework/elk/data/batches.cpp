@@ -110,13 +110,29 @@ Batches::Iterator Batches::begin() const {
   return {*this, std::make_shared<const std::vector<Index>>(rng_->permutation(rows_))};
 }
 
-Batch Batches::Iterator::operator*() const {
+Index Batches::Iterator::size() const {
+  return std::min(owner_->batch_size_, owner_->rows_ - number_ * owner_->batch_size_);
+}
+
+Batch Batches::Iterator::operator*() const { return rows(0, size()); }
+
+std::pair<Index, Index> Batches::Iterator::part_rows(Index number, Index parts) const {
+  if (number < 0 || number >= parts) fail<IndexError>("[batches] there is no part {} of {}", number, parts);
+  const Index each = size() / parts, more = size() % parts;
+  return {number * each + std::min(number, more), each + (number < more ? 1 : 0)};
+}
+
+Batch Batches::Iterator::part(Index number, Index parts) const {
+  const auto [first, count] = part_rows(number, parts);
+  return rows(first, count);
+}
+
+// Of the current batch.
+Batch Batches::Iterator::rows(Index first, Index count) const {
   const Batches& all = *owner_;
   all.moved_.check("batches");
-  const Index first = number_ * all.batch_size_;
-  const Index count = std::min(all.batch_size_, all.rows_ - first);
-  const auto rows =
-      std::span(*order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  const auto rows = std::span(*order_).subspan(static_cast<std::size_t>(number_ * all.batch_size_ + first),
+                                               static_cast<std::size_t>(count));
   return all.augment_ ? (*all.augment_)(*all.examples_.images(), rows, all.epoch_, all.dtype_)
                       : all.examples_.gather(rows, all.dtype_);
 }

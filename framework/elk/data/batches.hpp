@@ -7,6 +7,7 @@
 #include <iterator>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <elk/base/moved.hpp>
@@ -50,6 +51,14 @@ class Batches {
 
     /// Gathers the batch anew on each call.
     Batch operator*() const;
+    /// The examples in the current batch.
+    Index size() const;
+    /// Part `number` of the current batch cut into `parts`, gathered alone: for ranks or threads that share a
+    /// batch. The first size() % parts have one example more than the others, which may have none. IndexError
+    /// unless number is from 0 to parts - 1.
+    Batch part(Index number, Index parts) const;
+    /// Its first row and its number of rows.
+    std::pair<Index, Index> part_rows(Index number, Index parts) const;
     /// The next batch.
     Iterator& operator++() {
       ++number_;
@@ -65,6 +74,7 @@ class Batches {
 
    private:
     friend class Batches;
+    Batch rows(Index first, Index count) const;
     Iterator(const Batches& owner, std::shared_ptr<const std::vector<Index>> order)
         : owner_(&owner), order_(std::move(order)), number_(owner.first_batch_) {}
 

@@ -91,6 +91,8 @@ Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng
   if (options_.epochs < 0) fail<ValueError>("[fit] epochs must be at least 0, got {}", options_.epochs);
   if (options_.batch_size < 1)
     fail<ValueError>("[fit] the batch size must be at least 1, got {}", options_.batch_size);
+  const Parts parts(options_.parts, options_.team);
+  if (options_.parts > 1) parts_ = parts;
   const std::vector<nn::NamedSlot> parameters = net.parameters();
   uses_ = net.uses();
   uses_->listen();
@@ -149,6 +151,13 @@ void Fit::set_rate() {
   optimizer_.set_lr(rate_);
 }
 
+void Fit::update(Gradients gradients) {
+  if (options_.gradients) gradients = options_.gradients(std::move(gradients));
+  if (uses_ != nullptr) uses_->check("fit", net_.parameters(), gradients);
+  optimizer_.step(gradients);
+  if (uses_ != nullptr) std::exchange(uses_, nullptr)->stop();
+}
+
 // Trains what is left of the epoch. False when it was stopped or diverged (then the result has a problem).
 bool Fit::train_epoch() {
   using Clock = std::chrono::steady_clock;
@@ -160,28 +169,37 @@ bool Fit::train_epoch() {
   Batches batches(data_, options_.batch_size, order_, *options_.dtype, batch_);
   if (options_.augment) batches = batches.augmented(*options_.augment, epoch_);
   for (auto it = batches.begin(); it != batches.end(); ++it) {
-    if (stop_asked_) return false;
+    if (stopping()) return false;
     const auto start = Clock::now();
-    const std::uint64_t flops_before = flops();
+    std::uint64_t flops_before = flops();
     const Batch batch = [&] {
+      if (parts_) return Batch();  // they are gathered one by one
       const Stage stage("batch");
       return *it;
     }();
+    Index bad_part = 0;
     const Rng before = rng_;
     std::vector<Tensor> statistics;
     for (const Tensor* buffer : buffers_) statistics.push_back(*buffer);
     set_rate();
     try {
       const PrecisionScope scope(options_.precision);
-      Tape tape(rng_);
-      const Tensor y = objective(batch);
-      loss_ = y.item();
-      if (std::isfinite(loss_)) {
-        Gradients gradients = tape.backward(y);
-        if (options_.gradients) gradients = options_.gradients(std::move(gradients));
-        if (uses_ != nullptr) uses_->check("fit", net_.parameters(), gradients);
-        optimizer_.step(gradients);
-        if (uses_ != nullptr) std::exchange(uses_, nullptr)->stop();
+      if (parts_) {
+        const auto check = [&](const Gradients& gradients) {
+          if (uses_ != nullptr) uses_->check("fit", net_.parameters(), gradients);
+        };
+        Parts::Step step = parts_->backward(
+            net_, rng_, it, [&](const Batch& part) { return objective(part); }, {stop_asked_, check});
+        loss_ = step.loss;
+        stop_agreed_ = step.stop;
+        bad_part = std::max<Index>(step.bad_part, 0);
+        flops_before = flops() - step.flops;  // those of other ranks count too
+        if (std::isfinite(loss_)) update(std::move(step.gradients));
+      } else {
+        Tape tape(rng_);
+        const Tensor y = objective(batch);
+        loss_ = y.item();
+        if (std::isfinite(loss_)) update(tape.backward(y));
       }
     } catch (...) {
       rng_ = before;  // run() takes this step once more
@@ -189,7 +207,10 @@ bool Fit::train_epoch() {
       throw;
     }
     if (!std::isfinite(loss_)) {
-      result_.problem = where(fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1), batch, before);
+      const std::string at = fmt::format("epoch {}, step {}", epoch_ + 1, step_ + 1);
+      result_.problem = parts_
+                            ? where(at, it.part(bad_part, parts_->count()), Parts::stream(before, bad_part))
+                            : where(at, batch, before);
       return false;
     }
     ++batch_;
@@ -237,9 +258,10 @@ bool Fit::is_over() const {
 }
 
 Result Fit::run() {
-  stop_asked_ = false;
+  stop_asked_ = stop_agreed_ = false;
   result_.status = Status::finished;
   each(&Callback::begun);
+  if (options_.team != nullptr) join();
   train();
   each(&Callback::ended);
   return result_;
@@ -274,7 +296,7 @@ void Fit::train() {
   }
 }
 
-void Fit::save(const std::string& path, const Metadata& about) const {
+SafetensorsFile Fit::pack() const {
   const Rng::State& rng = rng_.state();
   State all;
   add(all, "model.", net_.state());
@@ -289,14 +311,19 @@ void Fit::save(const std::string& path, const Metadata& about) const {
       {"position", from(std::vector<std::int64_t>{epoch_, batch_, step_, static_cast<std::int64_t>(flops_),
                                                   finish_asked_, options_.batch_size})});
   all.push_back({"sums", from(std::vector<double>{loss_sum_, epoch_seconds_})});
-  Metadata metadata = about;
-  metadata["format"] = checkpoint_format;
-  metadata["history"] = to_jsonl(result_.history);
-  save_safetensors(path, all, with_digest(all, metadata));
+  return {all, {{"format", checkpoint_format}, {"history", to_jsonl(result_.history)}}};
 }
 
-void Fit::load(const std::string& path) {
-  const SafetensorsFile file = load_safetensors(path);
+void Fit::save(const std::string& path, const Metadata& about) const {
+  SafetensorsFile file = pack();
+  file.metadata.insert(about.begin(), about.end());
+  save_safetensors(path, file.tensors, with_digest(file.tensors, file.metadata));
+}
+
+void Fit::load(const std::string& path) { unpack(load_safetensors(path), path); }
+
+// Takes over what pack() gave; `path` names it in messages.
+void Fit::unpack(const SafetensorsFile& file, const std::string& path) {
   const auto text = [&](const char* key) {
     const auto at = file.metadata.find(key);
     if (at == file.metadata.end()) fail<FileError>("[checkpoint] {}: the metadata lacks \"{}\"", path, key);
@@ -368,6 +395,21 @@ void Fit::load(const std::string& path) {
   } catch (const Error& error) {
     fail<FileError>("[checkpoint] {}: {}", path, error.what());
   }
+}
+
+// All ranks of a team go on from where rank 0 is.
+void Fit::join() {
+  Team& team = *options_.team;
+  agree(team, "data and options",
+        fmt::format("{} examples in batches of {}, {} epochs, {}, {} parts", data_.size(),
+                    options_.batch_size, options_.epochs, *options_.dtype, options_.parts));
+  std::string bytes;
+  if (team.rank() == 0) {
+    const SafetensorsFile file = pack();
+    bytes = format_safetensors(file.tensors, file.metadata);
+  }
+  team.broadcast(bytes);
+  if (team.rank() != 0) unpack(parse_safetensors(bytes, "rank 0"), "rank 0");
 }
 
 Result fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options) {

@@ -21,6 +21,7 @@
 #include <elk/train/callback.hpp>
 #include <elk/train/evaluate.hpp>
 #include <elk/train/history.hpp>
+#include <elk/train/parts.hpp>
 
 /// Training, and judging what came of it.
 namespace elk::train {
@@ -41,7 +42,14 @@ struct FitOptions {
   std::function<Gradients(Gradients)> gradients = {};
   /// The loss of evaluation, where it is another one.
   Loss evaluation_loss = {};
-  Forward forward = {};      ///< how the network is called, where net(batch.x) is not enough
+  Forward forward = {};  ///< how the network is called, where net(batch.x) is not enough
+  /// Each batch is cut into so many parts, on whose number alone the result depends: see Parts. 1: the batch
+  /// as a whole. In parts the loss must be a mean over its examples.
+  Index parts = 1;
+  /// Processes that share the parts, and measure and step together; each begins with the state of rank 0. All
+  /// have the same data, options and callbacks, but that those behind the others may differ where they change
+  /// nothing of the run: let rank 0 alone show and write. Must outlive the run.
+  Team* team = nullptr;
   Examples validation = {};  ///< measured after every epoch, where there is one
   /// What train_loss is measured on after every epoch; without it, train_loss is the plain mean over the
   /// epoch's batches of the loss before each update.
@@ -74,7 +82,8 @@ class Fit {
   /// to the same bits. ValueError when somebody changes the rate that a schedule sets.
   Result run();
 
-  /// For callbacks: ends the run before the next step, to be continued some time.
+  /// For callbacks: ends the run before the next step, to be continued some time; that of a team, when any
+  /// rank asks, after the next step.
   void stop() { stop_asked_ = true; }
   /// For callbacks: lets the epoch under way be the last one.
   void finish() { finish_asked_ = true; }
@@ -106,6 +115,11 @@ class Fit {
 
  private:
   Tensor objective(const Batch& batch) const;
+  void update(Gradients gradients);
+  bool stopping() const { return parts_ && options_.team != nullptr ? stop_agreed_ : stop_asked_; }
+  SafetensorsFile pack() const;
+  void unpack(const SafetensorsFile& file, const std::string& path);
+  void join();
   void train();
   void set_rate();
   bool train_epoch();
@@ -121,6 +135,7 @@ class Fit {
   Examples data_;
   Rng& rng_;
   FitOptions options_;
+  std::optional<Parts> parts_;
   double base_lr_;
   double rate_;                   // that the schedule last set
   std::vector<Tensor*> buffers_;  // of the network
@@ -133,6 +148,7 @@ class Fit {
   double loss_ = 0;
   double loss_sum_ = 0, epoch_seconds_ = 0;  // of the epoch under way
   bool stop_asked_ = false, finish_asked_ = false;
+  bool stop_agreed_ = false;            // of a team
   std::shared_ptr<detail::Uses> uses_;  // until the first step
   Result result_;
 };

@@ -21,15 +21,15 @@ State checked_state(const nn::Module& net) {
 }
 
 // The network's part of a file, and the optimizer's.
-struct Parts {
+struct Sections {
   State net, optimizer;
   bool has_optimizer = false;
 };
 
-Parts read(const std::string& path) {
+Sections read(const std::string& path) {
   const SafetensorsFile file = load_safetensors(path);
   check_digest(file);
-  Parts parts;
+  Sections parts;
   parts.has_optimizer = file.metadata.contains(with_optimizer);
   for (const NamedTensor& item : file.tensors)
     if (parts.has_optimizer && item.name.starts_with(prefix))
@@ -75,7 +75,7 @@ void load(const std::string& path, nn::Module& net) {
 
 void load(const std::string& path, nn::Module& net, optim::Optimizer& optimizer) {
   reading(path, [&] {
-    const Parts parts = read(path);
+    const Sections parts = read(path);
     if (!parts.has_optimizer) fail<ValueError>("it holds no optimizer: load(path, net)");
     const State before = net.state();
     net.load_state(parts.net);

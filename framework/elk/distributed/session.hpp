@@ -1,0 +1,71 @@
+// Training by several processes that mpirun or srun starts, on one machine or many. Link
+// elkgrad::distributed.
+//
+//   int main(int argc, char** argv) {
+//     elk::distributed::Session mpi(argc, argv);
+//     ...
+//     elk::train::fit(net, adam, train, rng, {.parts = 4, .team = &mpi});
+//     if (mpi.rank() == 0) elk::save_safetensors("net.safetensors", net.state());
+//   }
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <elk/train/team.hpp>
+
+/// Training by several processes.
+namespace elk::distributed {
+
+/// MPI, from its beginning to its end: make one in main. All processes are a team, for train::fit,
+/// train::Parts, train::broadcast, train::all_reduce and train::agree. One thread of a process calls it.
+///
+/// When an exception leaves its scope, MPI is not ended, but the launcher ends all processes as soon as this
+/// one does: catch it outside, tell of it, and return another code than 0 from main. When another process
+/// does not answer for patience() seconds, calls throw Error.
+class Session : public train::Team {
+ public:
+  /// Begins MPI, unless somebody has: then it does not end it either. Error when there is no beginning, as
+  /// when the processes were started by the launcher of another MPI.
+  Session(int& argc, char**& argv);
+  ~Session() override;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  int rank() const override;
+  int size() const override;
+  /// Threads that this process should use: its share of the processors that it and the others of this machine
+  /// may run on.
+  int processors() const;
+
+  void sum(std::span<double> numbers) override;
+  void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
+                std::span<const int> senders, std::span<std::byte> received) override;
+  void share(std::span<std::byte> all, std::span<const std::size_t> cuts) override;
+  void broadcast(std::string& bytes, int root = 0) override;
+
+  /// Sends `bytes` to a rank. Returns at once; they arrive in the order in which they were sent.
+  void send(int to, std::string bytes);
+  /// What a rank has sent, if anything is there: who, and the bytes.
+  struct Message {
+    int from;
+    std::string bytes;
+  };
+  bool receive(Message& message);
+
+  /// Seconds; 600, or what the environment variable ELK_MPI_PATIENCE says.
+  double patience() const;
+  /// Ends all processes at once, with that exit code.
+  [[noreturn]] void abort(int code);
+
+ private:
+  struct Inside;
+  std::unique_ptr<Inside> inside_;
+};
+
+/// "Open MPI v4.1.4": the MPI this is built with.
+std::string mpi_name();
+
+}  // namespace elk::distributed

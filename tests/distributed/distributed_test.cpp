@@ -1,0 +1,382 @@
+// What several ranks of MPI do is what one process does, to the bit; and what becomes of it when some of them
+// fail, differ, are killed or stall.
+#include <dirent.h>
+
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <random>
+#include <regex>
+#include <set>
+#include <thread>
+
+#include "experiments/fixture.hpp"
+
+namespace elk::lab::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr bool open_mpi = ELK_OPEN_MPI != 0;
+
+class Distributed : public TrainProgram {
+ protected:
+  void SetUp() override {
+    if (access(ELK_MPIRUN, X_OK) != 0) GTEST_SKIP() << ELK_MPIRUN << " is not there";
+  }
+  void TearDown() override {  // whoever was stopped, or lost its mpirun
+    for (const auto& [rank, process] : processes()) ::kill(process, SIGKILL);
+  }
+
+  Surroundings mpi(const std::map<std::string, std::string>& others = {}) {
+    Surroundings result = around();
+    result.environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
+    result.environment["OMPI_ALLOW_RUN_AS_ROOT"] = "1";
+    result.environment["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1";
+    result.environment["ELK_TEST_FOLDER"] = folder_.path();
+    for (const auto& [name, value] : others) result.environment[name] = value;
+    result.program = ELK_MPIRUN;
+    return result;
+  }
+  // mpirun's own words, for so many ranks of a program.
+  static Arguments start(int ranks, const std::string& program, const Arguments& arguments) {
+    Arguments words;
+    if (open_mpi) words = {"--oversubscribe", "--bind-to", "none"};
+    // Without gnuplot, which would take most of the time.
+    return words +
+           Arguments{"-n", std::to_string(ranks), "/usr/bin/env", "PATH=/nowhere",
+                     ELK_PROGRAMS "/" + program} +
+           arguments;
+  }
+  Outcome run_mpi(int ranks, const std::string& program, const Arguments& arguments,
+                  const std::map<std::string, std::string>& others = {}) {
+    return Child(start(ranks, program, arguments), mpi(others)).wait();
+  }
+  // Without mpirun.
+  Outcome run_alone(const std::string& program, const Arguments& arguments) {
+    Surroundings where = around();
+    where.program = ELK_PROGRAMS "/" + program;
+    return Child(arguments, where).wait();
+  }
+
+  // MPICH kills the others, and ends with what comes of all their codes.
+  static void expect_failed(const Outcome& outcome, int code) {
+    if (open_mpi) {
+      EXPECT_EQ(outcome.code, code) << outcome.err;
+    } else {
+      EXPECT_NE(outcome.code, 0) << outcome.err;
+    }
+  }
+
+  // The processes of this test's ranks.
+  std::map<int, pid_t> processes() const {
+    std::map<int, pid_t> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename();
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      std::error_code error;
+      const auto program = std::filesystem::read_symlink(entry.path() / "exe", error);
+      if (error || program.parent_path() != ELK_PROGRAMS) continue;
+      std::ifstream in(entry.path() / "environ");
+      const std::string all(std::istreambuf_iterator<char>(in), {});
+      if (all.find("ELK_TEST_FOLDER=" + folder_.path()) == std::string::npos) continue;
+      const std::string key = open_mpi ? "OMPI_COMM_WORLD_RANK=" : "PMI_RANK=";
+      if (const auto at = all.find(key); at != std::string::npos)
+        found[std::atoi(all.c_str() + at + key.size())] = static_cast<pid_t>(std::stol(name));
+    }
+    return found;
+  }
+  std::optional<pid_t> process(int rank) const {
+    const auto all = processes();
+    const auto at = all.find(rank);
+    return at == all.end() ? std::nullopt : std::optional(at->second);
+  }
+  void wait_for(const std::function<bool()>& condition, const char* what) {
+    for (int i = 0; !condition(); ++i) {
+      ASSERT_LT(i, 6000) << what << " did not come";
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
+  // Everything that has a state takes part. `others` win.
+  Arguments options(Arguments others) {
+    for (const auto& [option, value] : {std::pair{"--hidden", "32,16"},
+                                        {"--batch-size", "30"},
+                                        {"--epochs", "4"},
+                                        {"--dropout", "0.3"},
+                                        {"--parts", "4"},
+                                        {"--early-stop", "40"},
+                                        {"--augment", "shift:1,mixup:0.2"},
+                                        {"--normalize", "channel"}})
+      if (std::find(others.begin(), others.end(), option) == others.end())
+        others = others + Arguments{option, value};
+    return small(others + Arguments{"--quiet"});
+  }
+  void expect_same_run(const std::string& a, const std::string& b) {
+    EXPECT_TRUE(file(a + "/model.safetensors") == file(b + "/model.safetensors")) << a;
+    EXPECT_EQ(history(a), history(b)) << a;
+    EXPECT_EQ(file(a + "/config.json"), file(b + "/config.json")) << a;
+  }
+
+  // The rows of a store without times, by their keys; none may be there twice.
+  std::map<std::string, std::string> rows(const std::string& folder, const char* name) {
+    std::map<std::string, std::string> all;
+    std::istringstream lines(file(folder + "/" + name));
+    for (std::string line; std::getline(lines, line);) {
+      Json row = Json::parse(line);
+      for (const char* of_time : {"seconds", "date", "digest"}) row.erase(of_time);
+      const std::string key =
+          row["key"].get<std::string>() + (row.contains("epoch") ? " " + row["epoch"].dump() : "");
+      EXPECT_TRUE(all.emplace(key, row.dump()).second) << "twice: " << line;
+    }
+    return all;
+  }
+  void expect_same_store(const std::string& a, const std::string& b) {
+    for (const char* name : {"summaries.jsonl", "curves.jsonl"}) EXPECT_EQ(rows(a, name), rows(b, name));
+  }
+  Arguments sweep(const std::string& folder, const Arguments& others = {}) {
+    return Arguments{"--smoke", "--quiet", "--widths", "16,24", "--out-dir", folder} + others;
+  }
+};
+
+TEST_F(Distributed, TheLibrarysBitsAreThoseOfTheNumberOfParts) {
+  const Outcome alone = run_alone("ranks", {"alone", "4"});
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  for (const int ranks : {1, 2, 4}) {
+    const Outcome outcome = run_mpi(ranks, "ranks", {"fit", "4"});  // rank r on r + 1 threads
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, alone.out) << ranks;
+  }
+}
+
+TEST_F(Distributed, OnesOwnLoop) {
+  const Outcome outcome = run_mpi(3, "ranks", {"loop"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 3) << outcome.out;
+}
+
+TEST_F(Distributed, AnExceptionOnOneRankEndsAllWithItsMessage) {
+  for (const int rank : {0, 2}) {
+    const Outcome outcome = run_mpi(3, "ranks", {"throw", std::to_string(rank)});
+    expect_failed(outcome, 7);
+    EXPECT_THAT(outcome.err, HasSubstr("[test] rank " + std::to_string(rank) + " cannot go on"));
+  }
+}
+
+TEST_F(Distributed, RefusesFewerPartsThanRanksAndOtherVersions) {
+  const Outcome few = run_mpi(3, "ranks", {"fit", "2"});
+  expect_failed(few, 7);
+  EXPECT_THAT(few.err, HasSubstr("[parts] 3 ranks cannot share 2 parts: each needs one"));
+  const Outcome other = run_mpi(3, "ranks", {"disagree", "1"});
+  expect_failed(other, 7);
+  EXPECT_THAT(other.err, HasSubstr("[team] rank 1 has version \"2\", rank 0 has \"1\""));
+}
+
+TEST_F(Distributed, ARankThatStallsEndsAllInTime) {
+  const auto begun = std::chrono::steady_clock::now();
+  const Outcome outcome = run_mpi(2, "ranks", {"stall", "1"}, {{"ELK_MPI_PATIENCE", "2"}});
+  EXPECT_NE(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("[distributed] rank 0 has waited 2 s for other ranks"));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(15));
+}
+
+TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
+  ASSERT_EQ(run_alone("train", options({"--out-dir", "whole"})).code, 0);
+  for (const int ranks : {2, 3}) {
+    const std::string folder = "r" + std::to_string(ranks);
+    const Outcome outcome =
+        run_mpi(ranks, "train", options({"--out-dir", folder, "--threads", std::to_string(ranks % 3 + 1)}));
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(std::count(outcome.out.begin(), outcome.out.end(), '\n'), 1) << outcome.out;
+    expect_same_run(folder, "whole");
+  }
+  EXPECT_THAT(file("whole/config.json"), HasSubstr("\"parts\": 4"));
+  ASSERT_EQ(run_alone("train", options({"--out-dir", "one", "--parts", "1"})).code, 0);
+  EXPECT_THAT(file("one/config.json"), Not(HasSubstr("parts")));
+  EXPECT_NE(history("one"), history("whole"));
+}
+
+TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
+  const Arguments longer{"--epochs", "30"};
+  ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
+  const Arguments go_on{"--resume", "--out-dir", "r", "--quiet"};
+  int ranks = 2;
+  for (const int signal : {SIGTERM, SIGINT}) {
+    const Arguments words = ranks == 2 ? options(longer + Arguments{"--out-dir", "r"}) : go_on;
+    const auto rows = [&] {
+      const std::string text =
+          std::filesystem::exists(path("r/history.jsonl")) ? file("r/history.jsonl") : "";
+      return std::count(text.begin(), text.end(), '\n');
+    };
+    const auto before = rows();
+    Child child(start(ranks, "train", words), mpi());
+    wait_for([&] { return rows() > before; }, "an epoch");
+    child.kill(signal);
+    const Outcome outcome = child.wait();
+    EXPECT_EQ(outcome.code, open_mpi ? 1 : 128 + signal)
+        << outcome.err;  // Open MPI's own after a signal is 1
+    EXPECT_THAT(outcome.err, HasSubstr("train: stopped in epoch "));
+    EXPECT_THAT(outcome.out, Not(HasSubstr("test accuracy")));
+    EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
+    ranks = 4;
+  }
+  ASSERT_EQ(run_alone("train", go_on).code, 0);
+  expect_same_run("r", "whole");
+}
+
+TEST_F(Distributed, TrainSurvivesKillsOfAnyRank) {
+  const Arguments longer{"--epochs", "30"};
+  ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
+  std::mt19937 random(1);
+  for (int i = 0; i < 2; ++i) {
+    const bool begun = std::filesystem::exists(path("r/checkpoint.safetensors"));
+    Child child(start(2, "train",
+                      begun ? Arguments{"--resume", "--out-dir", "r", "--quiet"}
+                            : options(longer + Arguments{"--out-dir", "r"})),
+                mpi());
+    wait_for([&] { return process(1).has_value(); }, "rank 1");
+    std::this_thread::sleep_for(std::chrono::milliseconds(200 + random() % 400));
+    const auto victim = process(i % 2);
+    if (!victim) break;  // it was faster
+    ::kill(*victim, SIGKILL);
+    EXPECT_NE(child.wait().code, 0);
+  }
+  const bool begun = std::filesystem::exists(path("r/checkpoint.safetensors"));
+  const Outcome last = run_mpi(2, "train",
+                               begun ? Arguments{"--resume", "--out-dir", "r", "--quiet"}
+                                     : options(longer + Arguments{"--out-dir", "r"}));
+  ASSERT_EQ(last.code, 0) << last.err;
+  expect_same_run("r", "whole");
+}
+
+TEST_F(Distributed, TrainRefusesRanksThatDiffer) {
+  const Outcome no_parts = run_mpi(2, "train", small({"--out-dir", "r"}));
+  expect_failed(no_parts, 2);
+  EXPECT_THAT(no_parts.err, HasSubstr("train: --parts: 2 ranks share a batch in 2 parts or more, got 1\n"));
+  EXPECT_FALSE(std::filesystem::exists(path("r")));
+
+  // A rank of its own for each set of variables.
+  const auto ranks_of = [&](const std::vector<std::string>& variables, const std::vector<Arguments>& words) {
+    Arguments all;
+    if (open_mpi) all = {"--oversubscribe", "--bind-to", "none"};
+    for (std::size_t i = 0; i < variables.size(); ++i) {
+      if (i > 0) all.push_back(":");
+      all = all + Arguments{"-n", "1", "/usr/bin/env", variables[i], ELK_PROGRAMS "/train"} + words[i];
+    }
+    return Child(all, mpi()).wait();
+  };
+  const Arguments words{"--dataset", "mnist", "--validation", "100", "--hidden", "8",
+                        "--parts",   "2",     "--out-dir",    "r"};
+  small();
+  std::filesystem::rename(path("data"), path("a"));
+  make_mnist(500, 200);
+  const Outcome data = ranks_of({"ELK_DATA_DIR=a", "ELK_DATA_DIR=data"}, {words, words});
+  expect_failed(data, 2);
+  EXPECT_THAT(data.err, HasSubstr("train: [team] rank 1 has data \""));
+  const Outcome options = ranks_of({"A=1", "A=1"}, {words, words + Arguments{"--lr", "0.5"}});
+  expect_failed(options, 2);
+  EXPECT_THAT(options.err, HasSubstr("train: [team] rank 1 has command line \""));
+  const Outcome none = ranks_of({"ELK_DATA_DIR=a", "ELK_DATA_DIR=nowhere"}, {words, words});
+  EXPECT_NE(none.code, 0);
+  EXPECT_THAT(none.err, HasSubstr("train: rank 1: "));
+  EXPECT_THAT(none.err, HasSubstr("nowhere"));
+}
+
+TEST_F(Distributed, SweepsHaveTheRowsOfOneProcess) {
+  const Outcome one = run_alone("width", sweep("one", {"--jobs", "2"}));
+  ASSERT_EQ(one.code, 0) << one.err;
+  const Outcome several = run_mpi(3, "width", sweep("several"));
+  ASSERT_EQ(several.code, 0) << several.err;
+  expect_same_store("several", "one");
+  EXPECT_TRUE(std::filesystem::exists(path("several/report.html")));
+  const auto without_folder = [](const std::string& text, const std::string& folder) {
+    return std::regex_replace(text, std::regex(folder), "");
+  };
+  EXPECT_EQ(without_folder(several.out, "several"), without_folder(one.out, "one"));
+  // What is there is not run again.
+  const Outcome again = run_mpi(2, "width", sweep("several"));
+  EXPECT_EQ(again.code, 0) << again.err;
+  expect_same_store("several", "one");
+}
+
+TEST_F(Distributed, SweepsSurviveKillsOfWorkersAndOfRank0) {
+  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "20"})).code, 0);
+  std::mt19937 random(2);
+  const Arguments words = sweep("r", {"--epochs", "20"});
+  for (int i = 0; i < 3; ++i) {
+    Child child(start(3, "width", words), mpi());
+    wait_for([&] { return process(2).has_value(); }, "rank 2");
+    std::this_thread::sleep_for(std::chrono::milliseconds(200 + random() % 300));
+    const auto victim = process(i % 3);
+    if (!victim) break;
+    ::kill(*victim, SIGKILL);
+    (void)child.wait();
+  }
+  const Outcome last = run_mpi(3, "width", words);
+  ASSERT_EQ(last.code, 0) << last.err;
+  expect_same_store("r", "one");
+}
+
+TEST_F(Distributed, AWorkerThatStallsCostsItsRunAlone) {
+  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "20"})).code, 0);
+  Child child(start(3, "width", sweep("r", {"--epochs", "20"})), mpi({{"ELK_MPI_PATIENCE", "2"}}));
+  wait_for(
+      [&] {
+        return std::filesystem::exists(path("r/summaries.jsonl")) && !file("r/summaries.jsonl").empty();
+      },
+      "a run");
+  const auto victim = process(2);
+  ASSERT_TRUE(victim);
+  ::kill(*victim, SIGSTOP);
+  const Outcome outcome = child.wait();
+  expect_same_store("r", "one");
+  EXPECT_TRUE(std::filesystem::exists(path("r/report.html")));
+  EXPECT_THAT(outcome.err, HasSubstr("no sign for 2 s"));  // at a run, or behind the last
+}
+
+TEST_F(Distributed, SweepsStopBySignals) {
+  Child child(start(3, "width", sweep("r", {"--epochs", "50"})), mpi());
+  wait_for(
+      [&] {
+        return std::filesystem::exists(path("r/summaries.jsonl")) && !file("r/summaries.jsonl").empty();
+      },
+      "a run");
+  child.kill(SIGTERM);
+  const Outcome outcome = child.wait();
+  EXPECT_EQ(outcome.code, open_mpi ? 1 : 128 + SIGTERM) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("width: stopped; what was complete is kept in r"));
+}
+
+TEST_F(Distributed, SweepsRefuseWorkersWithOtherDataOrWithout) {
+  small();
+  std::filesystem::rename(path("data"), path("a"));
+  make_mnist(500, 200);
+  for (const auto& [folder, message] :
+       {std::pair{"data", "it has another data set of the name mnist: SHA-256"}, {"nowhere", "nowhere"}}) {
+    Arguments all;
+    if (open_mpi) all = {"--oversubscribe", "--bind-to", "none"};
+    for (const std::string where : {"a", folder}) {
+      if (where != "a") all.push_back(":");
+      all = all + Arguments{"-n",
+                            "1",
+                            "/usr/bin/env",
+                            "ELK_DATA_DIR=" + where,
+                            ELK_PROGRAMS "/width",
+                            "--smoke",
+                            "--dataset",
+                            "mnist",
+                            "--out-dir",
+                            "r"};
+    }
+    const Outcome outcome = Child(all, mpi()).wait();
+    expect_failed(outcome, 2);
+    EXPECT_THAT(outcome.err, HasSubstr("width: rank 1: "));
+    EXPECT_THAT(outcome.err, HasSubstr(message));
+  }
+}
+
+}  // namespace
+}  // namespace elk::lab::test
