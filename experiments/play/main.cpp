@@ -66,7 +66,7 @@ int write(const Options& options) {
   std::filesystem::create_directories(options.out, failed);
   if (failed) throw Error(fmt::format("cannot make the folder {}: {}", options.out, failed.message()));
   const std::string file = (std::filesystem::path(options.out) / "index.html").string();
-  write_file_atomically(file, play::page());
+  write_file_atomically(file, play::whole_page());
   if (options.json)
     fmt::print("{}\n", nlohmann::ordered_json{{"page", file}}.dump());
   else
@@ -84,7 +84,7 @@ int run_play(int argc, char** argv) {
   const auto message = [&](const std::string& text) {
     if (!options.quiet) say(fmt::format("play: {}\n", text));
   };
-  const std::string page = play::page();
+  const std::string page = play::whole_page();
   catch_signals();
   std::optional<demo::Server> server;
   try {
@@ -101,11 +101,12 @@ int run_play(int argc, char** argv) {
     fmt::print("{}\n", url);
   std::fflush(stdout);
   message("open that address in a browser; Ctrl-C ends it");
-  server->run({{"GET", "/",
-                [&](const demo::Request&) {
-                  return demo::Reply{page, "text/html; charset=utf-8"};
-                }}},
-              [] { return stop_signal() != 0; });
+  demo::Reply reply{page, "text/html; charset=utf-8"};
+  reply.policy =  // its scripts are within it, and ask for nothing
+      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; img-src "
+      "data:; "
+      "base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+  server->run({{"GET", "/", [&](const demo::Request&) { return reply; }}}, [] { return stop_signal() != 0; });
   return 128 + stop_signal();
 }
 

@@ -87,7 +87,7 @@ std::string base64(std::string_view bytes) {
 
 }  // namespace
 
-std::string page() {
+std::string whole_page() {
   std::string text(page::index_html), script;
   for (const std::string_view part : {page::pictures_js, page::lens_js, page::app_js})
     (script += part) += '\n';
@@ -99,7 +99,7 @@ std::string page() {
   return text;
 }
 #else
-std::string page() {
+std::string whole_page() {
   throw Error(
       "[play] this build has no page, as there was no em++ when it was configured; on Debian: apt-get "
       "install "

@@ -6,6 +6,6 @@
 namespace elk::play {
 
 /// The page. Error, which says what to install, where this build has no module of WebAssembly.
-std::string page();
+std::string whole_page();
 
 }  // namespace elk::play
