@@ -72,6 +72,7 @@ std::string network(const State& state) {
 
 std::string Playground::as_cpp(Index steps) const {
   const State& s = state_;
+  if (train_count(s) == 0) fail<ValueError>("[cpp] there are no examples: add points first");
   const bool own = s.data == "own";
   const auto call = [&](Index n, Index first) { return own ? "points_of_my_own()" : call_of(s, n, first); };
   const std::string in = s.is_digits() ? "points" : "features(points)",
@@ -103,7 +104,7 @@ std::string Playground::as_cpp(Index steps) const {
       "      optimizer.step(tape.backward(loss));\n"
       "      if (++step == steps) break;\n"
       "    }}\n"
-      "  std::printf(\"loss %.12g, on examples that it has not seen %.12g\\n\", {}(net(x), y).item(),\n"
+      "  std::printf(\"training loss %.12g, test loss %.12g\\n\", {}(net(x), y).item(),\n"
       "              {}(net(test_x), test_y).item());\n"
       "}}\n",
       optimizer_text(s), steps, s.batch, loss_text(s), loss_text(s), loss_text(s));

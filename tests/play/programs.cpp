@@ -48,7 +48,7 @@ int main(int, char** argv) {
   for (Index i = 0; i < steps; ++i) playground.step(false);
   write_file_atomically(argv[2], playground.as_cpp(steps));
   char line[200];
-  std::snprintf(line, sizeof line, "loss %.12g, on examples that it has not seen %.12g\n",
+  std::snprintf(line, sizeof line, "training loss %.12g, test loss %.12g\n",
                 playground.loss(playground.data().train), playground.loss(playground.data().test));
   write_file_atomically(argv[3], line);
 }

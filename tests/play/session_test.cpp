@@ -139,6 +139,7 @@ TEST(Session, NoPointsAreNoError) {
   EXPECT_EQ(report["train_loss"], "NaN");
   EXPECT_FALSE(ask(session, {{"do", "picture"}}).contains("error"));
   EXPECT_EQ(ask(session, {{"do", "lens"}})["error"], "[lens] there are no examples: add points first");
+  EXPECT_EQ(ask(session, {{"do", "cpp"}})["error"], "[cpp] there are no examples: add points first");
 }
 
 TEST(Picture, HasEveryUnitAtEveryPixel) {
