@@ -1,5 +1,8 @@
 #include <models/mlp.hpp>
 
+#include <algorithm>
+#include <cmath>
+
 #include <elk/base/format.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
@@ -13,12 +16,36 @@ MLP::MLP(const MLPOptions& options, Rng& rng) {
   if (options.input.size() > 0) add("input", options.input);
   for (std::size_t i = 1; i < sizes.size(); ++i) {
     const std::string number = std::to_string(i);
-    add("fc" + number,
-        nn::Linear(sizes[i - 1], sizes[i], rng, {.init = options.init, .dtype = options.dtype}));
+    nn::Linear layer(sizes[i - 1], sizes[i], rng, {.init = options.init, .dtype = options.dtype});
+    const bool last = i + 1 == sizes.size();
+    if (last && i > 1 && options.base_width > 0) {
+      const double inputs = static_cast<double>(sizes[i - 1]) / static_cast<double>(options.base_width);
+      layer.weight().set(layer.weight() / std::sqrt(inputs));
+    }
+    add("fc" + number, std::move(layer));
     if (options.clip) add("clip" + number, *options.clip);
-    if (i + 1 == sizes.size()) break;
+    if (last) break;
     add("act" + number, options.activation);
     if (options.dropout != 0) add("drop" + number, nn::Dropout(options.dropout));
+  }
+}
+
+void maximal_update(const nn::Module& net, optim::Optimizer& optimizer, Index base_width, bool adaptive) {
+  if (base_width < 1) fail<ValueError>("[maximal_update] expected a width of 1 or more, got {}", base_width);
+  const std::vector<nn::NamedSlot> parameters = net.parameters();
+  const auto is_matrix = [](const nn::NamedSlot& p) { return p.slot->value().rank() == 2; };
+  const auto last = std::find_if(parameters.rbegin(), parameters.rend(), is_matrix);
+  double inputs = 1, outputs = 1;  // of the layer; a hidden layer's width over the base's
+  for (const nn::NamedSlot& p : parameters) {
+    double factor = adaptive ? 1 : outputs;  // of a bias: it comes behind its matrix
+    if (is_matrix(p)) {
+      inputs = outputs;
+      outputs = p.slot == last->slot
+                    ? 1
+                    : static_cast<double>(p.slot->value().size(0)) / static_cast<double>(base_width);
+      factor = (adaptive ? 1 : outputs) / inputs;
+    }
+    optimizer.group([&](const nn::NamedSlot& one) { return one.slot == p.slot; }, {.lr_factor = factor});
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <elk/nn/layers.hpp>
 #include <elk/nn/sequential.hpp>
+#include <elk/optim/optimizer.hpp>
 
 /// Networks composed of modules, and their files.
 namespace elk::models {
@@ -19,6 +20,9 @@ struct MLPOptions {
   std::optional<nn::Function> clip = {};  ///< applied to every layer's output before the activation
   nn::Init init = nn::Init::he;
   double dropout = 0;  ///< after every activation; 0 = none
+  /// The width of which the weights of the last layer are drawn, whatever its own: 0, or the one that is
+  /// given to maximal_update().
+  Index base_width = 0;
   DType dtype = f32;
 };
 
@@ -29,6 +33,16 @@ class MLP : public nn::Sequential {
   /// Draws the weights layer by layer from `rng`. ValueError for fewer than two sizes.
   MLP(const MLPOptions& options, Rng& rng);
 };
+
+/// The learning rates of the maximal update parametrization (Yang & Hu 2021, "Tensor Programs IV"; Yang et
+/// al. 2022, "Tensor Programs V", table 3): groups of `optimizer`'s parameters, such that the rate which is
+/// best for an MLP with hidden layers of `base_width` is about the best of wider ones too. `net` must have
+/// been drawn with that width as MLPOptions::base_width, and initial weights that go as one over the root of
+/// the inputs (he). Its weight matrices train at (outputs / inputs) times the rate, its biases at (outputs)
+/// times, where a hidden layer counts as its width over the base's, inputs and classes as 1; with an
+/// optimizer that divides by the size of the gradient (`adaptive`: Adam and its kin) the matrices at 1 /
+/// inputs times, the biases at the rate itself. ValueError for a width below 1.
+void maximal_update(const nn::Module& net, optim::Optimizer& optimizer, Index base_width, bool adaptive);
 
 /// The names activation() knows.
 const std::vector<std::string>& activation_names();

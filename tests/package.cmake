@@ -16,7 +16,7 @@ if(STEP STREQUAL install)
   if(SOURCE)
     # How fast they are is not what is tested.
     run(${CMAKE_COMMAND} -S ${PROJECT} -B ${BUILT} -G Ninja -D ELKGRAD_SOURCE=${SOURCE} -D CMAKE_CXX_FLAGS=-O0
-        -D BUILD_SHARED_LIBS=ON -D CMAKE_CXX_COMPILER=${COMPILER} ${OPTIONS})
+        -D BUILD_SHARED_LIBS=ON -D CMAKE_UNITY_BUILD=ON -D CMAKE_CXX_COMPILER=${COMPILER} ${OPTIONS})
     run(${CMAKE_COMMAND} --build ${BUILT})
     execute_process(COMMAND ${BUILT}/subproject WORKING_DIRECTORY ${BUILT} COMMAND_ERROR_IS_FATAL ANY)
   endif()

@@ -81,7 +81,7 @@ void settle_linear(Axis& axis, bool vertical, bool whole) {
 }
 
 void settle_log(Axis& axis, const std::set<double>& values) {
-  if (axis.low == axis.high) {
+  if (axis.high <= (1 + 1e-6) * axis.low) {  // one value, but for rounding
     axis.low /= 2;
     axis.high *= 2;
   } else {

@@ -70,6 +70,10 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
       "relu, leaky_relu, sigmoid, tanh or gelu; default relu, of a residual_mlp gelu");
   add("leaky-slope", number(c.leaky_slope)->value_name("A"), "slope of leaky_relu below 0");
   add("init", text(c.init)->value_name("NAME"), "initial weights: he, xavier or normal");
+  add("param", text(c.param)->value_name("P"),
+      "how initial weights and rates follow the width: standard, or mup (maximal update: the best --lr stays "
+      "where it is when the network grows)");
+  add("base-width", number(c.base_width)->value_name("W"), "of mup: at this width it is the standard one");
   add("clip", number(c.clip)->value_name("C"), "limit pre-activations to -C ... C; 0 = off");
   add("dropout", number(c.dropout)->value_name("P"), "share of hidden activations dropped in training");
   add("loss", text(c.loss)->value_name("NAME"),
@@ -242,6 +246,11 @@ void resolve(TrainConfig& c) {
   if (!c.activation) c.activation = c.model == "residual_mlp" ? "gelu" : "relu";
   one_of("activation", *c.activation, models::activation_names());
   one_of("init", c.init, {"he", "xavier", "normal"});
+  one_of("param", c.param, {"standard", "mup"});
+  in_range("base-width", static_cast<double>(c.base_width), 1, 1'000'000);
+  if (c.maximal_update() && (c.model != "mlp" || c.init != "he"))
+    fail<UsageError>("--param: mup goes with --model mlp and --init he, got --model {} and --init {}",
+                     c.model, c.init);
   one_of("loss", c.loss, {"cross_entropy", "mse", "paper_mean"});
   one_of("optimizer", c.optimizer, {"sgd", "adam", "adamw"});
   one_of("dtype", c.dtype, {"f32", "f64"});
@@ -288,6 +297,8 @@ std::string to_json(const TrainConfig& c) {
                             {"activation", c.activation.value()},
                             {"leaky-slope", c.leaky_slope},
                             {"init", c.init},
+                            {"param", c.param},
+                            {"base-width", c.base_width},
                             {"clip", c.clip},
                             {"dropout", c.dropout},
                             {"loss", c.loss},
@@ -317,8 +328,16 @@ std::string recorded_json(const TrainConfig& c) {
   return object.dump(2) + "\n";
 }
 
-// json, unlike ordered_json, sorts the names.
-std::string canonical_json(const TrainConfig& c) { return nlohmann::json::parse(to_json(c)).dump(); }
+// json, unlike ordered_json, sorts the names. An option that came after there were runs is left out where it
+// changes nothing, so that they keep their keys.
+std::string canonical_json(const TrainConfig& c) {
+  nlohmann::json object = nlohmann::json::parse(to_json(c));
+  if (!c.maximal_update()) {
+    object.erase("param");
+    object.erase("base-width");
+  }
+  return object.dump();
+}
 
 CommandLine parse_train(int argc, char** argv) {
   // First with the sound defaults, to see which protocol is asked for; then with that protocol's own.

@@ -25,6 +25,8 @@ struct TrainConfig {
   std::optional<std::string> activation;  // resolve() settles it by the model
   double leaky_slope = 0.01;
   std::string init = "he";
+  std::string param = "standard";
+  std::int64_t base_width = 64;
   double clip = 0;
   double dropout = 0;
   std::string loss = "cross_entropy";
@@ -45,6 +47,7 @@ struct TrainConfig {
   std::int64_t seed = 100;
 
   bool paper() const { return protocol == "paper"; }
+  bool maximal_update() const { return param == "mup"; }
   DType float_type() const { return dtype == "f64" ? f64 : f32; }
   std::vector<Index> hidden_widths() const;
   /// Inputs, hidden widths and classes: models::ModelInfo::sizes.

@@ -28,7 +28,8 @@ constexpr std::string_view style = R"(
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text);
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
-main { max-width: 66rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
+main { max-width: 78rem; margin: 0 auto; padding: 1.5rem 1.25rem 4rem; }
+p, .box, figure, caption { max-width: 64rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0.5rem 0; }
 h2 { font-size: 1.4rem; line-height: 1.25; margin: 2.5rem 0 0.5rem; }
 h3 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }

@@ -32,7 +32,7 @@ train::Loss make_loss(const std::string& name) {
   return cross_entropy;
 }
 
-std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& net) {
+std::unique_ptr<optim::Optimizer> standard_optimizer(const TrainConfig& c, const nn::Module& net) {
   if (c.optimizer == "adamw")
     return std::make_unique<optim::AdamW>(net,
                                           optim::AdamW::Options{.lr = *c.lr, .weight_decay = c.weight_decay});
@@ -42,6 +42,12 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn:
   return std::make_unique<optim::SGD>(
       net, optim::SGD::Options{
                .lr = *c.lr, .momentum = c.momentum, .nesterov = c.nesterov, .weight_decay = c.weight_decay});
+}
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const TrainConfig& c, const nn::Module& net) {
+  std::unique_ptr<optim::Optimizer> optimizer = standard_optimizer(c, net);
+  if (c.maximal_update()) models::maximal_update(net, *optimizer, c.base_width, c.optimizer != "sgd");
+  return optimizer;
 }
 
 // The examples to learn from and those held out.
@@ -145,6 +151,7 @@ nn::Sequential Training::make_net() {
                              .activation = activation,
                              .init = init,
                              .dropout = config_.dropout,
+                             .base_width = config_.maximal_update() ? config_.base_width : 0,
                              .dtype = dtype};
   if (config_.clip > 0)
     options.clip = config_.paper() ? paper::straight_through_clip(config_.clip) : models::clip(config_.clip);

@@ -37,7 +37,7 @@ class TrainOptions : public TrainProgram {
 
 const Json sound = Json::parse(
     R"({"protocol": "sound", "dataset": "digits", "normalize": "none", "augment": "", "model": "mlp", "hidden": "128", "activation": "relu",
-  "leaky-slope": 0.01, "init": "he", "clip": 0.0, "dropout": 0.0, "loss": "cross_entropy", "optimizer": "adam",
+  "leaky-slope": 0.01, "init": "he", "param": "standard", "base-width": 64, "clip": 0.0, "dropout": 0.0, "loss": "cross_entropy", "optimizer": "adam",
   "momentum": 0.0, "nesterov": false, "lr": 0.001, "schedule": "constant", "weight-decay": 0.0, "batch-size": 50,
   "epochs": 10, "train-size": 0, "validation": 1000, "test-every-epoch": false, "early-stop": 0, "dtype": "f32", "precision": "f32", "seed": 100})");
 
@@ -78,6 +78,8 @@ TEST_F(TrainOptions, GoodValues) {
   };
   const std::vector<Row> rows = {
       {"dataset", "cifar-10", "cifar-10"},
+      {"param", "mup", "mup"},
+      {"base-width", "8", 8},
       {"normalize", "pixel", "pixel"},
       {"normalize", "channel", "channel"},
       {"normalize", "whiten", "whiten"},
@@ -230,6 +232,12 @@ TEST_F(TrainOptions, BadValues) {
       {{"--momentum", "0.9"}, "--momentum and --nesterov go with --optimizer sgd"},
       {{"--nesterov"}, "--momentum and --nesterov go with --optimizer sgd"},
       {{"--nesterov", "--optimizer", "sgd"}, "--nesterov: needs a --momentum above 0"},
+      choice("param", "mu", "standard, mup"),
+      outside("base-width", "0", "a number from 1 to 1000000"),
+      {{"--param", "mup", "--init", "xavier"},
+       "--param: mup goes with --model mlp and --init he, got --model mlp and --init xavier"},
+      {{"--param", "mup", "--model", "residual_mlp"},
+       "--param: mup goes with --model mlp and --init he, got --model residual_mlp and --init he"},
       {{"--nesterov=true"}, "option '--nesterov' does not take any arguments"},
       outside("threads", "0", "a number from 1 to 256"),
       outside("threads", "257", "a number from 1 to 256"),

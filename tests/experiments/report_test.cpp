@@ -169,6 +169,9 @@ TEST_F(PlotFile, TicsAreReadable) {
   EXPECT_THAT(
       tics({"", {3e9, 6e9}, {0.012, 0.016}}, true),
       ElementsAre("0.012", "0.013", "0.014", "0.015", "0.016", "3·10^9", "4·10^9", "5·10^9", "6·10^9"));
+  // One value, but for rounding.
+  for (const double more : {0.0, 1e-16, 1e-12})
+    EXPECT_THAT(tics({"", {32, 64}, {0.0125, 0.0125 + more}}, true), testing::Contains("0.015")) << more;
 }
 
 TEST_F(PlotFile, CategoriesStandInPlaceOfNumbers) {

@@ -160,6 +160,53 @@ TEST(Mlp, WrongInputs) {
             "[Linear(4, 3)] expected x (..., 4), got (2, 5)");
 }
 
+// Factors of the rates by table 3 of Yang et al. 2022, of a network four times, then twice as wide as the
+// base.
+TEST(MaximalUpdate, ScalesTheLastLayersWeightsAndTheRates) {
+  const auto made = [](Index base_width) {
+    Rng rng(7);
+    MLPOptions about = options({3, 32, 16, 2});
+    about.base_width = base_width;
+    return MLP(about, rng);
+  };
+  const MLP standard = made(0);
+  // What one step at a rate of 1 takes off each parameter whose gradient is 1 everywhere; Adam's first step
+  // is as long whatever the gradient.
+  const auto steps = [&](const MLP& net, bool adaptive) {
+    std::unique_ptr<optim::Optimizer> optimizer;
+    if (adaptive)
+      optimizer = std::make_unique<optim::Adam>(net, optim::Adam::Options{.lr = 1, .epsilon = 0});
+    else
+      optimizer = std::make_unique<optim::SGD>(net, optim::SGD::Options{.lr = 1});
+    maximal_update(net, *optimizer, 8, adaptive);
+    const State before = net.state();
+    Tape tape;
+    Tensor loss = scalar(0, f64);
+    for (const nn::NamedSlot& p : net.parameters()) loss = loss + sum(p.slot->value());
+    optimizer->step(tape.backward(loss));
+    std::vector<double> sizes;
+    const State after = net.state();
+    for (std::size_t i = 0; i < after.size(); ++i)
+      sizes.push_back(max(abs(before[i].value - after[i].value)).item());
+    return sizes;
+  };
+  const auto near = [](double x) { return testing::DoubleNear(x, 1e-12); };
+  EXPECT_THAT(steps(made(8), false), ElementsAre(near(4), near(4), near(0.5), near(2), near(0.5), near(1)));
+  EXPECT_THAT(steps(made(8), true), ElementsAre(near(1), near(1), near(0.25), near(1), near(0.5), near(1)));
+  const State wide = made(8).state(), plain = standard.state();
+  for (std::size_t i = 0; i < wide.size(); ++i)
+    EXPECT_TRUE(allclose(wide[i].value * (i == 4 ? std::sqrt(2.0) : 1.0), plain[i].value)) << wide[i].name;
+  // At the base width it is the standard parametrization.
+  Rng a(1), b(1);
+  MLPOptions at_base = options({3, 8, 2});
+  at_base.base_width = 8;
+  EXPECT_EQ(values(MLP(at_base, a)(ones({1, 3}, f64))),
+            values(MLP(options({3, 8, 2}), b)(ones({1, 3}, f64))));
+  optim::SGD sgd(standard, {});
+  EXPECT_EQ(error_of<ValueError>([&] { maximal_update(standard, sgd, 0, false); }),
+            "[maximal_update] expected a width of 1 or more, got 0");
+}
+
 TEST(Activations, ByName) {
   EXPECT_THAT(activation_names(), testing::IsSupersetOf({"relu", "leaky_relu", "sigmoid", "tanh"}));
   const Tensor x = from({-2, 0, 3}, f64);

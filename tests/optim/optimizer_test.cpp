@@ -17,6 +17,7 @@
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
+#include <elk/optim/adaptive.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/optim/schedule.hpp>
 #include <elk/tensor/storage.hpp>
@@ -189,7 +190,14 @@ std::vector<std::pair<std::string, std::unique_ptr<Optimizer>>> all_of(const Pai
   list.emplace_back("momentum", std::make_unique<SGD>(pair, SGD::Options{.lr = 0.1, .momentum = 0.9}));
   list.emplace_back("adam", std::make_unique<Adam>(pair, Adam::Options{.lr = 0.1}));
   list.emplace_back("adamw", std::make_unique<AdamW>(pair, AdamW::Options{.lr = 0.1}));
+  list.emplace_back("amsgrad", std::make_unique<Adam>(pair, Adam::Options{.lr = 0.1, .amsgrad = true}));
   list.emplace_back("lion", std::make_unique<Lion>(pair, Lion::Options{.lr = 0.1}));
+  list.emplace_back("rmsprop", std::make_unique<RMSprop>(pair, RMSprop::Options{.lr = 0.1}));
+  list.emplace_back("centered",
+                    std::make_unique<RMSprop>(pair, RMSprop::Options{.lr = 0.1, .centered = true}));
+  list.emplace_back("adagrad", std::make_unique<Adagrad>(pair, Adagrad::Options{.lr = 0.1}));
+  list.emplace_back("adamax", std::make_unique<Adamax>(pair, Adamax::Options{.lr = 0.1}));
+  list.emplace_back("nadam", std::make_unique<NAdam>(pair, NAdam::Options{.lr = 0.1}));
   return list;
 }
 
@@ -415,6 +423,24 @@ TEST(State, RefusesWhatDoesNotFitAndChangesNothing) {
   SGD sgd(pair, {.momentum = 0.5});
   EXPECT_EQ(error_of<ValueError>([&] { sgd.load_state(adam.state()); }),
             "[optimizer] the state lacks \"a.velocity\"");
+}
+
+TEST(State, OfAnyOtherOptimizerIsRefused) {
+  Pair pair;
+  const auto kind = [](const std::string& name) {
+    return name == "adamw" ? "adam" : name;
+  };  // the same moments
+  for (const auto& [from, stepped] : all_of(pair)) {
+    stepped->step(gradients(pair, {1, 1}, 1));
+    for (const auto& [to, fresh] : all_of(pair)) {
+      SCOPED_TRACE(from + " to " + to);
+      if (kind(from) == kind(to)) {
+        fresh->load_state(stepped->state());
+      } else {
+        EXPECT_THROW(fresh->load_state(stepped->state()), ValueError);
+      }
+    }
+  }
 }
 
 TEST(Options, RefuseBadValues) {

@@ -11,7 +11,7 @@ namespace elk {
 
 namespace {
 
-constexpr int words = 624, shift = 397;
+constexpr int words = 624, distance = 397;
 
 // M. Matsumoto, T. Nishimura, "Mersenne Twister", 1998; initialisation as of 2002-01-26.
 void init_genrand(std::array<std::uint32_t, words>& key, std::uint32_t seed) {
@@ -123,9 +123,9 @@ void Rng::refill() {
     const std::uint32_t y = (key[i] & 0x80000000u) | (key[next] & 0x7fffffffu);
     key[i] = key[far] ^ (y >> 1) ^ (-(y & 1u) & 0x9908b0dfu);
   };
-  for (std::size_t i = 0; i < words - shift; ++i) twist(i, i + 1, i + shift);
-  for (std::size_t i = words - shift; i < words - 1; ++i) twist(i, i + 1, i + shift - words);
-  twist(words - 1, 0, shift - 1);
+  for (std::size_t i = 0; i < words - distance; ++i) twist(i, i + 1, i + distance);
+  for (std::size_t i = words - distance; i < words - 1; ++i) twist(i, i + 1, i + distance - words);
+  twist(words - 1, 0, distance - 1);
   state_.position = 0;
 }
 

@@ -20,7 +20,7 @@ Tensor moved(const Tensor& mean, const Tensor& x, double keep) { return keep * m
 
 std::vector<const char*> rmsprop_moments(const RMSprop::Options& options) {
   std::vector<const char*> names{"square"};
-  if (options.centered) names.push_back("mean");
+  if (options.centered) names.push_back("mean_gradient");
   if (options.momentum > 0) names.push_back("velocity");
   return names;
 }
@@ -79,7 +79,7 @@ Tensor Adamax::update(const Tensor& weight, std::vector<Tensor>& moments, const 
 }
 
 NAdam::NAdam(const nn::Module& module, const Options& options)
-    : Optimizer(module, options.lr, options.weight_decay, {"mean", "square"}), options_(options) {
+    : Optimizer(module, options.lr, options.weight_decay, {"nesterov_mean", "square"}), options_(options) {
   check("nadam", "beta1", options.beta1, 0, 1);
   check("nadam", "beta2", options.beta2, 0, 1);
   check("nadam", "epsilon", options.epsilon, 0, INFINITY);

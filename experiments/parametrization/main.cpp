@@ -1,0 +1,186 @@
+// parametrization: does the best learning rate stay where it is when the network grows?
+
+#include <algorithm>
+#include <cmath>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/data/batches.hpp>
+#include <elk/data/digits.hpp>
+#include <elk/ops/loss.hpp>
+#include <elk/ops/math.hpp>
+#include <elk/ops/reduce.hpp>
+#include <elk/optim/optimizer.hpp>
+#include <lab/program.hpp>
+#include <lab/study.hpp>
+#include <models/mlp.hpp>
+
+namespace {
+
+using namespace elk;
+using namespace elk::lab;
+
+constexpr Index base_width = 64;
+
+struct Parametrization {
+  const char *option, *name;
+};
+constexpr Parametrization parametrizations[] = {{"standard", "standard"}, {"mup", "maximal update"}};
+
+// The widths of one parametrization: of each the outcomes of all rates, which rise.
+using Sweeps = std::vector<std::span<const Outcome>>;
+
+// The rate with the lowest validation loss, by its place on the grid; failed runs are the worst.
+std::size_t best_rate(std::span<const Outcome> rates, std::size_t seed) {
+  const auto loss = [&](const Outcome& outcome) {
+    const RunSummary& run = outcome.runs[seed];
+    return run.status == "done" ? run.val_loss.value_or(INFINITY) : INFINITY;
+  };
+  return static_cast<std::size_t>(
+      std::min_element(rates.begin(), rates.end(),
+                       [&](const Outcome& a, const Outcome& b) { return loss(a) < loss(b); }) -
+      rates.begin());
+}
+
+// The geometric mean over seeds of the best rates at each width, and the rate of each seed.
+Series best_rates(const std::string& title, const Sweeps& widths) {
+  Series series{.title = title};
+  const std::size_t seeds = widths.front().front().runs.size();
+  series.members.resize(seeds);
+  for (const auto& rates : widths) {
+    double logs = 0;
+    for (std::size_t seed = 0; seed < seeds; ++seed) {
+      const double rate = rates[best_rate(rates, seed)].cell.x;
+      series.members[seed].push_back(rate);
+      logs += std::log(rate);
+    }
+    series.x.push_back(static_cast<double>(rates.front().cell.config.hidden_widths().front()));
+    series.y.push_back(std::exp(logs / static_cast<double>(seeds)));
+  }
+  return series;
+}
+
+// How far the best rate moves from the narrowest network to the widest, in steps of the grid; a mean over
+// seeds.
+void tell_move(Study& study, const Parametrization& by, const Sweeps& widths) {
+  const std::size_t seeds = widths.front().front().runs.size();
+  std::vector<double> steps;
+  bool at_edge = false;
+  for (std::size_t seed = 0; seed < seeds; ++seed) {
+    for (const auto& rates : widths) {
+      const std::size_t at = best_rate(rates, seed);
+      at_edge = at_edge || at == 0 || at + 1 == rates.size();
+    }
+    steps.push_back(static_cast<double>(best_rate(widths.back(), seed)) -
+                    static_cast<double>(best_rate(widths.front(), seed)));
+  }
+  const double mean = mean_interval(steps).mean;
+  study.number(std::string(by.option) + "_steps", mean);
+  study.conclude(std::string(by.name) + ": from " + widths.front().front().cell.label + " to " +
+                 widths.back().front().cell.label + " the best learning rate moves by " + decimal(mean) +
+                 " steps of the grid (a mean over " + std::to_string(seeds) + " seeds; 0 is not at all)" +
+                 (at_edge ? "; a best rate lies at the grid's edge, the true one may lie beyond" : ""));
+}
+
+// The mean size of what a few steps change in the logits: the coordinate check of Yang et al. 2022, appendix
+// D.1.
+double change_of_logits(bool maximal_update, Index width, Index steps, std::uint64_t seed) {
+  Rng rng(seed);
+  const Dataset data = digits(1, 0, 256);
+  const auto [x, labels] = *Batches(data, 256).begin();
+  models::MLP net({.sizes = {data.features(), width, width, 10},
+                   .activation = models::activation("relu"),
+                   .base_width = maximal_update ? base_width : 0},
+                  rng);
+  optim::SGD sgd(net, {.lr = 0.1});
+  if (maximal_update) models::maximal_update(net, sgd, base_width, false);
+  const Tensor before = net(x);
+  for (Index step = 0; step < steps; ++step) {
+    Tape tape;
+    sgd.step(tape.backward(cross_entropy(net(x), labels)));
+  }
+  return mean(abs(net(x) - before)).item();
+}
+
+void check_coordinates(Study& study, const std::vector<double>& widths) {
+  constexpr Index steps = 3;
+  constexpr std::uint64_t seeds = 3;
+  std::vector<Series> lines;
+  for (const Parametrization& by : parametrizations) {
+    Series line{.title = by.name};
+    for (const double width : widths) {
+      double sum = 0;
+      for (std::uint64_t seed = 1; seed <= seeds; ++seed)
+        sum += change_of_logits(by.option == std::string("mup"), static_cast<Index>(width), steps, seed);
+      line.x.push_back(width);
+      line.y.push_back(sum / static_cast<double>(seeds));
+    }
+    study.number(std::string(by.option) + "_logits_grow", line.y.back() / line.y.front());
+    lines.push_back(line);
+  }
+  study.draw("coordinate-check",
+             {.title = "What three steps of one rate change in the logits",
+              .x_label = "hidden units",
+              .y_label = "mean size of the change",
+              .series = lines,
+              .note = "256 built-in digits, two hidden layers, sgd at 0.1, means over 3 seeds",
+              .log_x = true,
+              .log_y = true});
+}
+
+void ask(Study& study) {
+  if (study.paper()) throw UsageError("--protocol: the study has no such part; only sound");
+  std::vector<double> rates;
+  for (int power = 0; power < 10; ++power) rates.push_back(0.0125 * std::pow(2, power));
+  rates = study.grid("lrs", rates);
+  const std::vector<double> widths = study.grid("widths", {64, 128, 256, 512, 1024, 2048});
+  TrainConfig net = study.base(3);
+  net.base_width = base_width;
+  if (!study.options().full && net.dataset != "digits") net.train_size = 10000;
+  for (const Parametrization& by : parametrizations) {
+    net.param = by.option;
+    for (const double width : widths) {
+      net.hidden = text(width) + "," + text(width);
+      for (const double rate : rates) {
+        net.lr = rate;
+        study.add({.series = std::string(by.name) + ", width " + text(width),
+                   .label = "width " + text(width),
+                   .x = rate,
+                   .config = net});
+      }
+    }
+  }
+  const Outcomes all = study.run();
+  std::vector<Series> moves;
+  for (std::size_t i = 0; i < std::size(parametrizations); ++i) {
+    const Parametrization& by = parametrizations[i];
+    const auto part = std::span(all).subspan(i * all.size() / 2, all.size() / 2);
+    Sweeps sweeps;
+    for (std::size_t begin = 0; begin < part.size(); begin += rates.size())
+      sweeps.push_back(part.subspan(begin, rates.size()));
+    const std::string title = std::string("Validation loss by learning rate, ") + by.name;
+    study.plot(title, "learning rate", part, Metric::val_loss, {.log_x = true, .log_y = true});
+    moves.push_back(best_rates(by.name, sweeps));
+    tell_move(study, by, sweeps);
+  }
+  study.draw("best-rates", {.title = "Best learning rate by width",
+                            .x_label = "hidden units",
+                            .y_label = "learning rate",
+                            .series = moves,
+                            .note = "by validation loss; faint: single seeds",
+                            .log_x = true,
+                            .log_y = true});
+  check_coordinates(study, widths);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_study(
+      argc, argv,
+      {.program = "parametrization",
+       .title = "Parametrization",
+       .question = "Does the learning rate that is best for a narrow network stay the best when the "
+                   "network grows, by the standard parametrization and by the maximal update (mup)?",
+       .grids = {{"lrs", "learning rates"}, {"widths", "widths of the two hidden layers"}}},
+      ask);
+}
