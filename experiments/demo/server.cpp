@@ -37,6 +37,10 @@ using std::chrono::seconds;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::size_t most_clients = 256, most_requests = 1000;
+constexpr const char* own_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri "
+    "'none'; "
+    "form-action 'none'; frame-ancestors 'none'";
 constexpr std::ptrdiff_t computing = 8;  // requests answered at once: each may take megabytes
 
 std::string error_body(const std::string& message) {
@@ -204,9 +208,7 @@ bool Server::Http::answer_next(Connection& client, bool last) {
     headers.emplace_back("Transfer-Encoding", "chunked");
   if (last) headers.emplace_back("Connection", "close");
   headers.insert(headers.end(),
-                 {{"Content-Security-Policy",
-                   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
-                   "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+                 {{"Content-Security-Policy", reply.policy.empty() ? own_policy : reply.policy},
                   {"X-Content-Type-Options", "nosniff"},
                   {"Referrer-Policy", "no-referrer"},
                   {"Cross-Origin-Resource-Policy", "same-origin"},

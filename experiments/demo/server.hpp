@@ -29,6 +29,8 @@ struct Reply {
   /// Set for an endless body: called again and again until it returns false or the client is gone. It should
   /// return after a second at most, so that the server can end.
   std::function<bool(const Write& write)> stream = {};
+  /// The Content-Security-Policy of a page with its scripts within it; empty: that of the demo.
+  std::string policy = {};
 };
 
 struct Route {

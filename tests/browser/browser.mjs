@@ -52,7 +52,7 @@ export async function open(browser, url, options = {}) {
     if (errorText !== 'net::ERR_ABORTED') problems.push(`failed: ${request.url()} ${errorText}`);
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(url)) problems.push(`elsewhere: ${request.url()}`);
+    if (!request.url().startsWith(url.split('#')[0])) problems.push(`elsewhere: ${request.url()}`);
   });
   page.on('response', (response) => {
     if (response.status() >= 400) problems.push(`${response.status()}: ${response.url()}`);
@@ -138,11 +138,12 @@ export const poorControls = (page) => page.evaluate(() => {
   return found;
 });
 
-// What axe finds on the page as it is: each rule that is broken, with the first elements that break it.
+// What axe finds on the page, or in a frame of it, as it is: each rule that is broken, with the first elements that break
+// it. Frames are pages of their own.
 export async function axeFinds(page) {
   await page.evaluate(axe.source);
   return page.evaluate(async () => {
-    const {violations} = await window.axe.run(document, {resultTypes: ['violations']});
+    const {violations} = await window.axe.run(document, {resultTypes: ['violations'], iframes: false});
     return violations.map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map((node) => node.target.join(' ')).join(', ')}`);
   });
 }

@@ -80,7 +80,9 @@ std::pair<Dataset, Dataset> split(const Dataset& dataset, Index held_out, Rng& r
   const auto middle = order.begin() + held_out;
   std::sort(order.begin(), middle);
   std::sort(middle, order.end());
-  return {dataset.subset({middle, order.end()}), dataset.subset({order.begin(), middle})};
+  const std::span<const Index> rows(order);
+  const auto count = static_cast<std::size_t>(held_out);
+  return {dataset.subset(rows.subspan(count)), dataset.subset(rows.first(count))};
 }
 
 }  // namespace elk

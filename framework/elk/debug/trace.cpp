@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -73,11 +74,15 @@ void record(Step& step, const Tape::Flow& flow) {
 // An f32 as the f64 with the same shortest decimals: 0.1, not 0.10000000149011612.
 double decimal(float value) {
   if (!std::isfinite(value)) return value;
+#ifdef __cpp_lib_to_chars
   char digits[32];
   const auto written = std::to_chars(digits, std::end(digits), value);
   double result = value;
   std::from_chars(digits, written.ptr, result);
   return result;
+#else  // libc++ has them of integers alone
+  return std::strtod(fmt::format("{}", value).c_str(), nullptr);
+#endif
 }
 
 Json number(double value) {  // JSON has no others
@@ -515,10 +520,7 @@ void Trace::check(nn::Module& net, const Tensor& x, const std::function<Tensor(c
   step.check = check;
 }
 
-void Trace::write(const std::string& path, const nn::Module* net) const {
-  const auto ends = [&](const char* ending) { return path.ends_with(ending); };
-  if (!ends(".html") && !ends(".json") && !ends(".dot"))
-    fail<ValueError>("[trace] {}: expected a name that ends with .html, .json or .dot", shown(path));
+std::vector<const Step*> Trace::recorded() const {
   std::vector<const Step*> steps;
   for (const auto& step : steps_)
     if (!step->entries.empty()) steps.push_back(step.get());
@@ -526,10 +528,24 @@ void Trace::write(const std::string& path, const nn::Module* net) const {
     fail<TapeError>(
         "[trace] nothing was recorded: a Trace follows its tape from before the forward pass, and what is "
         "computed there must depend on a parameter or a watched tensor");
+  return steps;
+}
 
+void Trace::write(const std::string& path, const nn::Module* net) const {
+  const auto ends = [&](const char* ending) { return path.ends_with(ending); };
+  if (!ends(".html") && !ends(".json") && !ends(".dot"))
+    fail<ValueError>("[trace] {}: expected a name that ends with .html, .json or .dot", shown(path));
+  if (ends(".dot")) {
+    const Drawing drawing = Draw(net, names_)(*recorded().back());
+    return write_file_atomically(path, to_dot(drawing.graph));
+  }
+  const std::string text = json(net);
+  write_file_atomically(path, ends(".html") ? page(text) : text + "\n");
+}
+
+std::string Trace::json(const nn::Module* net) const {
+  const std::vector<const Step*> steps = recorded();
   const Draw draw(net, names_);
-  if (ends(".dot")) return write_file_atomically(path, to_dot(draw(*steps.back()).graph));
-
   Json operations = Json::object(), graphs = Json::array(), list = Json::array();
   std::map<std::string, std::size_t> known;  // most steps have the same graph
   const Index limit = std::clamp<Index>(32768 / static_cast<Index>(steps.size()), 256, 8192);
@@ -549,14 +565,12 @@ void Trace::write(const std::string& path, const nn::Module* net) const {
                                        {"rule_words", text->rule_words}};
     }
   }
-  const Json json{{"format", "elkgrad-trace/1"},
-                  {"network", net != nullptr ? Json(net->describe()) : Json(nullptr)},
-                  {"operations", std::move(operations)},
-                  {"graphs", std::move(graphs)},
-                  {"steps", std::move(list)}};
-  // Names may be no UTF-8.
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  write_file_atomically(path, ends(".html") ? page(text) : text + "\n");
+  const Json all{{"format", "elkgrad-trace/1"},
+                 {"network", net != nullptr ? Json(net->describe()) : Json(nullptr)},
+                 {"operations", std::move(operations)},
+                 {"graphs", std::move(graphs)},
+                 {"steps", std::move(list)}};
+  return all.dump(-1, ' ', false, Json::error_handler_t::replace);  // names may be no UTF-8
 }
 
 }  // namespace elk

@@ -70,6 +70,9 @@ class Trace : private ScopeObserver {
   /// The same without names of parameters and modules.
   void write(const std::string& path) const { write(path, nullptr); }
 
+  /// What write() puts into a file .json, as text: for a page that shows it at once.
+  std::string json(const nn::Module& net) const { return json(&net); }
+
   /// How many entries, operations and their inputs, are kept of a step: the first ones.
   static constexpr std::size_t entry_limit = 2000;
 
@@ -77,6 +80,8 @@ class Trace : private ScopeObserver {
   void begin(const void* subject) override;
   void end(const void* subject) override;
   void write(const std::string& path, const nn::Module* net) const;
+  std::string json(const nn::Module* net) const;
+  std::vector<const tracing::Step*> recorded() const;
 
   std::shared_ptr<tracing::Calls> calls_;              // of modules, those that are running; shared, too
   std::vector<std::shared_ptr<tracing::Step>> steps_;  // shared with the tapes that fill them

@@ -134,7 +134,7 @@ namespace {
 
 // The bytes of a tensor, or an error for a negative size or one that no memory could hold.
 std::size_t checked_bytes(const Shape& shape, DType dtype) {
-  constexpr std::size_t limit = std::size_t{1} << 46;
+  constexpr std::uint64_t limit = std::uint64_t{1} << 46;  // more than 32-bit machines can count
   std::size_t bytes = byte_size(dtype);
   for (const Index size : shape)
     if (size < 0) fail<ShapeError>("[tensor] shape {} has a negative size", shape);

@@ -2,7 +2,7 @@
 // Shows the trace that the page carries: a place on the tape, and everything as it is known there. No
 // libraries, no network. Here: small helpers, and what the data say. The files follow each other in one script.
 
-const trace = JSON.parse(document.getElementById("trace").textContent);
+let trace = JSON.parse(document.getElementById("trace").textContent);
 const $ = id => document.getElementById(id);
 
 // An element: attributes as they are written in HTML, "on..." for events; texts are only ever texts.
@@ -103,7 +103,7 @@ function updateOf(s, i) {
   return {label: next.label, change: shape, then: then.value, rate, norm, ratio: norm / value.norm};
 }
 
-const explained = new Map(Object.entries(trace.operations));
+let explained = new Map(Object.entries(trace.operations));
 const unexplained = {
   formula: "", words: "An operation of the program's own.", rules: [],
   rule_words: "Its rules are the program's own, too."

@@ -98,7 +98,7 @@ function operation(s, i) {
     heading(entry.inputs.length > 1 ? "Inputs" : "Input"),
     make("ul", {class: "plain"}, entry.inputs.map((from, k) => make("li", {},
       `${symbol(entry, k)} is `, link(s, from), make("span", {class: "note"}, ` ${brief(s.entries[from].value)}`)))),
-    heading("Value"), tensorView("y", entry.value),
+    heading("Value"), tensorView("y", entry.value, false, {made: element => madeOf(s, entry, element)}),
     !goingBack && isBackward() && gradientPart(s, i)
   ];
 }
@@ -149,7 +149,7 @@ function flowPart(s, entry, from, k) {
   return make("li", {class: "flow"},
     paragraph("formula", ruleHere(s, entry, k) || `d ${name}`), line,
     way && make("div", {class: "ways"}, wayPicture(way), paragraph("note", wayWords(s, entry, k, way))),
-    dx && tensorView("", dx, true));
+    dx && tensorView("", dx, true, {made: element => flowMade(s, entry, k, element), first: true}));
 }
 
 // From where the gradient of an entry came: it is the sum over all who took the entry.
@@ -185,10 +185,17 @@ function leaf(s, i) {
     heading("Taken by"),
     make("ul", {class: "plain"}, s.users[i].map(u => make("li", {},
       link(s, u.entry), make("span", {class: "note"}, whereOf(s, u.entry))))),
-    heading("Value"), tensorView("value", entry.value),
+    heading("Value"), tensorView("value", entry.value, false, {change: changeOf(entry)}),
     gradientPart(s, i),
     parameter && entry.gradient && state.frame >= s.gradedAt[i] && [updatePart(s, i), checkPart(s, entry)]
   ];
+}
+
+// What changes a number of a leaf, where the page around this one lets it: in the first step, before any update.
+function changeOf(entry) {
+  const {editor} = state;
+  if (!editor || state.step > 0 || !editor.accepts(entry.name)) return null;
+  return (element, value) => editor.change(entry.name, element, value);
 }
 
 // What the optimizer made of the gradient: the difference to the next step that was recorded.
@@ -198,7 +205,7 @@ function updatePart(s, i) {
   return [
     heading(`The update, from ${s.label} to ${update.label}`),
     update.rate != null && paragraph("formula", `w ← w − ${text(update.rate)} · gradient`),
-    tensorView("change", update.change),
+    tensorView("change", update.change, false, {made: element => updateMade(s, i, update, element), first: true}),
     paragraph("note", `Its norm is ${text(update.norm, 3)}, ${text(100 * update.ratio, 3)}% of that of the parameter.`,
       update.rate == null && update.norm > 0 &&
         " It is not a multiple of this gradient: there were steps in between, or the optimizer does more than to follow it.")

@@ -1,6 +1,6 @@
 // Where the reader is, and how the reader gets elsewhere.
 
-const state = {step: 0, frame: 0, chosen: null, folded: new Map(), zoom: 0, images: true, timer: null, found: []};
+const state = {step: 0, frame: 0, chosen: null, folded: new Map(), zoom: 0, images: true, timer: null, found: [], editor: null};
 const step = () => prepared(trace.steps[state.step]);
 const frame = () => step().frames[state.frame];
 const isBackward = () => frame().pass === "backward" || frame().pass === "end";
@@ -188,7 +188,7 @@ function listen() {
     const tag = event.target.tagName;
     if (event.target.className === "numbers" && event.key.startsWith("Arrow")) return;
     if (event.target.id === "search") return;
-    if (tag === "INPUT" && !["[", "]", " "].includes(event.key)) return;  // sliders know their keys
+    if (tag === "INPUT" && (event.target.type === "text" || !["[", "]", " "].includes(event.key))) return;  // know their keys
     if (tag === "BUTTON" && (event.key === " " || event.key === "Enter")) return;
     const actions = {
       ArrowRight: () => { play(false); go(state.frame + 1); },
@@ -212,11 +212,36 @@ function listen() {
   addEventListener("resize", () => zoom());
 }
 
-if (trace.network) {
-  $("network").textContent = $("network").title = trace.network;
-  document.title = `Trace of ${trace.network}`;
+function describe() {
+  if (trace.network) {
+    $("network").textContent = $("network").title = trace.network;
+    document.title = `Trace of ${trace.network}`;
+  }
+  $("steps").hidden = trace.steps.length < 2;
+  $("step").max = trace.steps.length - 1;
 }
-$("steps").hidden = trace.steps.length < 2;
-$("step").max = trace.steps.length - 1;
+
+// For a page around this one that computes anew: another trace in place of this one, at the same place of the tape.
+function showTrace(other) {
+  trace = other;
+  explained = new Map(Object.entries(trace.operations));
+  state.step = Math.min(state.step, trace.steps.length - 1);
+  state.frame = Math.min(state.frame, step().frames.length - 1);
+  if (state.chosen >= step().entries.length) state.chosen = null;
+  drawing.graph = null;
+  const focused = document.activeElement && document.activeElement.getAttribute("aria-label");
+  describe();
+  render();
+  const again = focused && document.querySelector(`#inspector [aria-label="${CSS.escape(focused)}"]`);
+  if (again) again.focus();
+}
+
+// The same page may let numbers of leaves be changed: `change(name, element, value)` for those that `accepts(name)`.
+function letChange(accepts, change) {
+  state.editor = {accepts, change};
+  render();
+}
+
+describe();
 listen();
 render();

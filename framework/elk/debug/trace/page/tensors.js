@@ -41,7 +41,9 @@ function statistics(t) {
   return facts.join(" · ");
 }
 
-function tensorView(label, t, small = false) {
+// `with`: what is more than to be seen. `made(element)` tells how a number was made, as one points at it, and of the
+// first one to begin with where `first`; `change(element, value)` lets numbers be typed over.
+function tensorView(label, t, small = false, {made = null, first = false, change = null} = {}) {
   const n = count(t.shape), kind = `${t.dtype} ${t.shape.length ? shapeText(t.shape) : "a number"}`;
   const caption = make("figcaption", {}, label && make("b", {}, label), make("span", {}, kind));
   const figure = make("figure", {class: "tensor", "data-tensor": label}, caption);
@@ -50,14 +52,49 @@ function tensorView(label, t, small = false) {
   const across = t.shape.length === 1 && n <= 16 ? Math.min(width, 8) : width;
   const few = !t.rows && across <= 8 && n <= (small ? 16 : 96);
   if (n === 0) figure.append(paragraph("note", "It has no elements."));
-  else if (n === 1) figure.append(make("div", {class: "number", "data-value": t.values[0]}, text(t.values[0], 6)));
-  else if (few) figure.append(numbers(`${label} ${kind}`, t, most, across));
+  else if (n === 1 && !change) figure.append(make("div", {class: "number", "data-value": t.values[0]}, text(t.values[0], 6)));
+  else if (few) figure.append(numbers(`${label} ${kind}`, t, most, across, change));
   else figure.append(...heatMap(label, t, most, small, caption));
   if (!small && n > 1) figure.append(paragraph("readout", statistics(t)));
+  if (made && n > 0 && !t.rows) tellMade(figure, t, few ? across : 0, made, first, small);
   return figure;
 }
 
-function numbers(label, t, most, across) {
+// Shows beneath a tensor how the number was made that one points at, or goes to by the arrow keys.
+function tellMade(figure, t, across, made, first, small) {
+  const there = made(0);
+  if (!there) return;
+  const hint = "Point at a number to see how it was made" + (across ? "; the arrow keys go from one to the next." : ".");
+  const place = make("div", {class: "made", "aria-live": "polite", role: "group", tabindex: 0, "aria-label": "how the number was made"}, first ? there : paragraph("note", hint));
+  const box = figure.querySelector(".numbers"), cells = box ? [...box.querySelectorAll("td")] : [];
+  let at = first ? 0 : -1;
+  const tell = element => {
+    if (element === at || element < 0 || element >= count(t.shape)) return;
+    cells.forEach((cell, i) => cell.classList.toggle("told", i === element));
+    at = element;
+    place.replaceChildren(made(element));
+  };
+  cells.forEach((cell, i) => {
+    cell.addEventListener("pointerenter", () => tell(i));
+    cell.addEventListener("pointerdown", () => tell(i));
+  });
+  if (box) {
+    box.tabIndex = 0;
+    box.addEventListener("keydown", event => {
+      const step = {ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across}[event.key];
+      if (!step) return;
+      event.preventDefault();
+      tell(Math.max(0, Math.min(cells.length - 1, (at < 0 ? -step : at) + step)));
+    });
+  }
+  const canvas = figure.querySelector("canvas");
+  if (canvas) canvas.addEventListener("element", event => tell(event.detail));
+  if (count(t.shape) === 1 && !first) place.replaceChildren(there);
+  if (small || cells.length <= 24) figure.append(place);
+  else figure.firstChild.after(place);  // beneath many numbers it would not be seen
+}
+
+function numbers(label, t, most, across, change) {
   const cells = t.values.map((value, i) => {
     const shade = colour(Number(value), most);
     return make("td", {
@@ -65,12 +102,24 @@ function numbers(label, t, most, across) {
       title: `${place(i, t.shape)} = ${value}`,
       class: shade ? null : "strange",
       style: shade && `background: rgb(${shade}); color: ${ink(shade)}`
-    }, text(value, across > 6 ? 3 : 4));
+    }, change ? field(value, place(i, t.shape), number => change(i, number)) : text(value, across > 6 ? 3 : 4));
   });
   const rows = [];
   while (cells.length) rows.push(row(cells.splice(0, across)));
   return make("div", {class: "numbers", role: "group", "aria-label": label},
     make("table", {"aria-label": label}, make("tbody", {}, rows)));
+}
+
+// A number that can be typed over.
+function field(value, where, change) {
+  const shown = text(value, 4).replace("−", "-");
+  const input = make("input", {type: "text", inputmode: "decimal", class: "field", value: shown, "aria-label": `number ${where}`});
+  input.addEventListener("change", () => {
+    const number = Number(input.value.trim().replace("−", "-").replace(",", "."));
+    if (input.value.trim() && Number.isFinite(number)) change(number);
+    else input.value = shown;
+  });
+  return input;
 }
 
 function heatMap(label, t, most, small, caption) {
@@ -118,6 +167,7 @@ function heatMap(label, t, most, small, caption) {
     if (i < 0) return;
     const element = rows[Math.floor(i / columns.length)] * width + columns[i % columns.length];
     readout.textContent = `${place(element, t.shape)} = ${text(t.values[i], 6)}`;
+    canvas.dispatchEvent(new CustomEvent("element", {detail: element}));
   };
   canvas.addEventListener("pointermove", point);
   canvas.addEventListener("pointerdown", point);

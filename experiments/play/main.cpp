@@ -1,0 +1,115 @@
+// play: a playground in the browser: change a small network and its data, and watch it learn, step by step.
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <demo/server.hpp>
+#include <elk/io/atomic_file.hpp>
+#include <lab/command_line.hpp>
+#include <lab/program.hpp>
+
+#include "page.hpp"
+
+namespace {
+
+using namespace elk;
+using namespace elk::lab;
+
+constexpr int default_port = 8081;  // beside the demo's
+
+struct Options {
+  std::optional<int> port;
+  std::string out;
+  bool quiet = false, json = false;
+  std::string help;  // the text to print instead of running, if any
+};
+
+Options parse(int argc, char** argv) {
+  namespace po = boost::program_options;
+  Options o;
+  po::options_description known("Options");
+  auto add = known.add_options();
+  add("out", po::value(&o.out)->value_name("DIR"), "write the page, DIR/index.html, and end");
+  add("port", po::value<int>()->value_name("N")->notifier([&](int port) { o.port = port; }),
+      "port of 127.0.0.1; 0 = any free one; default: 8081, or a free one where that is taken");
+  add("quiet", po::bool_switch(&o.quiet), "no messages");
+  add("json", po::bool_switch(&o.json), "print the address, or the file, as a JSON object");
+  add("help", "print this and end");
+  add("version", "print the version and end");
+  po::variables_map values;
+  const std::vector<std::string> words =
+      parse_options({argv + std::min(argc, 1), argv + argc}, known, values);
+  po::notify(values);
+  o.help = help_or_version(
+      values,
+      "Usage: ./elk play [options]\n\n"
+      "Serves a page on this machine alone, on which one changes a small network and its data, "
+      "and\n"
+      "watches it learn, step by step. Prints its address; Ctrl-C ends it. With --out it writes "
+      "the\n"
+      "page, one file that needs no server and no network.\n\n",
+      {&known},
+      "\nExit codes: 0 written, 130 or 143 ended by Ctrl-C or a signal, 1 failed, 2 wrong usage.\n");
+  if (!o.help.empty()) return o;
+  if (!words.empty()) throw UsageError(fmt::format("unexpected argument '{}'", words.front()));
+  if (o.port) in_range("port", *o.port, 0, 65535);
+  if (values.count("out") != 0 && o.out.empty()) throw UsageError("--out takes the name of a folder");
+  return o;
+}
+
+int write(const Options& options) {
+  std::error_code failed;
+  std::filesystem::create_directories(options.out, failed);
+  if (failed) throw Error(fmt::format("cannot make the folder {}: {}", options.out, failed.message()));
+  const std::string file = (std::filesystem::path(options.out) / "index.html").string();
+  write_file_atomically(file, play::whole_page());
+  if (options.json)
+    fmt::print("{}\n", nlohmann::ordered_json{{"page", file}}.dump());
+  else
+    fmt::print("{}\n", file);
+  return exit_done;
+}
+
+int run_play(int argc, char** argv) {
+  const Options options = parse(argc, argv);
+  if (!options.help.empty()) {
+    fmt::print("{}", options.help);
+    return exit_done;
+  }
+  if (!options.out.empty()) return write(options);
+  const auto message = [&](const std::string& text) {
+    if (!options.quiet) say(fmt::format("play: {}\n", text));
+  };
+  const std::string page = play::whole_page();
+  catch_signals();
+  std::optional<demo::Server> server;
+  try {
+    server.emplace(options.port.value_or(default_port));
+  } catch (const demo::PortTaken& taken) {
+    if (options.port) throw Error(fmt::format("{}; --port 0 takes a free one", taken.what()));
+    message(fmt::format("{}: taking a free one", taken.what()));
+    server.emplace(0);
+  }
+  const std::string url = fmt::format("http://127.0.0.1:{}/", server->port());
+  if (options.json)
+    fmt::print("{}\n", nlohmann::ordered_json{{"url", url}, {"port", server->port()}}.dump());
+  else
+    fmt::print("{}\n", url);
+  std::fflush(stdout);
+  message("open that address in a browser; Ctrl-C ends it");
+  demo::Reply reply{page, "text/html; charset=utf-8"};
+  reply.policy =  // its scripts are within it, and ask for nothing
+      "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; img-src "
+      "data:; "
+      "base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+  server->run({{"GET", "/", [&](const demo::Request&) { return reply; }}}, [] { return stop_signal() != 0; });
+  return 128 + stop_signal();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return run_program(argc, argv, run_play); }

@@ -1,0 +1,99 @@
+// A small network in training, and all that a page shows of it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <elk/autograd/tape.hpp>
+#include <elk/nn/sequential.hpp>
+#include <elk/optim/optimizer.hpp>
+
+#include "data.hpp"
+#include "state.hpp"
+
+namespace elk::play {
+
+/// What a hidden layer, or the output, is doing.
+struct LayerReport {
+  std::string name;  ///< of its weights: "layer1"
+  Index units = 0;
+  std::vector<bool> dead;    ///< of each unit of a relu: 0 for every example of the training set
+  std::vector<double> flat;  ///< of each unit of a tanh or sigmoid: the share of examples that saturate it
+  Index distinct = 0;        ///< how many units do not do the same as one before them
+  double mean = 0, deviation = 0;                              ///< of what its units give
+  double weight_norm = 0, gradient_norm = 0, update_norm = 0;  ///< of its weights in the last step
+};
+
+/// A tensor of the step under the lens that one may change: where its numbers stand.
+struct Edit {
+  std::string tensor;  ///< "x", "labels", or a parameter: "layer1.weight"
+  Index element = 0;   ///< row-major; of the lens's rows for x and labels
+  double value = 0;
+};
+
+class Playground {
+ public:
+  explicit Playground(State state);
+  Playground(const Playground&) = delete;
+  Playground& operator=(const Playground&) = delete;
+
+  const State& state() const { return state_; }
+  const Data& data() const { return data_; }
+  const nn::Sequential& net() const { return net_; }
+  Index steps() const { return steps_; }
+  Index epochs() const { return epochs_; }
+
+  /// One step of training on the next batch. Nothing where there are no examples. `watched`: keeps the norms
+  /// that layers() reports, which takes longer.
+  void step(bool watched = true);
+
+  double batch_loss() const { return batch_loss_; }  ///< of the last step, before its update
+  double loss(const Examples& examples) const;       ///< of the network as it is
+  double accuracy(const Examples& examples) const;   ///< the share that is right; NaN of a curve
+
+  /// The hidden layers, then the output.
+  std::vector<LayerReport> layers() const;
+
+  /// What the layers make of inputs (N, features): the inputs, each hidden layer's units behind the
+  /// activation, and the output; f64 (N, units).
+  std::vector<Tensor> maps(const Tensor& inputs) const;
+
+  /// The trace of the next step and, after it, of the same batch with the updated weights, in the JSON of a
+  /// Trace. The playground is afterwards as it was. `rows`: only so many examples of the batch, 0 for all.
+  /// ValueError without examples.
+  std::string lens(Index rows) const;
+  /// The rows of the training set that it looks at.
+  std::vector<Index> lens_rows(Index rows) const;
+
+  /// Changes a number, and returns what was there. ValueError for what is not there or cannot be.
+  double edit(const Edit& change, Index rows);
+
+  /// The program that does the same with the library, for `steps` steps. It prints the losses on both sets.
+  std::string as_cpp(Index steps) const;
+
+ private:
+  void advance();
+  std::vector<Index> batch_rows() const;
+
+  State state_;
+  Rng rng_;
+  Data data_;
+  nn::Sequential net_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::vector<Index> order_;  // of this epoch
+  std::size_t next_ = 0;      // in it
+  Index steps_ = 0, epochs_ = 0;
+  double batch_loss_;
+  struct Norms {
+    double weight = 0, gradient = 0, update = 0;
+  };
+  std::vector<Norms> norms_;  // of each layer's weights
+};
+
+/// The optimizer that the state names, and how a program makes it.
+std::unique_ptr<optim::Optimizer> make_optimizer(const State& state, const nn::Sequential& net);
+std::string optimizer_text(const State& state);
+
+}  // namespace elk::play
