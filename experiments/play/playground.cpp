@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include <elk/base/format.hpp>
@@ -64,8 +65,10 @@ Tensor with(const Tensor& x, Index at, double value) {
 }
 
 std::vector<double> column(const Tensor& h, Index unit) {
+  const std::span<const double> all = h.data<double>();
+  const auto width = static_cast<std::size_t>(h.size(1));
   std::vector<double> values;
-  for (Index i = unit; i < h.size(); i += h.size(1)) values.push_back(h.at(i));
+  for (auto i = static_cast<std::size_t>(unit); i < all.size(); i += width) values.push_back(all[i]);
   return values;
 }
 

@@ -1,5 +1,5 @@
-// node tests/browser/pictures.mjs <demo> <trace>: makes docs/images/demo.png and trace.png with the programs. CHROMIUM names
-// the browser.
+// node tests/browser/pictures.mjs <demo> <trace> <play>: makes docs/images/demo.png, trace.png and play.png with the
+// programs. CHROMIUM names the browser.
 import {execFileSync} from 'node:child_process';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
@@ -35,4 +35,16 @@ await trace.page.locator('#frame').fill('14');
 await trace.page.locator('#frame').blur();
 await trace.page.screenshot({path: join(images, 'trace.png')});
 await rm(folder, {recursive: true});
+
+// The playground, on the spiral, after 1500 steps.
+const playground = await serve(process.argv[4], []);
+const play = await open(browser, `${playground.url}#data=spiral&features=x,y,sinx,siny`, {viewport: {width: 1200, height: 900}});
+await play.page.waitForSelector('body[data-ready]');
+await play.page.evaluate(() => {
+  for (let i = 0; i < 100; ++i) show(steps(15), true);
+});
+const table = await play.page.locator('#table').evaluate((part) => part.getBoundingClientRect().bottom + scrollY);
+await play.page.screenshot({path: join(images, 'play.png'), fullPage: true,
+                            clip: {x: 0, y: 0, width: 1200, height: Math.ceil(table) + 16}});
+await playground.stop();
 await browser.close();

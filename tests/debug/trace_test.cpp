@@ -39,7 +39,11 @@ std::string written(const Trace& trace, const std::string& ending, const nn::Mod
 }
 
 json to_json(const Trace& trace, const nn::Module* net = nullptr) {
-  return json::parse(written(trace, ".json", net));
+  const std::string text = written(trace, ".json", net);
+  if (net != nullptr) {
+    EXPECT_EQ(trace.json(*net) + "\n", text);
+  }
+  return json::parse(text);
 }
 
 // Entries of a step as "kind name operation(inputs)"; modules are in front.

@@ -236,6 +236,7 @@ function show(report, said) {
   if (history.length > 600) app.history = history.filter((_, i) => i % 2 === 0 || i === history.length - 1);
   $("progress").textContent = sentence(report);
   paintAll(report);
+  if (!said && app.frames % 4) return;  // what one reads need not change at every frame
   fillTable(report);
   drawLosses(app.history);
   $("picture").setAttribute("aria-label", app.state.data === "own"
