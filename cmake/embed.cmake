@@ -11,6 +11,8 @@ if(CMAKE_SCRIPT_MODE_FILE)
   file(READ "${FILE}" bytes HEX)
   string(REGEX REPLACE "(..)" "\\\\x\\1" bytes "${bytes}")
   file(WRITE "${SOURCE}" "#include <string_view>\n\n"
+       "#ifdef __clang__  // whose limit is what every compiler must take, 64 KiB\n"
+       "#pragma clang diagnostic ignored \"-Woverlength-strings\"\n#endif\n\n"
        "namespace ${namespace} {\n"
        "extern const std::string_view ${variable};\n"
        "static const char bytes[] = \"${bytes}\";\n"
