@@ -34,8 +34,8 @@ class Session : public train::Team {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  int rank() const override;
-  int size() const override;
+  int rank() const override;  ///< see Team
+  int size() const override;  ///< likewise
   /// Threads that this process should use: its share of the processors that it and the others of this machine
   /// may run on.
   int processors() const;
@@ -48,11 +48,12 @@ class Session : public train::Team {
 
   /// Sends `bytes` to a rank. Returns at once; they arrive in the order in which they were sent.
   void send(int to, std::string bytes);
-  /// What a rank has sent, if anything is there: who, and the bytes.
+  /// What a rank has sent.
   struct Message {
-    int from;
-    std::string bytes;
+    int from;           ///< the rank
+    std::string bytes;  ///< all that it sent at once
   };
+  /// The next message, if one is there: false where none is.
   bool receive(Message& message);
 
   /// Seconds; 600, or what the environment variable ELK_MPI_PATIENCE says.

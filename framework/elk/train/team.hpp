@@ -13,8 +13,8 @@ class Team {
  public:
   virtual ~Team() = default;
 
-  virtual int rank() const = 0;
-  virtual int size() const = 0;
+  virtual int rank() const = 0;  ///< of this process, from 0
+  virtual int size() const = 0;  ///< how many processes there are
 
   /// Makes every one of `numbers` its sum over the ranks, added in any order.
   virtual void sum(std::span<double> numbers) = 0;
