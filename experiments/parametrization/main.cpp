@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <fmt/format.h>
+
 #include <elk/autograd/tape.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/data/digits.hpp>
@@ -132,7 +134,10 @@ void ask(Study& study) {
   std::vector<double> rates;
   for (int power = 0; power < 10; ++power) rates.push_back(0.0125 * std::pow(2, power));
   rates = study.grid("lrs", rates);
-  const std::vector<double> widths = study.grid("widths", {64, 128, 256, 512, 1024, 2048});
+  // Smoke is to end in seconds.
+  const std::vector<double> widths =
+      study.grid("widths", study.options().smoke ? std::vector<double>{64, 128}
+                                                 : std::vector<double>{64, 128, 256, 512, 1024, 2048});
   TrainConfig net = study.base(3);
   net.base_width = base_width;
   if (!study.options().full && net.dataset != "digits") net.train_size = 10000;
@@ -162,6 +167,15 @@ void ask(Study& study) {
     moves.push_back(best_rates(by.name, sweeps));
     tell_move(study, by, sweeps);
   }
+  lab::Table table{.title = "Best learning rate by width",
+                   .columns = {"width"},
+                   .note = "By validation loss; geometric means over seeds."};
+  for (const Series& line : moves) table.columns.push_back(line.title);
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    table.rows.push_back({text(widths[i])});
+    for (const Series& line : moves) table.rows.back().push_back(fmt::format("{:.3g}", line.y[i]));
+  }
+  study.table(std::move(table));
   study.draw("best-rates", {.title = "Best learning rate by width",
                             .x_label = "hidden units",
                             .y_label = "learning rate",
