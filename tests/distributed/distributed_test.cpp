@@ -200,7 +200,7 @@ TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
 }
 
 TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
-  const Arguments longer{"--epochs", "30"};
+  const Arguments longer{"--epochs", "100"};
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   const Arguments go_on{"--resume", "--out-dir", "r", "--quiet"};
   int ranks = 2;
@@ -339,7 +339,7 @@ TEST_F(Distributed, AWorkerThatStallsCostsItsRunAlone) {
 }
 
 TEST_F(Distributed, SweepsStopBySignals) {
-  Child child(start(3, "width", sweep("r", {"--epochs", "50"})), mpi());
+  Child child(start(3, "width", sweep("r", {"--epochs", "300"})), mpi());
   wait_for(
       [&] {
         return std::filesystem::exists(path("r/summaries.jsonl")) && !file("r/summaries.jsonl").empty();
@@ -351,8 +351,8 @@ TEST_F(Distributed, SweepsStopBySignals) {
     EXPECT_THAT(outcome.err, HasSubstr("width: stopped; what was complete is kept in r"));
   }
   EXPECT_FALSE(std::filesystem::exists(path("r/report.html")));
-  ASSERT_EQ(run_mpi(2, "width", sweep("r", {"--epochs", "50"})).code, 0);
-  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "50"})).code, 0);
+  ASSERT_EQ(run_mpi(2, "width", sweep("r", {"--epochs", "300"})).code, 0);
+  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "300"})).code, 0);
   expect_same_store("r", "one");
 }
 
