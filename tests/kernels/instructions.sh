@@ -113,7 +113,7 @@ build() { # source, folder, compiler, its options, static, shared or objects
   rm -rf "$2"
   # shellcheck disable=SC2086  # a list of words
   cmake -S "$1" -B "$2" -G Ninja -D CMAKE_CXX_COMPILER="$3" -D CMAKE_BUILD_TYPE=None -D CMAKE_CXX_FLAGS="$4" \
-    -D BUILD_SHARED_LIBS=$shared -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF >"$work/log" 2>&1 &&
+    -D BUILD_SHARED_LIBS=$shared -D CMAKE_UNITY_BUILD=ON -D ELK_BUILD_TESTS=OFF -D ELK_BUILD_EXPERIMENTS=OFF >"$work/log" 2>&1 &&
     cmake --build "$2" --target $targets >>"$work/log" 2>&1 || {
     cat "$work/log"
     return 1
