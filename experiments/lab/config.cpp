@@ -147,7 +147,38 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
   return options;
 }
 
-ordered_json all_options(const TrainConfig& c);
+ordered_json all_options(const TrainConfig& c) {
+  return {{"protocol", c.protocol},
+          {"dataset", c.dataset},
+          {"normalize", c.normalize},
+          {"augment", c.augment},
+          {"model", c.model},
+          {"hidden", c.hidden},
+          {"activation", c.activation.value()},
+          {"leaky-slope", c.leaky_slope},
+          {"init", c.init},
+          {"param", c.param},
+          {"base-width", c.base_width},
+          {"clip", c.clip},
+          {"dropout", c.dropout},
+          {"loss", c.loss},
+          {"optimizer", c.optimizer},
+          {"momentum", c.momentum},
+          {"nesterov", c.nesterov},
+          {"lr", c.lr.value()},
+          {"schedule", c.schedule},
+          {"weight-decay", c.weight_decay},
+          {"batch-size", c.batch_size},
+          {"parts", c.parts},
+          {"epochs", c.epochs},
+          {"train-size", c.train_size},
+          {"validation", c.validation.value()},
+          {"test-every-epoch", c.test_every_epoch},
+          {"early-stop", c.early_stop},
+          {"dtype", c.dtype},
+          {"precision", c.precision},
+          {"seed", c.seed}};
+}
 
 // What a run goes on with, compared with what it began with: `now` as `file` (or without one the command
 // line) has it.
@@ -296,43 +327,6 @@ void resolve(TrainConfig& c) {
   if (c.early_stop > 0 && *c.validation == 0)
     fail<UsageError>("--early-stop: needs held-out examples: give --validation N");
 }
-
-namespace {
-
-ordered_json all_options(const TrainConfig& c) {
-  return {{"protocol", c.protocol},
-          {"dataset", c.dataset},
-          {"normalize", c.normalize},
-          {"augment", c.augment},
-          {"model", c.model},
-          {"hidden", c.hidden},
-          {"activation", c.activation.value()},
-          {"leaky-slope", c.leaky_slope},
-          {"init", c.init},
-          {"param", c.param},
-          {"base-width", c.base_width},
-          {"clip", c.clip},
-          {"dropout", c.dropout},
-          {"loss", c.loss},
-          {"optimizer", c.optimizer},
-          {"momentum", c.momentum},
-          {"nesterov", c.nesterov},
-          {"lr", c.lr.value()},
-          {"schedule", c.schedule},
-          {"weight-decay", c.weight_decay},
-          {"batch-size", c.batch_size},
-          {"parts", c.parts},
-          {"epochs", c.epochs},
-          {"train-size", c.train_size},
-          {"validation", c.validation.value()},
-          {"test-every-epoch", c.test_every_epoch},
-          {"early-stop", c.early_stop},
-          {"dtype", c.dtype},
-          {"precision", c.precision},
-          {"seed", c.seed}};
-}
-
-}  // namespace
 
 std::string to_json(const TrainConfig& c) {
   ordered_json object = all_options(c);

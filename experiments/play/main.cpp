@@ -1,13 +1,12 @@
 // play: a playground in the browser: change a small network and its data, and watch it learn, step by step.
 
-#include <cstdio>
 #include <filesystem>
-#include <optional>
+#include <memory>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <demo/server.hpp>
+#include <demo/serve.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <lab/command_line.hpp>
 #include <lab/program.hpp>
@@ -19,12 +18,9 @@ namespace {
 using namespace elk;
 using namespace elk::lab;
 
-constexpr int default_port = 8081;  // beside the demo's
-
 struct Options {
-  std::optional<int> port;
+  demo::Serving serving{.program = "play", .usual_port = 8081};  // beside the demo's
   std::string out;
-  bool quiet = false, json = false;
   std::string help;  // the text to print instead of running, if any
 };
 
@@ -34,10 +30,10 @@ Options parse(int argc, char** argv) {
   po::options_description known("Options");
   auto add = known.add_options();
   add("out", po::value(&o.out)->value_name("DIR"), "write the page, DIR/index.html, and end");
-  add("port", po::value<int>()->value_name("N")->notifier([&](int port) { o.port = port; }),
+  add("port", po::value<int>()->value_name("N")->notifier([&](int port) { o.serving.port = port; }),
       "port of 127.0.0.1; 0 = any free one; default: 8081, or a free one where that is taken");
-  add("quiet", po::bool_switch(&o.quiet), "no messages");
-  add("json", po::bool_switch(&o.json), "print the address, or the file, as a JSON object");
+  add("quiet", po::bool_switch(&o.serving.quiet), "no messages");
+  add("json", po::bool_switch(&o.serving.json), "print the address, or the file, as a JSON object");
   add("help", "print this and end");
   add("version", "print the version and end");
   po::variables_map values;
@@ -56,7 +52,7 @@ Options parse(int argc, char** argv) {
       "\nExit codes: 0 written, 130 or 143 ended by Ctrl-C or a signal, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
   if (!words.empty()) throw UsageError(fmt::format("unexpected argument '{}'", words.front()));
-  if (o.port) in_range("port", *o.port, 0, 65535);
+  if (o.serving.port) in_range("port", *o.serving.port, 0, 65535);
   if (values.count("out") != 0 && o.out.empty()) throw UsageError("--out takes the name of a folder");
   return o;
 }
@@ -67,7 +63,7 @@ int write(const Options& options) {
   if (failed) throw Error(fmt::format("cannot make the folder {}: {}", options.out, failed.message()));
   const std::string file = (std::filesystem::path(options.out) / "index.html").string();
   write_file_atomically(file, play::whole_page());
-  if (options.json)
+  if (options.serving.json)
     fmt::print("{}\n", nlohmann::ordered_json{{"page", file}}.dump());
   else
     fmt::print("{}\n", file);
@@ -81,33 +77,14 @@ int run_play(int argc, char** argv) {
     return exit_done;
   }
   if (!options.out.empty()) return write(options);
-  const auto message = [&](const std::string& text) {
-    if (!options.quiet) say(fmt::format("play: {}\n", text));
-  };
-  const std::string page = play::whole_page();
-  catch_signals();
-  std::optional<demo::Server> server;
-  try {
-    server.emplace(options.port.value_or(default_port));
-  } catch (const demo::PortTaken& taken) {
-    if (options.port) throw Error(fmt::format("{}; --port 0 takes a free one", taken.what()));
-    message(fmt::format("{}: taking a free one", taken.what()));
-    server.emplace(0);
-  }
-  const std::string url = fmt::format("http://127.0.0.1:{}/", server->port());
-  if (options.json)
-    fmt::print("{}\n", nlohmann::ordered_json{{"url", url}, {"port", server->port()}}.dump());
-  else
-    fmt::print("{}\n", url);
-  std::fflush(stdout);
-  message("open that address in a browser; Ctrl-C ends it");
-  demo::Reply reply{page, "text/html; charset=utf-8"};
+  demo::Reply reply{play::whole_page(), "text/html; charset=utf-8"};
   reply.policy =  // its scripts are within it, and ask for nothing
       "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; img-src "
       "data:; "
       "base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
-  server->run({{"GET", "/", [&](const demo::Request&) { return reply; }}}, [] { return stop_signal() != 0; });
-  return 128 + stop_signal();
+  catch_signals();
+  const std::unique_ptr<demo::Server> server = options.serving.open();
+  return options.serving.run(*server, {{"GET", "/", [&](const demo::Request&) { return reply; }}});
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #endif
 
 #include <elk/base/error.hpp>
+#include <elk/debug/trace/graph.hpp>
 
 namespace elk::play {
 
@@ -15,8 +16,6 @@ namespace elk::play {
 namespace page {
 
 extern const std::string_view index_html, style_css, app_js, pictures_js, lens_js;
-extern const std::string_view viewer_page_html, viewer_page_css, viewer_data_js, viewer_tensors_js,
-    viewer_made_js, viewer_inspector_js, viewer_graph_js, viewer_page_js;
 extern const std::string_view module_js, module_wasm;
 
 }  // namespace page
@@ -42,18 +41,6 @@ std::string quoted(std::string_view text) {
     else
       result += c;
   return result + "\"";
-}
-
-// The page of a trace, whose data come later.
-std::string viewer() {
-  using namespace page;
-  std::string script, text(viewer_page_html);
-  for (const std::string_view part : {viewer_data_js, viewer_tensors_js, viewer_made_js, viewer_inspector_js,
-                                      viewer_graph_js, viewer_page_js})
-    (script += part) += '\n';
-  put(text, "/* script */", script);
-  put(text, "/* style */", viewer_page_css);
-  return text;
 }
 
 std::string compressed(std::string_view bytes) {  // by gzip, which browsers know
@@ -94,7 +81,7 @@ std::string whole_page() {
   put(text, "/* script */", script);  // from the back: the first mark found is the page's own
   put(text, "/* module */", page::module_js);
   put(text, "/* wasm */", base64(compressed(page::module_wasm)));
-  put(text, "/* viewer */", quoted(viewer()));
+  put(text, "/* viewer */", quoted(tracing::page("/* data */")));  // which come later
   put(text, "/* style */", page::style_css);
   return text;
 }

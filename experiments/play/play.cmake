@@ -16,19 +16,11 @@ foreach(file ${files})  # xor.inc becomes xor_inc
   list(APPEND play_sets ${embedded}/${identifier}.cpp)
 endforeach()
 
-# The page's files, those of the trace's viewer, which it shows, and the module.
-set(play_page "")
+# The page's files, and the module.
 file(GLOB files CONFIGURE_DEPENDS play/page/*)
-set(viewer ${PROJECT_SOURCE_DIR}/framework/elk/debug/trace/page)
-foreach(name page.html page.css data.js tensors.js made.js inspector.js graph.js page.js)
-  list(APPEND files ${viewer}/${name})
-endforeach()
 foreach(file ${files})
   get_filename_component(variable ${file} NAME)
   string(REPLACE "." "_" variable ${variable})
-  if(file MATCHES "/trace/page/")
-    string(PREPEND variable viewer_)
-  endif()
   embed(play elk::play::page::${variable} ${file})
 endforeach()
 target_sources(play PRIVATE play/page.cpp)

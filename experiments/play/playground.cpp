@@ -170,17 +170,18 @@ void Playground::step(bool watched) {
   advance();
 }
 
-double Playground::loss(const Examples& examples) const {
-  if (examples.inputs.size(0) == 0) return NAN;
-  return loss_of(state_, net_(examples.inputs), examples.targets).item();
-}
-
-double Playground::accuracy(const Examples& examples) const {
-  if (state_.is_curve() || examples.inputs.size(0) == 0) return NAN;
+Playground::Score Playground::score(const Examples& examples) const {
+  Score score;
+  if (examples.inputs.size(0) == 0) return score;
   const Tensor y = net_(examples.inputs);
-  if (state_.is_digits()) return mean(cast(equal(argmax(y), examples.labels), f64)).item();
+  const auto right = [](const Tensor& says, const Tensor& labels) {
+    return mean(cast(equal(says, labels), f64)).item();
+  };
+  score.loss = loss_of(state_, y, examples.targets).item();
   const double middle = 0;  // of a logit, and of targets -1 and 1
-  return mean(cast(equal(cast(greater(y, middle), f64), examples.labels), f64)).item();
+  if (state_.is_digits()) score.accuracy = right(argmax(y), examples.labels);
+  if (state_.is_classes()) score.accuracy = right(cast(greater(y, middle), f64), examples.labels);
+  return score;
 }
 
 std::vector<Tensor> Playground::maps(const Tensor& inputs) const {

@@ -1,6 +1,7 @@
 // A small network in training, and all that a page shows of it.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,8 +51,12 @@ class Playground {
   void step(bool watched = true);
 
   double batch_loss() const { return batch_loss_; }  ///< of the last step, before its update
-  double loss(const Examples& examples) const;       ///< of the network as it is
-  double accuracy(const Examples& examples) const;   ///< the share that is right; NaN of a curve
+  /// How good the network as it is does on `examples`; NaN where there are none.
+  struct Score {
+    double loss = NAN;
+    double accuracy = NAN;  ///< the share that is right; NaN of a curve
+  };
+  Score score(const Examples& examples) const;
 
   /// The hidden layers, then the output.
   std::vector<LayerReport> layers() const;

@@ -151,8 +151,9 @@ Json Session::start(const Json& json) {
   return answer;
 }
 
-Json Session::report() const {
-  const Playground& p = const_cast<Session*>(this)->playground();
+Json Session::report() {
+  const Playground& p = playground();
+  const Playground::Score train = p.score(p.data().train), test = p.score(p.data().test);
   Json layers = Json::array(), weights = Json::array();
   for (const LayerReport& layer : p.layers()) layers.push_back(layer_json(layer));
   for (const nn::NamedSlot& parameter : p.net().parameters())
@@ -163,10 +164,10 @@ Json Session::report() const {
   return {{"steps", p.steps()},
           {"epochs", p.epochs()},
           {"batch_loss", number(p.batch_loss())},
-          {"train_loss", number(p.loss(p.data().train))},
-          {"test_loss", number(p.loss(p.data().test))},
-          {"train_accuracy", number(p.accuracy(p.data().train))},
-          {"test_accuracy", number(p.accuracy(p.data().test))},
+          {"train_loss", number(train.loss)},
+          {"test_loss", number(test.loss)},
+          {"train_accuracy", number(train.accuracy)},
+          {"test_accuracy", number(test.accuracy)},
           {"layers", std::move(layers)},
           {"weights", std::move(weights)}};
 }

@@ -38,7 +38,7 @@ class Session {
  private:
   std::string answer_to(const Json& request);
   Json start(const Json& state);
-  Json report() const;
+  Json report();
   Json draw(Index size);
   Playground& playground();
 

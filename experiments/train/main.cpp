@@ -251,12 +251,6 @@ int run_train(int argc, char** argv, Ranks& ranks) {
   progress.message(config.dataset == "digits" ? "drawing the digits"
                                               : fmt::format("reading {}", config.dataset));
   const TrainTest data = load_dataset(config.dataset, run.data_dir, digits_seed);
-  const std::string digest = data_digest(data);
-  const ComputedWith with = computed_with();
-  if (ranks.team() != nullptr && !run.doctor) {
-    train::agree(*ranks.team(), "data", digest);
-    train::agree(*ranks.team(), "instruction set and BLAS", to_string(with));
-  }
   Training training(config, data);
 
   if (config.precision == "bf16" && !bf16_available())
@@ -264,6 +258,12 @@ int run_train(int argc, char** argv, Ranks& ranks) {
         "f32\n");
   if (run.doctor) return examine(training, run.json);
 
+  const std::string digest = data_digest(data);
+  const ComputedWith with = computed_with();
+  if (ranks.team() != nullptr) {
+    train::agree(*ranks.team(), "data", digest);
+    train::agree(*ranks.team(), "instruction set and BLAS", to_string(with));
+  }
   const RunFolder held = run.resume            ? RunFolder::of_run(run.out_dir)
                          : run.out_dir.empty() ? RunFolder::for_new(new_run_folder("train"))
                                                : RunFolder::for_new(run.out_dir);

@@ -49,6 +49,7 @@ int main(int, char** argv) {
   write_file_atomically(argv[2], playground.as_cpp(steps));
   char line[200];
   std::snprintf(line, sizeof line, "training loss %.12g, test loss %.12g\n",
-                playground.loss(playground.data().train), playground.loss(playground.data().test));
+                playground.score(playground.data().train).loss,
+                playground.score(playground.data().test).loss);
   write_file_atomically(argv[3], line);
 }

@@ -386,7 +386,8 @@ std::string graph_key(const Graph& graph) {
   return key;
 }
 
-// The page: its parts and the data in one file. No text of the data can end the script that it stands in.
+}  // namespace
+
 std::string page(const std::string& json) {
   std::string data;
   for (const char c : json) data += c == '<' ? "\\u003c" : std::string(1, c);
@@ -399,8 +400,6 @@ std::string page(const std::string& json) {
   put("/* style */", page_css);
   return text;
 }
-
-}  // namespace
 
 }  // namespace tracing
 

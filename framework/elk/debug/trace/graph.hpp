@@ -109,5 +109,8 @@ std::string to_dot(const Graph& graph, bool labels = true);
 
 /// The page's source.
 extern const char page_html[], page_css[], page_js[];
+/// The page: its parts and the data, a trace as JSON, in one file. No text of the data can end the script
+/// that it stands in.
+std::string page(const std::string& json);
 
 }  // namespace elk::tracing
