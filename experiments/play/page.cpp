@@ -7,6 +7,7 @@
 #include <zlib.h>
 #endif
 
+#include <demo/page.hpp>
 #include <elk/base/error.hpp>
 #include <elk/debug/trace/graph.hpp>
 
@@ -82,7 +83,7 @@ std::string whole_page() {
   put(text, "/* module */", page::module_js);
   put(text, "/* wasm */", base64(compressed(page::module_wasm)));
   put(text, "/* viewer */", quoted(tracing::page("/* data */")));  // which come later
-  put(text, "/* style */", page::style_css);
+  put(text, "/* style */", std::string(demo::page::base_css) + std::string(page::style_css));
   return text;
 }
 #else
