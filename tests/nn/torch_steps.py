@@ -19,13 +19,57 @@ class Residual(nn.Sequential):
         return x + super().forward(x)
 
 
+class Attention(nn.MultiheadAttention):
+    def __init__(self, size, heads, bias, causal):
+        super().__init__(size, heads, bias=bias, batch_first=True)
+        self.causal = causal
+
+    def forward(self, x):
+        length = x.shape[1]
+        mask = torch.ones(length, length, dtype=torch.bool).triu(1) if self.causal else None
+        return super().forward(x, x, x, attn_mask=mask, need_weights=False)[0]
+
+
+class Last(nn.Module):
+    def forward(self, x):
+        return x[:, -1]
+
+
+class Mean(nn.Module):
+    def forward(self, x):
+        return x.mean(1)
+
+
+def recurrent(kind):
+    class Output(kind):
+        def __init__(self, size, hidden, layers, bias, bidirectional):
+            super().__init__(size, hidden, layers, bias=bias, batch_first=True, bidirectional=bidirectional)
+
+        def forward(self, x):
+            return super().forward(x)[0]
+
+    return Output
+
+
+OWN = {
+    "RNN": recurrent(nn.RNN),
+    "GRU": recurrent(nn.GRU),
+    "LSTM": recurrent(nn.LSTM),
+    "MultiheadAttention": Attention,
+    "Last": Last,
+    "Mean": Mean,
+    "TransformerEncoderLayer": lambda size, heads, feedforward, gelu, norm_first: nn.TransformerEncoderLayer(
+        size, heads, feedforward, 0, "gelu" if gelu else "relu", batch_first=True, norm_first=norm_first),
+    "Conv2d": lambda *a: nn.Conv2d(*a[:7], bias=a[7]),
+    "Linear": lambda size, out, bias: nn.Linear(size, out, bias=bias),
+}
+
+
 def module(spec):
     kind, *arguments = spec
     if kind == "Residual":
         return Residual(*map(module, arguments))
-    if kind == "Linear":
-        return nn.Linear(arguments[0], arguments[1], bias=arguments[2])
-    return getattr(nn, kind)(*arguments)
+    return OWN.get(kind, getattr(nn, kind, None))(*arguments)
 
 
 def tensor(spec):
@@ -41,15 +85,20 @@ LOSSES = {
     "mse": F.mse_loss,
     "huber": lambda y, t: F.huber_loss(y, t, delta=0.7),
     "binary_cross_entropy": F.binary_cross_entropy_with_logits,
+    "l1": F.l1_loss,
+    "smooth_l1": lambda y, t: F.smooth_l1_loss(y, t, beta=0.6),
+    "kl_div": lambda y, t: F.kl_div(F.log_softmax(y, -1), t, reduction="none").mean(),
+    "gaussian_nll": lambda y, t: F.gaussian_nll_loss(y, t, 0.1 + y * y),
+    "cosine": lambda y, t: 1 - F.cosine_similarity(y, t).mean(),
+    "triplet_margin": lambda y, t: F.triplet_margin_loss(y, t, -t),
 }
-OPTIMIZERS = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
 
 
 def trained(case):
     net = nn.Sequential(*map(module, case["network"]))
     net.load_state_dict({name: tensor(value) for name, value in case["state"].items()})
     x, target = tensor(case["x"]), tensor(case["target"])
-    optimizer = OPTIMIZERS[case["optimizer"]](net.parameters(), **case["options"])
+    optimizer = getattr(torch.optim, case["optimizer"])(net.parameters(), **case["options"])
     losses = []
     for _ in range(case["steps"]):
         optimizer.zero_grad()
