@@ -36,7 +36,11 @@ if(ELK_GRAPHVIZ)
 endif()
 set(CPACK_DEBIAN_LIBELKGRAD-DEV_PACKAGE_DEPENDS "${needs}")
 set(CPACK_DEBIAN_LIBELKGRAD-DEV_PACKAGE_SHLIBDEPS ${BUILD_SHARED_LIBS})
-set(CPACK_DEBIAN_LIBELKGRAD-DEV_PACKAGE_RECOMMENDS libxtensor-dev)
+set(recommended libxtensor-dev)
+if(ELK_BUILD_EXPERIMENTS)  # for elkgrad::lab
+  string(APPEND recommended ", libboost-program-options-dev, libnlopt-dev")
+endif()
+set(CPACK_DEBIAN_LIBELKGRAD-DEV_PACKAGE_RECOMMENDS "${recommended}")
 
 if(ELK_BUILD_EXPERIMENTS)
   list(APPEND CPACK_COMPONENTS_ALL elkgrad)

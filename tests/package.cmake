@@ -3,6 +3,7 @@
 #            part of the project PROJECT, whose program subproject is run
 #            subproject: configures PROJECT, of which SOURCE is a part, in FOLDER with static libraries
 #            cmake: builds the project PROJECT with what is installed in PREFIX, in FOLDER, as TYPE, and runs PROGRAM
+#            study: the same of a study; it is killed and goes on, and prints what one that was let alone prints
 #            pkg-config: the same for PROJECT/main.cpp with nothing but the compiler
 #            debian: makes Debian packages of the build BUILT in FOLDER, and looks into them
 #            symbols: looks at what the shared libraries in PREFIX show
@@ -35,6 +36,37 @@ elseif(STEP STREQUAL cmake)
   file(SIZE ${FOLDER}/${PROGRAM} size)
   message("${PROGRAM}: ${size} bytes")
   execute_process(COMMAND ${FOLDER}/${PROGRAM} WORKING_DIRECTORY ${FOLDER} COMMAND_ERROR_IS_FATAL ANY)
+
+elseif(STEP STREQUAL study)
+  file(REMOVE_RECURSE ${FOLDER})
+  run(${CMAKE_COMMAND} -S ${PROJECT} -B ${FOLDER} -G Ninja -D CMAKE_BUILD_TYPE=Release
+      -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_PREFIX_PATH=${PREFIX})
+  run(${CMAKE_COMMAND} --build ${FOLDER})
+  set(options --quiet --seeds 2 --out-dir)
+  execute_process(COMMAND ./${PROGRAM} ${options} whole WORKING_DIRECTORY ${FOLDER} OUTPUT_VARIABLE expected
+                  COMMAND_ERROR_IS_FATAL ANY)
+  foreach(seconds 0.05 0.1 0.2)
+    execute_process(COMMAND timeout -s KILL ${seconds} ./${PROGRAM} ${options} killed WORKING_DIRECTORY ${FOLDER}
+                    OUTPUT_QUIET ERROR_QUIET)
+  endforeach()
+  execute_process(COMMAND ./${PROGRAM} ${options} killed WORKING_DIRECTORY ${FOLDER} OUTPUT_VARIABLE found
+                  COMMAND_ERROR_IS_FATAL ANY)
+  string(REPLACE killed whole found "${found}")
+  if(NOT found STREQUAL expected)
+    message(SEND_ERROR "after three kills it printed\n${found}\nand alone\n${expected}")
+  endif()
+  foreach(folder whole killed)
+    file(STRINGS ${FOLDER}/${folder}/summaries.jsonl lines)
+    list(LENGTH lines runs_${folder})
+    file(READ ${FOLDER}/${folder}/report.html report)
+    if(NOT report MATCHES "is the best")
+      message(SEND_ERROR "the report has no verdict")
+    endif()
+  endforeach()
+  if(NOT runs_killed EQUAL runs_whole)
+    message(SEND_ERROR "after three kills there are ${runs_killed} runs, alone ${runs_whole}")
+  endif()
+  message("a study of ${runs_whole} runs, also after kills")
 
 elseif(STEP STREQUAL pkg-config)
   find_program(PKG_CONFIG pkg-config)

@@ -15,17 +15,14 @@
 #include <set>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
-#include <elk/data/digits.hpp>
-#include <elk/data/load.hpp>
-#include <lab/digest.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
-#include <lab/training.hpp>
 
 namespace elk::lab {
 
@@ -42,21 +39,6 @@ double thread_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// Ends a run when a signal asked for it, or another one met an error that ends them all.
-class StopWhenAsked : public train::Callback {
- public:
-  explicit StopWhenAsked(const std::atomic<bool>& given_up) : given_up_(given_up) {}
-  void begun(train::Fit& fit) override { check(fit); }
-  void step_done(train::Fit& fit) override { check(fit); }
-  void epoch_done(train::Fit& fit) override { check(fit); }
-
- private:
-  void check(train::Fit& fit) const {
-    if (stop_signal() != 0 || given_up_) fit.stop();
-  }
-  const std::atomic<bool>& given_up_;
-};
-
 std::string duration(double seconds) {
   if (seconds < 90) return fmt::format("{:.0f} s", std::ceil(seconds));
   if (seconds < 90 * 60) return fmt::format("{:.0f} min", seconds / 60);
@@ -64,75 +46,43 @@ std::string duration(double seconds) {
 }
 
 struct Run {
-  TrainConfig config;
-  std::string key;
+  std::string settings, data, key;
   double estimate = 0;
 };
 
-RunSummary about(const Run& run, const std::string& digest) {
+struct Done {
   RunSummary summary;
-  summary.key = run.key;
-  summary.config = canonical_json(run.config);
-  summary.data = digest;
-  summary.date = utc_date();
-  summary.version = version();
-  summary.commit = commit();
-  summary.processor = processor_name();
-  summary.with = computed_with();
-  return summary;
-}
+  std::vector<train::HistoryRow> curve;
+};
 
-// Does a run; nothing comes of one that was stopped.
-std::optional<std::pair<RunSummary, std::vector<train::HistoryRow>>> train_one(
-    const Run& run, const TrainTest& data, const std::string& digest, const std::atomic<bool>& given_up,
-    train::Callback* other = nullptr) {
-  RunSummary summary = about(run, digest);
+// Nothing comes of a run that was told to end.
+std::optional<Done> do_run(Work& work, const Run& run, const std::function<bool()>& ended) {
+  RunSummary origin;
+  origin.key = run.key;
+  origin.config = run.settings;
+  origin.data = run.data;
+  origin.date = utc_date();
+  origin.version = version();
+  origin.commit = commit();
+  origin.processor = processor_name();
+  origin.with = computed_with();
+  Done done{origin, {}};
   const double start = thread_seconds();
   try {
-    Training training(run.config, data);
-    StopWhenAsked stop(given_up);
-    std::vector<train::Callback*> callbacks{&stop};
-    if (other != nullptr) callbacks.push_back(other);
-    TrainingResult result = training.run(callbacks);
-    if (result.status == train::Status::stopped) return std::nullopt;
-    summary.status = result.status == train::Status::diverged ? "diverged" : "done";
-    summary.error = result.problem;
-    summary.test_loss = result.test.loss;
-    summary.test_accuracy = result.test.accuracy;
-    const auto& rows = result.history;
-    auto tested = std::prev(rows.end());
-    // With early stopping the weights of the best epoch were tested, else the last ones.
-    if (run.config.early_stop > 0)
-      tested = std::min_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-        const auto loss = [](const train::HistoryRow& row) {
-          const double value = row.val_loss.value_or(INFINITY);
-          return std::isfinite(value) ? value : INFINITY;
-        };
-        return loss(a) < loss(b);
-      });
-    summary.best_epoch = tested->epoch;
-    summary.train_loss = tested->train_loss;
-    summary.val_loss = tested->val_loss;
-    summary.val_accuracy = tested->val_accuracy;
-    summary.epochs = static_cast<std::int64_t>(rows.size());
-    summary.steps = rows.back().step;
-    summary.flops = rows.back().flops;
-    summary.parameters = training.net().parameter_count();
-    summary.seconds = thread_seconds() - start;
-    return std::pair{summary, rows};
+    if (!work.run(run.settings, ended, done.summary, done.curve)) return std::nullopt;
+    done.summary.seconds = thread_seconds() - start;
+    return done;
   } catch (const std::bad_alloc&) {
-    summary.error = "there is not enough memory for this run";
+    origin.error = "there is not enough memory for this run";
   } catch (const std::exception& error) {
-    summary.error = error.what();
+    origin.error = error.what();
   }
-  summary.status = "failed";
-  return std::pair{summary, std::vector<train::HistoryRow>{}};
+  origin.status = "failed";
+  return Done{origin, {}};
 }
 
 // What rank 0 and workers tell each other: a word, and lines behind it.
-std::string job(const Run& run, const std::string& digest) {
-  return fmt::format("{}\n{}\n{}", run.key, digest, canonical_json(run.config));
-}
+std::string job(const Run& run) { return fmt::format("{}\n{}\n{}", run.key, run.data, run.settings); }
 
 std::pair<std::string, std::string> cut(const std::string& text) {
   const auto at = text.find('\n');
@@ -161,65 +111,26 @@ Answer parse_answer(const std::string& text) {
 }
 
 // Tells rank 0 of every second of work, and hears whether it is to end.
-class Beat : public train::Callback {
+class Beat {
  public:
-  Beat(Crew& crew, std::atomic<bool>& ended) : crew_(crew), ended_(ended) {}
-  void step_done(train::Fit&) override { beat(); }
-  void epoch_done(train::Fit&) override { beat(); }
-
- private:
-  void beat() {
-    if (since(last_) < 0.5) return;
+  explicit Beat(Crew& crew) : crew_(crew) {}
+  bool operator()() {
+    if (since(last_) < 0.5) return ended_;
     last_ = Clock::now();
     crew_.send(0, alive_word);
     int from = 0;
     for (std::string text; crew_.receive(from, text);) ended_ = ended_ || text == end_word;
+    return ended_;
   }
+  bool ended() const { return ended_; }
+
+ private:
   Crew& crew_;
-  std::atomic<bool>& ended_;
+  bool ended_ = false;
   Clock::time_point last_ = Clock::now();
 };
 
 }  // namespace
-
-const DataSets::Loaded& DataSets::get(const std::string& name) {
-  auto at = loaded_.find(name);
-  if (at == loaded_.end()) {
-    const Index few_tests = std::max<Index>(few_ / 5, 1);
-    // Drawing all digits would take longer than training on a few of them.
-    TrainTest data = few_ > 0 && name == "digits" ? digits_train_test(digits_seed, few_, few_tests)
-                                                  : load_dataset(name, folder_, digits_seed);
-    if (few_ > 0) {
-      data.train = data.train.take(0, std::min(few_, data.train.size()));
-      data.test = data.test.take(0, std::min(few_tests, data.test.size()));
-    }
-    std::string digest = data_digest(data);
-    at = loaded_.emplace(name, Loaded{std::move(data), std::move(digest)}).first;
-  }
-  return at->second;
-}
-
-Index train_examples(const TrainConfig& config, const TrainTest& data) {
-  return config.train_size > 0 ? config.train_size : data.train.size() - *config.validation;
-}
-
-double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
-  const std::vector<Index> sizes = config.layer_sizes(data.train);
-  double weights = 0;
-  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i + 1]);
-  if (config.model == "residual_mlp")  // whose blocks hold a second square matrix
-    for (std::size_t i = 1; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i]);
-  // FLOP/s of a core, and seconds of a step, of Adam for a weight, and to change a pixel: of this decade
-  const double rate = config.float_type() == f64 ? 80e9 : 180e9, step = 25e-6, adam = 1.5e-9, pixel = 40e-9;
-  const auto examples = static_cast<double>(train_examples(config, data));
-  double measured = 2 * static_cast<double>(*config.validation);
-  if (config.test_every_epoch) measured += static_cast<double>(data.test.size());
-  double example = 6 * weights / rate;
-  example +=
-      (step + (config.optimizer == "sgd" ? 0 : adam * weights)) / static_cast<double>(config.batch_size);
-  if (!config.augment.empty()) example += pixel * static_cast<double>(sizes.front());
-  return static_cast<double>(config.epochs) * (examples * example + measured * 2 * weights / rate);
-}
 
 // How far it is: on a terminal a line that changes, elsewhere one now and then.
 class Runner::Board {
@@ -334,8 +245,8 @@ struct Runner::Worker {
   bool lost = false;  // it gave no sign for long, or left
 };
 
-Runner::Runner(Store& store, DataSets& data, RunnerOptions options)
-    : store_(store), data_(data), options_(std::move(options)) {
+Runner::Runner(Store& store, Work& work, RunnerOptions options)
+    : store_(store), work_(work), options_(std::move(options)) {
   if (options_.crew != nullptr) workers_.resize(static_cast<std::size_t>(options_.crew->size()));
 }
 
@@ -358,16 +269,14 @@ void Runner::run_here(Queue& queue, Board& board) {
           if (!queue.empty()) changed.wait_for(lock, std::chrono::milliseconds(200));
           continue;
         }
-        const TrainTest& data = data_[run->config.dataset];
-        const std::string& digest = data_.digest(run->config.dataset);
         board.started();
         lock.unlock();
-        const auto result = train_one(*run, data, digest, given_up);
-        if (result) store_.add(result->first, result->second);
+        const auto result = do_run(work_, *run, [&] { return given_up || stop_signal() != 0; });
+        if (result) store_.add(result->summary, result->curve);
         lock.lock();
         board.stopped();
         if (result)
-          queue.done(*run, result->first);
+          queue.done(*run, result->summary);
         else
           store_.release(run->key);
       } catch (...) {  // of the store: nothing can be kept any more
@@ -443,7 +352,7 @@ void Runner::hand_out(Queue& queue, Board& board) {
       if (!worker.run)
         look_again = Clock::now() + std::chrono::milliseconds(200);  // others are at all of them
       if (!worker.run) continue;
-      crew.send(static_cast<int>(rank), job(*worker.run, data_.digest(worker.run->config.dataset)));
+      crew.send(static_cast<int>(rank), job(*worker.run));
       worker.heard = Clock::now();
       board.started();
       idle = false;
@@ -454,17 +363,17 @@ void Runner::hand_out(Queue& queue, Board& board) {
   }
 }
 
-std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
+std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings) {
   std::vector<std::string> keys;
   std::vector<Run> missing;
   std::set<std::string> seen;
   store_.refresh();
   store_.mend();
-  for (const TrainConfig& config : configs) {
-    keys.push_back(run_key(config, data_.digest(config.dataset)));
+  for (const std::string& one : settings) {
+    const std::string data = work_.data(one);
+    keys.push_back(run_key(one, data));
     if (!seen.insert(keys.back()).second) continue;
-    if (!store_.complete(keys.back()))
-      missing.push_back({config, keys.back(), estimated_seconds(config, data_[config.dataset])});
+    if (!store_.complete(keys.back())) missing.push_back({one, data, keys.back(), work_.estimate(one)});
   }
   // The longest first, so that the jobs end together.
   std::stable_sort(missing.begin(), missing.end(),
@@ -483,11 +392,11 @@ std::vector<RunSummary> Runner::run(const std::vector<TrainConfig>& configs) {
   return summaries;
 }
 
-void work(Crew& crew, DataSets& data) {
+void serve(Crew& crew, Work& work) {
   set_threads(1);
-  std::atomic<bool> ended = false;
+  Beat beat(crew);
   bool told = false;  // rank 0, that a signal ends this worker
-  while (!ended) {
+  while (!beat.ended()) {
     int from = 0;
     std::string text;
     if (!crew.receive(from, text)) {
@@ -497,18 +406,15 @@ void work(Crew& crew, DataSets& data) {
     }
     if (text == end_word) break;
     const auto [key, rest] = cut(text);
-    const auto [digest, config] = cut(rest);
+    const auto [data, settings] = cut(rest);
     try {
-      const Run run{parse_canonical(config), key};
-      if (const std::string& own = data.digest(run.config.dataset); own != digest)
-        throw UsageError(
-            fmt::format("--data-dir: it has another data set of the name {}: SHA-256 {}, rank 0 has {}",
-                        run.config.dataset, own, digest));
-      Beat beat(crew, ended);
-      const auto result = train_one(run, data[run.config.dataset], digest, ended, &beat);
+      if (const std::string own = work.data(settings); own != data)
+        throw UsageError(fmt::format("--data-dir: it has another {}: SHA-256 {}, rank 0 has {}",
+                                     work.data_name(settings), own, data));
+      const auto result = do_run(work, {settings, data, key}, [&] { return beat() || stop_signal() != 0; });
       if (result)
         crew.send(
-            0, fmt::format("{}\n{}{}", done_word, to_line(result->first), train::to_jsonl(result->second)));
+            0, fmt::format("{}\n{}{}", done_word, to_line(result->summary), train::to_jsonl(result->curve)));
     } catch (const Error& error) {  // it cannot do any run
       crew.send(0, fmt::format("{}\n{}", refused_word, error.what()));
     }

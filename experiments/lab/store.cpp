@@ -72,6 +72,7 @@ std::string to_line(const RunSummary& run) {
   object["config"] = json::parse(run.config);
   for (const auto& [name, field] : measured)
     if (run.*field) object[name] = *(run.*field);
+  if (!run.metrics.empty()) object["metrics"] = run.metrics;
   for (const auto& [name, field] : counts) object[name] = run.*field;
   object["flops"] = run.flops;
   object["seconds"] = run.seconds;
@@ -124,6 +125,9 @@ RunSummary parse_line(const std::string& line) {
     if (object.contains(name)) run.*field = object[name].is_null() ? NAN : object[name].get<double>();
   check_share("val_accuracy", run.val_accuracy);
   check_share("test_accuracy", run.test_accuracy);
+  if (object.contains("metrics"))
+    for (const auto& [name, value] : object["metrics"].items())
+      run.metrics[name] = value.is_null() ? NAN : value.get<double>();
   for (const auto& [name, field] : counts) run.*field = read_count<std::int64_t>(object, name);
   if (run.best_epoch > run.epochs)
     throw ValueError(fmt::format("the best epoch is {} of {}", run.best_epoch, run.epochs));
@@ -187,8 +191,8 @@ std::int64_t lock_position(const std::string& key) {
 
 }  // namespace
 
-std::string run_key(const TrainConfig& config, const std::string& data_digest) {
-  return sha256(fmt::format("{}\n{}\n{}", canonical_json(config), data_digest, results_version));
+std::string run_key(const std::string& settings, const std::string& data_digest) {
+  return sha256(fmt::format("{}\n{}\n{}", settings, data_digest, results_version));
 }
 
 // While it lives, no other process writes. (Of a store to be read, the file system may not be able to.)

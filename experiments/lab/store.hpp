@@ -18,7 +18,6 @@
 #include <vector>
 
 #include <elk/train/history.hpp>
-#include <lab/config.hpp>
 #include <lab/provenance.hpp>
 
 namespace elk::lab {
@@ -35,6 +34,7 @@ struct RunSummary {
   // Absent of a failed run; a value that is not finite is written as null and read as NaN.
   std::optional<double> train_loss, val_loss, val_accuracy;  ///< of the weights that were tested
   std::optional<double> test_loss, test_accuracy;
+  std::map<std::string, double> metrics;  ///< what else it was measured by
   std::int64_t best_epoch = 0;  ///< whose weights were tested: the last one, or the best by validation
   std::int64_t epochs = 0, steps = 0, parameters = 0;
   std::uint64_t flops = 0;
@@ -48,9 +48,9 @@ struct RunSummary {
 std::string to_line(const RunSummary& run);
 RunSummary parse_line(const std::string& line);
 
-/// The key of a run: the SHA-256 of its configuration as canonical JSON (names sorted, no spaces), of the
-/// digest of its data and of results_version. `config` must be resolved.
-std::string run_key(const TrainConfig& config, const std::string& data_digest);
+/// The key of a run: the SHA-256 of its settings as canonical JSON (names sorted, no spaces), of the digest
+/// of its data and of results_version.
+std::string run_key(const std::string& settings, const std::string& data_digest);
 
 /// A store may be used by several threads, and its folder by several processes at once. A kill at any moment
 /// loses the runs under way and nothing else: what it left half written, at the end of the files, is removed

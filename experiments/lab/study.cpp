@@ -11,71 +11,74 @@
 
 #include <elk/base/format.hpp>
 #include <elk/base/machine.hpp>
-#include <elk/base/parallel.hpp>
-#include <elk/data/load.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
-#include <lab/command_line.hpp>
-#include <lab/distributed/ranks.hpp>
 #include <lab/gnuplot.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
 #include <lab/report.hpp>
 #include <lab/runner.hpp>
-#include <lab/shell.hpp>
+#include <lab/trainings.hpp>
 
 namespace elk::lab {
 
 namespace {
 
-namespace po = boost::program_options;
 using nlohmann::ordered_json;
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-struct DryRunDone {};
-
-// Shown in percent.
-bool is_share(Metric metric) {
-  return metric == Metric::test_accuracy || metric == Metric::test_error || metric == Metric::val_accuracy;
-}
-
-std::optional<double> of(const RunSummary& run, Metric metric) {
-  switch (metric) {
-    case Metric::test_accuracy: return run.test_accuracy;
-    case Metric::test_error: return run.test_accuracy ? std::optional(1 - *run.test_accuracy) : std::nullopt;
-    case Metric::test_loss: return run.test_loss;
-    case Metric::val_accuracy: return run.val_accuracy;
-    case Metric::val_loss: return run.val_loss;
-    case Metric::train_loss: return run.train_loss;
-  }
-  return std::nullopt;
-}
-
-// "98.41 ± 0.06", of an accuracy in percent.
-std::string shown(const Interval& interval, bool accuracy) {
-  if (!std::isfinite(interval.mean)) return "-";
-  const double scale = accuracy ? 100 : 1;
-  const int decimals = accuracy ? 2 : 4;
-  if (std::isnan(interval.low)) return fmt::format("{:.{}f}", interval.mean * scale, decimals);
-  return fmt::format("{:.{}f} ± {:.{}f}", interval.mean * scale, decimals,
-                     (interval.high - interval.mean) * scale, decimals);
-}
 
 Estimate estimate(const Outcome& outcome, Metric metric) {
   const Interval interval = outcome.mean(metric);
   return {interval.mean, interval.low, interval.high, outcome.values(metric)};
 }
 
-// With a capital letter.
-std::string begun(std::string sentence) {
-  if (sentence[0] >= 'a' && sentence[0] <= 'z') sentence[0] = static_cast<char>(sentence[0] - 'a' + 'A');
-  return sentence;
+// Of a function of one's own that knows no epochs, 0.
+std::int64_t epochs_of(const Cell& cell) {
+  if (cell.settings.empty()) return cell.config.epochs;
+  return cell.settings.has("epochs") ? cell.settings.integer("epochs") : 0;
 }
 
 std::int64_t tuning_epochs(const Cell& cell) {
-  if (cell.tune_epochs > 0) return std::min(cell.tune_epochs, cell.config.epochs);
-  return std::clamp<std::int64_t>(cell.config.epochs / 2, 1, 3);
+  const std::int64_t epochs = epochs_of(cell);
+  if (cell.tune_epochs > 0) return std::min(cell.tune_epochs, epochs);
+  if (!cell.settings.empty()) return epochs;
+  return std::min(epochs, std::clamp<std::int64_t>(epochs / 2, 1, 3));
+}
+
+double rate_of(const Cell& cell) {
+  return cell.settings.empty() ? *cell.config.lr : cell.settings.number("lr");
+}
+
+void set_rate(Cell& cell, double lr) {
+  if (cell.settings.empty())
+    cell.config.lr = lr;
+  else
+    cell.settings.set("lr", lr);
+}
+
+// What is run to judge a rate: few epochs of a cell.
+Cell trial_of(Cell cell) {
+  const std::int64_t epochs = tuning_epochs(cell);
+  if (!cell.settings.empty()) {
+    if (epochs > 0) cell.settings.set("epochs", epochs);
+    return cell;
+  }
+  cell.config.epochs = cell.config.early_stop = epochs;
+  cell.config.test_every_epoch = false;
+  return cell;
+}
+
+// As canonical JSON.
+std::string settings_of(const Cell& cell, std::int64_t seed) {
+  if (cell.settings.empty()) {
+    TrainConfig config = cell.config;
+    config.seed = seed;
+    return canonical_json(config);
+  }
+  Settings settings = cell.settings;
+  settings.set("seed", seed);
+  return settings.to_json();
 }
 
 // Whether the study's number is one that a run like ours could give.
@@ -94,172 +97,21 @@ std::string agreement(const Outcome& outcome) {
 
 }  // namespace
 
-std::string name(Metric metric) {
-  switch (metric) {
-    case Metric::test_accuracy: return "test accuracy";
-    case Metric::test_error: return "test error";
-    case Metric::test_loss: return "test loss";
-    case Metric::val_accuracy: return "validation accuracy";
-    case Metric::val_loss: return "validation loss";
-    case Metric::train_loss: return "training loss";
-  }
-  return "";
+std::unique_ptr<Work> Study::make_work(const Question& question, const Options& o) {
+  if (!question.run)
+    return std::make_unique<Trainings>(DataSets(o.data_dir, o.smoke ? 1000 : o.quick ? 12000 : 0));
+  std::vector<std::string> expected;
+  for (const Metric& metric : question.metrics) expected.push_back(metric.key());
+  if (!question.chosen_by.name.empty()) expected.push_back(question.chosen_by.key());
+  return std::make_unique<FunctionWork>(question.run, question.data, std::move(expected));
 }
-
-std::string text(double number) { return fmt::format("{:g}", number); }
-std::string decimal(double number) { return fmt::format("{:.2f}", number); }
-std::string with_interval(const Interval& loss) { return shown(loss, false); }
-std::string flops_text(double flops) { return fmt::format("{:.2e}", flops); }
-std::string percent(double share) { return fmt::format("{:.2f}", 100 * share); }
-
-std::vector<double> Outcome::values(Metric metric) const {
-  std::vector<double> all;
-  for (const RunSummary& run : runs)
-    if (run.status != "failed") all.push_back(of(run, metric).value_or(nan));
-  return all;
-}
-
-Interval Outcome::mean(Metric metric) const {
-  const std::vector<double> all = values(metric);
-  return all.empty() ? Interval{nan, nan, nan} : mean_interval(all);
-}
-
-int Outcome::count(const std::string& status) const {
-  return static_cast<int>(
-      std::count_if(runs.begin(), runs.end(), [&](const RunSummary& run) { return run.status == status; }));
-}
-
-std::pair<std::vector<double>, std::vector<double>> pairs_of(const Outcome& a, const Outcome& b,
-                                                             Metric metric) {
-  std::pair<std::vector<double>, std::vector<double>> pairs;
-  for (std::size_t i = 0; i < std::min(a.runs.size(), b.runs.size()); ++i) {
-    if (a.runs[i].status == "failed" || b.runs[i].status == "failed") continue;
-    pairs.first.push_back(of(a.runs[i], metric).value_or(nan));
-    pairs.second.push_back(of(b.runs[i], metric).value_or(nan));
-  }
-  return pairs;
-}
-
-std::string tell_difference(const Outcome& a, const Outcome& b, Metric metric, const Judgement& found) {
-  const double scale = is_share(metric) ? 100 : 1;
-  const char* unit = is_share(metric) ? " points" : "";
-  const int decimals = is_share(metric) ? 2 : 4;
-  if (std::isnan(found.mean))
-    return fmt::format("{} and {} cannot be compared by {}: no run of both came to its end", a.cell.label,
-                       b.cell.label, name(metric));
-  if (std::isnan(found.low))
-    return fmt::format("{} and {} differ by {:.{}f}{} of {} in {}: one seed, which resolves nothing",
-                       a.cell.label, b.cell.label, found.mean * scale, decimals, unit, name(metric),
-                       std::min(a.runs.size(), b.runs.size()) == 1 ? "one run each" : "too few runs");
-  const double half = (found.high - found.mean) * scale;
-  if (found.stands) {
-    const bool a_better = (found.mean > 0) == is_share(metric);
-    return fmt::format("{} is better than {} by {:.{}f} ± {:.{}f}{} of {} ({} seeds)",
-                       a_better ? a.cell.label : b.cell.label, a_better ? b.cell.label : a.cell.label,
-                       std::abs(found.mean) * scale, decimals, half, decimals, unit, name(metric),
-                       found.pairs);
-  }
-  std::string sentence =
-      fmt::format("the difference between {} and {} is {:.{}f} ± {:.{}f}{} of {}: ", a.cell.label,
-                  b.cell.label, found.mean * scale, decimals, half, decimals, unit, name(metric));
-  if (found.equal)
-    return sentence + fmt::format("shown to be less than {:.2f} points either way", 100 * equal_within);
-  sentence += found.resolved() ? "not resolved among all comparisons of this report"
-                               : fmt::format("not resolved by {} seeds", found.pairs);
-  if (is_share(metric))
-    sentence += fmt::format(", nor shown to be less than {:.2f} points", 100 * equal_within);
-  return sentence;
-}
-
-namespace {
-
-// "0.001, 0.004 to 0.016, 0.2": those of `chosen`, by their places among `outcomes`; three and more numbers
-// in a row, but for `left_out`, are a range. Where even these are many: how many there are between the first
-// and the last.
-std::string listed(std::span<const Outcome> outcomes, const std::vector<bool>& chosen, std::size_t left_out) {
-  constexpr std::size_t most = 8;
-  const auto is_number = [&](std::size_t i) {
-    double value = 0;
-    const std::string& label = outcomes[i].cell.label;
-    const auto [end, error] = std::from_chars(label.data(), label.data() + label.size(), value);
-    return error == std::errc() && end == label.data() + label.size();
-  };
-  std::vector<std::string> parts;
-  std::size_t count = 0, first = outcomes.size(), last = 0;
-  bool numbers = true;
-  for (std::size_t i = 0; i < outcomes.size();) {
-    if (!chosen[i]) {
-      ++i;
-      continue;
-    }
-    std::vector<std::size_t> row;
-    for (; i < outcomes.size() && (chosen[i] || i == left_out); ++i)
-      if (chosen[i]) row.push_back(i);
-    first = std::min(first, row.front()), last = row.back(), count += row.size();
-    const bool all_numbers = std::all_of(row.begin(), row.end(), is_number);
-    numbers = numbers && all_numbers;
-    if (row.size() > 2 && all_numbers)
-      parts.push_back(outcomes[row.front()].cell.label + " to " + outcomes[row.back()].cell.label);
-    else
-      for (const std::size_t at : row) parts.push_back(outcomes[at].cell.label);
-  }
-  if (parts.size() > most && numbers)
-    return fmt::format("{} others from {} to {}", count, outcomes[first].cell.label,
-                       outcomes[last].cell.label);
-  return fmt::format("{}", fmt::join(parts, ", "));
-}
-
-}  // namespace
-
-const Outcome& best(std::span<const Outcome> outcomes) {
-  if (outcomes.empty()) throw ValueError("[study] there are no outcomes to take the best of");
-  const auto score = [](const Outcome& outcome) {
-    const double validation = outcome.mean(Metric::val_accuracy).mean;
-    const double found = std::isnan(validation) ? outcome.mean(Metric::test_accuracy).mean : validation;
-    return std::isnan(found) ? -1 : found;
-  };
-  return *std::max_element(outcomes.begin(), outcomes.end(),
-                           [&](const Outcome& a, const Outcome& b) { return score(a) < score(b); });
-}
-
-std::string tell_best(std::span<const Outcome> outcomes, const std::string& what,
-                      const std::vector<Judgement>& others) {
-  const Outcome& first = best(outcomes);
-  const auto place = static_cast<std::size_t>(&first - outcomes.data());
-  if (std::isnan(first.mean(Metric::test_accuracy).mean))
-    return fmt::format("{}: no run came to its end, so that none is the best", what);
-  const bool validated = !std::isnan(first.mean(Metric::val_accuracy).mean);
-  std::vector<bool> same(outcomes.size()), worse(outcomes.size());
-  for (std::size_t i = 0, other = 0; i < outcomes.size(); ++i) {
-    if (i == place) continue;
-    const Judgement& found = others.at(other++);
-    (found.stands && found.mean > 0 ? worse : same)[i] = true;
-  }
-  std::string sentence =
-      fmt::format("{} {} is the best by {}: test accuracy {} %", what, first.cell.label,
-                  validated ? "validation" : "test accuracy", shown(first.mean(Metric::test_accuracy), true));
-  if (first.runs.size() < 2) return sentence + "; one seed tells it apart from no other";
-  if (const std::string list = listed(outcomes, worse, place); !list.empty())
-    sentence += fmt::format("; it is better than {}", list);
-  if (const std::string list = listed(outcomes, same, place); !list.empty())
-    sentence += fmt::format("; {} seeds do not tell it apart from {}", first.runs.size(), list);
-  return sentence;
-}
-
-namespace {
-
-DataSets data_sets(const Study::Options& o) {
-  return DataSets(o.data_dir, o.smoke ? 1000 : o.quick ? 12000 : 0);
-}
-
-}  // namespace
 
 struct Study::Inside {
-  DataSets data;
+  std::unique_ptr<Work> work;
   std::optional<Store> store;  // none for a dry run, which leaves nothing behind
   std::optional<Runner> runner;
   std::set<std::string> used;                 // keys of the runs behind the results
-  std::vector<TrainConfig> shown;             // one of each cell
+  std::vector<std::string> shown;             // the settings of each cell, as JSON
   std::set<std::int64_t> seeds;               // of all cells
   std::set<std::string> with;                 // what the runs were computed with, where it was recorded
   std::optional<Results> from;                // whose runs are taken over
@@ -270,7 +122,7 @@ struct Study::Inside {
   std::set<std::int64_t> images;
   std::vector<std::pair<std::string, std::string>> checks;
 
-  Inside(const Question& question, const Options& o) : data(data_sets(o)) {
+  Inside(const Question& question, const Options& o) : work(make_work(question, o)) {
     if (!o.from.empty()) {
       from = parse_results(read_file(o.from), o.from);
       if (from->program != question.program || from->protocol != o.protocol || from->dataset != o.dataset)
@@ -280,7 +132,7 @@ struct Study::Inside {
     }
     if (o.dry_run) return;
     store.emplace(o.out_dir);
-    runner.emplace(*store, data, RunnerOptions{question.program, static_cast<int>(o.jobs), o.quiet, o.crew});
+    runner.emplace(*store, *work, RunnerOptions{question.program, static_cast<int>(o.jobs), o.quiet, o.crew});
   }
 };
 
@@ -297,6 +149,14 @@ Study::Study(const Question& question, Options options, const std::string& comma
   results_.date = utc_date();
   results_.machine = fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs,
                                  to_string(computed_with()));
+  if (question.run) {
+    if (question.metrics.empty())
+      throw ValueError("[study] a question with a function of its own needs metrics");
+    metrics_ = question.metrics;
+    if (!question.chosen_by.name.empty()) metrics_.push_back(question.chosen_by);
+    judging_ = {question.metrics.front(), question.chosen_by};
+    results_.compared = judging_.metric.key();
+  }
   inside_ = std::make_unique<Inside>(question, options_);
   if (options_.quick || options_.smoke)
     results_.warnings.push_back(
@@ -310,10 +170,7 @@ TrainConfig Study::base(std::int64_t epochs) const {
   config.dataset = options_.dataset;
   config.hidden = "64";
   config.seed = options_.seed;
-  config.epochs = options_.epochs > 0 ? options_.epochs
-                  : options_.smoke    ? std::min<std::int64_t>(epochs, 2)
-                  : options_.quick    ? std::min<std::int64_t>(epochs, 5)
-                                      : epochs;
+  config.epochs = this->epochs(epochs);
   if (!paper()) {
     config.optimizer = "sgd";
     config.lr = 0.1;
@@ -359,13 +216,24 @@ std::vector<double> Study::grid(const std::string& name, std::vector<double> usu
   return thinned(std::move(usual), options.at_least);
 }
 
+std::int64_t Study::epochs(std::int64_t usual) const {
+  if (options_.epochs > 0) return options_.epochs;
+  return options_.smoke   ? std::min<std::int64_t>(usual, 2)
+         : options_.quick ? std::min<std::int64_t>(usual, 5)
+                          : usual;
+}
+
 void Study::add(Cell cell) {
-  resolve(cell.config);
+  if (question_.run == nullptr) {
+    resolve(cell.config);
+  } else if (cell.settings.empty()) {
+    throw ValueError(fmt::format("[study] the cell {} has no settings", cell.label));
+  }
   waiting_.push_back(std::move(cell));
 }
 
-std::vector<RunSummary> Study::run_all(const std::vector<TrainConfig>& configs) {
-  auto runs = inside_->runner->run(configs);
+std::vector<RunSummary> Study::run_all(const std::vector<std::string>& settings) {
+  auto runs = inside_->runner->run(settings);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const RunSummary& run = runs[i];
     if (!inside_->used.insert(run.key).second) continue;
@@ -378,52 +246,54 @@ std::vector<RunSummary> Study::run_all(const std::vector<TrainConfig>& configs) 
   return runs;
 }
 
-// Walks from each cell's rate by factors of two to the one with the lowest validation loss: first with a rate
-// on either side, then on, as long as the best lies on the edge of what was tried.
+// What a rate is judged by: the less the better.
+double Study::cost_of(const RunSummary& run) const {
+  if (run.status != "done") return INFINITY;
+  const bool own = question_.run != nullptr;
+  const Metric& metric = !own                               ? Metric::val_loss
+                         : question_.chosen_by.name.empty() ? judging_.metric
+                                                            : question_.chosen_by;
+  const double value = value_of(run, metric).value_or(nan);
+  return std::isfinite(value) ? (metric.more_is_better ? -value : value) : INFINITY;
+}
+
+// Walks from each cell's rate by factors of two to the one of the lowest cost: first with a rate on either
+// side, then on, as long as the best lies on the edge of what was tried.
 void Study::tune(std::vector<Cell>& cells) {
   constexpr int furthest = 7;  // factors of two to either side
   struct Search {
     Cell* cell;
-    TrainConfig config;
+    Cell trial;
     double start;
-    std::map<int, double> loss;  // by the power of two
+    std::map<int, double> cost;  // by the power of two
     int low = -1, high = 1;
   };
   std::vector<Search> searches;
   for (Cell& cell : cells) {
     if (!cell.tune) continue;
-    TrainConfig config = cell.config;
-    config.epochs = tuning_epochs(cell);
-    config.early_stop = config.epochs;
-    config.seed = options_.seed;
-    config.test_every_epoch = false;
-    searches.push_back({&cell, config, *config.lr, {}});
+    searches.push_back({&cell, trial_of(cell), rate_of(cell), {}});
     ++inside_->tuned_cells;
-    inside_->tuned.insert(fmt::format("{} of {}", config.epochs, cell.config.epochs));
+    inside_->tuned.insert(fmt::format("{} of {}", tuning_epochs(cell), epochs_of(cell)));
   }
   const auto best_of = [](const Search& search) {
-    return std::min_element(search.loss.begin(), search.loss.end(),
+    return std::min_element(search.cost.begin(), search.cost.end(),
                             [](const auto& a, const auto& b) { return a.second < b.second; })
         ->first;
   };
   const auto lr_at = [](const Search& search, int power) { return search.start * std::pow(2.0, power); };
   for (;;) {
-    std::vector<TrainConfig> configs;
+    std::vector<std::string> settings;
     std::vector<std::pair<Search*, int>> asked;
     for (Search& search : searches)
       for (int power = search.low; power <= search.high; ++power)
-        if (search.loss.count(power) == 0) {
-          TrainConfig config = search.config;
-          config.lr = lr_at(search, power);
-          configs.push_back(config);
+        if (search.cost.count(power) == 0) {
+          set_rate(search.trial, lr_at(search, power));
+          settings.push_back(settings_of(search.trial, options_.seed));
           asked.emplace_back(&search, power);
         }
-    if (configs.empty()) break;
-    const auto runs = run_all(configs);
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-      const double loss = runs[i].status == "done" ? runs[i].val_loss.value_or(nan) : nan;
-      asked[i].first->loss[asked[i].second] = std::isfinite(loss) ? loss : INFINITY;
-    }
+    if (settings.empty()) break;
+    const auto runs = run_all(settings);
+    for (std::size_t i = 0; i < runs.size(); ++i) asked[i].first->cost[asked[i].second] = cost_of(runs[i]);
     for (Search& search : searches) {
       const int best = best_of(search);
       if (best == search.low && -search.low < furthest) --search.low;
@@ -432,76 +302,74 @@ void Study::tune(std::vector<Cell>& cells) {
   }
   for (Search& search : searches) {
     const int best = best_of(search);
-    search.cell->config.lr = lr_at(search, best);
+    set_rate(*search.cell, lr_at(search, best));
     if (best == search.low || best == search.high)
       warn(fmt::format("{}: the best learning rate, {:g}, lies on the edge of those that were tried",
-                       search.cell->label, *search.cell->config.lr));
+                       search.cell->label, rate_of(*search.cell)));
   }
 }
 
 void Study::dry_run(const std::vector<Cell>& cells) {
   std::int64_t runs = 0, searches = 0;
   double seconds = 0;
+  const bool timed = question_.run == nullptr;  // nobody knows how long a function of one's own takes
   for (const Cell& cell : cells) {
-    const TrainTest& data = inside_->data[cell.config.dataset];
-    const double one = estimated_seconds(cell.config, data);
-    const std::int64_t seeds = seeds_of(cell);
+    const std::int64_t seeds = seeds_of(cell), epochs = epochs_of(cell);
+    const double one = inside_->work->estimate(settings_of(cell, options_.seed));
     double all = one * static_cast<double>(seeds);
     if (cell.tune) {
       ++searches;
-      all += one * 4 * static_cast<double>(tuning_epochs(cell)) / static_cast<double>(cell.config.epochs);
+      if (timed) all += one * 4 * static_cast<double>(tuning_epochs(cell)) / static_cast<double>(epochs);
     }
     runs += seeds;
     seconds += all;
-    fmt::print("{:<40} {} seeds, {} epochs, about {:.0f} s{}\n",
-               cell.series.empty() ? cell.label : cell.series + ", " + cell.label, seeds, cell.config.epochs,
-               all, cell.tune ? ", its learning rate found first" : "");
+    fmt::print("{:<40} {} seeds{}{}{}\n", cell.series.empty() ? cell.label : cell.series + ", " + cell.label,
+               seeds, epochs > 0 ? fmt::format(", {} epochs", epochs) : "",
+               timed ? fmt::format(", about {:.0f} s", all) : "",
+               cell.tune ? ", its learning rate found first" : "");
   }
-  fmt::print("{} runs, {} searches for a learning rate: about {:.0f} s with {} jobs\n", runs, searches,
-             seconds / static_cast<double>(options_.jobs), options_.jobs);
+  fmt::print("{} runs, {} searches for a learning rate{}\n", runs, searches,
+             timed ? fmt::format(": about {:.0f} s with {} jobs",
+                                 seconds / static_cast<double>(options_.jobs), options_.jobs)
+                   : "");
   throw DryRunDone();
 }
 
 // What results that are taken over have of a cell: its runs, without the seeds' weights and dates.
 std::optional<Outcome> Study::told(const Cell& cell) {
   if (!inside_->from) return std::nullopt;
-  const auto wanted = ordered_json::parse(canonical_json(cell.config));
+  const auto wanted = ordered_json::parse(settings_of(cell, options_.seed));
+  const std::string judged = judging_.metric.key();
   for (const Point& point : inside_->from->points) {
     const auto config = ordered_json::parse(point.config);
     bool same = point.failed == 0;
     for (const auto& [option, value] : config.items())  // options that came later have their defaults
       same =
           same && (option == "seed" || (option == "lr" && cell.tune) || wanted.value(option, value) == value);
-    const auto accuracy = point.measured.find("test_accuracy");
-    if (!same || accuracy == point.measured.end()) continue;
+    const auto measured = point.measured.find(judged);
+    if (!same || measured == point.measured.end()) continue;
     Outcome outcome{cell, {}, point.images, training_examples(point).value_or(0)};
-    if (outcome.images == 0 && cell.config.dataset != "digits") outcome.images = 10000;
+    if (outcome.images == 0 && cell.settings.empty() && cell.config.dataset != "digits")
+      outcome.images = 10000;
     if (cell.tune) {
-      outcome.cell.config.lr = config.value("lr", nan);
+      set_rate(outcome.cell, config.value("lr", nan));
       ++inside_->tuned_cells;
-      inside_->tuned.insert(fmt::format("{} of {}", tuning_epochs(cell), cell.config.epochs));
+      inside_->tuned.insert(fmt::format("{} of {}", tuning_epochs(cell), epochs_of(cell)));
     }
-    const std::size_t seeds = accuracy->second.values.size();
+    const std::size_t seeds = measured->second.values.size();
     for (std::size_t seed = 0; seed < seeds; ++seed) {
-      const auto value = [&](const char* name) -> std::optional<double> {
-        const auto at = point.measured.find(name);
-        if (at == point.measured.end() || seed >= at->second.values.size()) return std::nullopt;
-        return at->second.values[seed];
-      };
       RunSummary run;
       run.key = fmt::format("{}, run {}", &point - inside_->from->points.data(), seed);
       run.status = static_cast<std::int64_t>(seed) < point.diverged ? "diverged" : "done";
       run.config = point.config;
-      run.test_accuracy = value("test_accuracy"), run.test_loss = value("test_loss");
-      run.val_accuracy = value("validation_accuracy"), run.val_loss = value("validation_loss");
-      run.train_loss = value("training_loss");
-      run.epochs = cell.config.epochs;
+      for (const auto& [name, estimate] : point.measured)
+        if (seed < estimate.values.size()) set_value(run, name, estimate.values[seed]);
+      run.epochs = epochs_of(cell);
       run.parameters = point.parameters;
       run.flops = point.flops / seeds;
       run.seconds = point.seconds / static_cast<double>(seeds);
       inside_->taken[run.key] = &point;
-      inside_->seeds.insert((cell.exact ? cell.config.seed : options_.seed) +
-                            static_cast<std::int64_t>(seed));
+      inside_->seeds.insert(first_seed(cell) + static_cast<std::int64_t>(seed));
       outcome.runs.push_back(std::move(run));
     }
     return outcome;
@@ -514,14 +382,10 @@ void Study::measure(const Outcome& outcome) {
   point.series = outcome.cell.series;
   point.label = outcome.cell.label;
   point.x = outcome.cell.x;
-  for (const Metric metric :
-       {Metric::test_accuracy, Metric::test_loss, Metric::val_accuracy, Metric::val_loss, Metric::train_loss})
+  for (const Metric& metric : metrics_)
     if (std::any_of(outcome.runs.begin(), outcome.runs.end(),
-                    [&](const RunSummary& run) { return of(run, metric).has_value(); })) {
-      std::string key = name(metric);
-      std::replace(key.begin(), key.end(), ' ', '_');
-      point.measured[key] = estimate(outcome, metric);
-    }
+                    [&](const RunSummary& run) { return value_of(run, metric).has_value(); }))
+      point.measured[metric.key()] = estimate(outcome, metric);
   point.reported = outcome.cell.reported;
   point.agrees = agreement(outcome);
   const auto rounded = [](double value) {
@@ -551,7 +415,7 @@ void Study::measure(const Outcome& outcome) {
       flops->second.resize(1);
   point.diverged = outcome.count("diverged");
   point.failed = outcome.count("failed");
-  point.config = canonical_json(outcome.cell.config);
+  point.config = settings_of(outcome.cell, first_seed(outcome.cell));
   point.images = outcome.images;
   point.examples = outcome.examples;
   inside_->runs += static_cast<std::int64_t>(outcome.runs.size());
@@ -569,16 +433,15 @@ Outcomes Study::run() {
   }
   if (options_.dry_run) dry_run(missing);
   tune(missing);
-  std::vector<TrainConfig> configs;
+  std::vector<std::string> settings;
   for (const Cell& cell : missing) {
     for (std::int64_t i = 0; i < seeds_of(cell); ++i) {
-      TrainConfig config = cell.config;
-      if (!cell.exact) config.seed = options_.seed + i;
-      inside_->seeds.insert(config.seed);
-      configs.push_back(config);
+      const std::int64_t seed = first_seed(cell) + i;
+      inside_->seeds.insert(seed);
+      settings.push_back(settings_of(cell, seed));
     }
   }
-  const std::vector<RunSummary> runs = configs.empty() ? std::vector<RunSummary>() : run_all(configs);
+  const std::vector<RunSummary> runs = settings.empty() ? std::vector<RunSummary>() : run_all(settings);
   auto next = runs.begin();
   auto cell = missing.begin();
   Outcomes outcomes;
@@ -588,12 +451,16 @@ Outcomes Study::run() {
     } else {
       Outcome outcome{std::move(*cell++), {}};
       for (std::int64_t i = 0; i < seeds_of(outcome.cell); ++i) outcome.runs.push_back(*next++);
-      const TrainTest& data = inside_->data[outcome.cell.config.dataset];
-      outcome.images = data.test.size();
-      outcome.examples = train_examples(outcome.cell.config, data);
+      if (question_.run == nullptr) {
+        auto& trainings = static_cast<Trainings&>(*inside_->work);
+        const TrainTest& data = trainings.data_sets()[outcome.cell.config.dataset];
+        outcome.images = data.test.size();
+        outcome.examples = train_examples(outcome.cell.config, data);
+      }
       outcomes.push_back(std::move(outcome));
     }
-    inside_->shown.push_back(outcomes.back().cell.config);
+    const Cell& shown = outcomes.back().cell;
+    inside_->shown.push_back(question_.run == nullptr ? to_json(shown.config) : shown.settings.to_json());
     measure(outcomes.back());
   }
   return outcomes;
@@ -603,8 +470,10 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
                   const std::string& note) {
   const auto any = [&](auto test) { return std::any_of(outcomes.begin(), outcomes.end(), test); };
   const bool series = any([](const Outcome& o) { return !o.cell.series.empty(); });
+  const bool own = question_.run != nullptr;
   const bool reported = any([](const Outcome& o) { return o.cell.reported.has_value(); });
-  const bool validated = any([](const Outcome& o) { return !std::isnan(o.mean(Metric::val_accuracy).mean); });
+  const bool validated =
+      !own && any([](const Outcome& o) { return !std::isnan(o.mean(Metric::val_accuracy).mean); });
   const bool tuned = any([](const Outcome& o) { return o.cell.tune; });
   const bool diverged = any([](const Outcome& o) { return o.count("diverged") > 0; });
   const bool failed = any([](const Outcome& o) { return o.count("failed") > 0; });
@@ -612,11 +481,13 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
   if (series) table.columns.push_back("");
   table.columns.push_back(what);
   if (reported) table.columns.push_back("the study, %");
-  table.columns.push_back("test accuracy, %");
+  for (const Metric& metric : question_.metrics)
+    table.columns.push_back(metric.name + (metric.share ? ", %" : ""));
+  if (!own) table.columns.push_back("test accuracy, %");
   const bool images = any([](const Outcome& o) { return o.images > 0; });
   if (images) table.columns.push_back("± by images");
   if (reported) table.columns.push_back("agree");
-  table.columns.push_back("test loss");
+  if (!own) table.columns.push_back("test loss");
   if (validated) table.columns.push_back("validation accuracy, %");
   if (tuned) table.columns.push_back("learning rate");
   if (diverged) table.columns.push_back("diverged");
@@ -627,13 +498,14 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
     if (series) row.push_back(outcome.cell.series);
     row.push_back(outcome.cell.label);
     if (reported) row.push_back(outcome.cell.reported ? percent(*outcome.cell.reported) : "");
-    row.push_back(shown(outcome.mean(Metric::test_accuracy), true));
+    for (const Metric& metric : question_.metrics) row.push_back(shown(outcome.mean(metric), metric.share));
+    if (!own) row.push_back(shown(outcome.mean(Metric::test_accuracy), true));
     const double by = by_images(outcome.mean(Metric::test_accuracy).mean, outcome.images);
     if (images) row.push_back(std::isfinite(by) ? fmt::format("{:.2f}", 100 * by) : "-");
     if (reported) row.push_back(agreement(outcome));
-    row.push_back(shown(outcome.mean(Metric::test_loss), false));
+    if (!own) row.push_back(shown(outcome.mean(Metric::test_loss), false));
     if (validated) row.push_back(shown(outcome.mean(Metric::val_accuracy), true));
-    if (tuned) row.push_back(fmt::format("{:g}", *outcome.cell.config.lr));
+    if (tuned) row.push_back(fmt::format("{:g}", rate_of(outcome.cell)));
     if (diverged) row.push_back(std::to_string(outcome.count("diverged")));
     if (failed) row.push_back(std::to_string(outcome.count("failed")));
     row.push_back(std::to_string(outcome.runs.size()));
@@ -645,13 +517,13 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
 void Study::table(Table table) { results_.tables.push_back(std::move(table)); }
 
 void Study::plot(const std::string& title, const std::string& x_label, std::span<const Outcome> outcomes,
-                 Metric metric, PlotOptions options, std::vector<Series> extra) {
-  const bool share = is_share(metric);
+                 const Metric& metric, PlotOptions options, std::vector<Series> extra) {
+  const bool share = metric.share;
   const double scale = share ? 100 : 1;
   Plot plot;
   plot.title = title;
   plot.x_label = x_label;
-  plot.y_label = name(metric) + (share ? ", %" : "");
+  plot.y_label = metric.name + (share ? ", %" : "");
   plot.log_x = options.log_x;
   plot.log_y = options.log_y;
   std::vector<std::string> names;
@@ -770,11 +642,13 @@ void Study::conclude(const std::string& sentence) {
   sentences_.push_back([sentence](const std::vector<Judgement>&) { return sentence; });
 }
 
-void Study::compare(const Outcome& a, const Outcome& b, const std::string& before, Metric metric) {
+void Study::compare(const Outcome& a, const Outcome& b, const std::string& before,
+                    const std::optional<Metric>& by) {
+  const Metric metric = by.value_or(judging_.metric);
   const auto pairs = pairs_of(a, b, metric);
   const Family::Place place =
-      family_.add(name(metric), pairs.first, pairs.second, is_share(metric) ? equal_within : 0,
-                  canonical_json(a.cell.config), canonical_json(b.cell.config));
+      family_.add(metric.name, pairs.first, pairs.second, metric.share ? equal_within : 0,
+                  settings_of(a.cell, first_seed(a.cell)), settings_of(b.cell, first_seed(b.cell)));
   sentences_.push_back([a, b, before, metric, place](const std::vector<Judgement>& all) {
     std::string sentence = tell_difference(a, b, metric, place.in(all));
     if (before.ends_with("? ")) sentence = begun(std::move(sentence));
@@ -783,20 +657,21 @@ void Study::compare(const Outcome& a, const Outcome& b, const std::string& befor
 }
 
 void Study::best_of(std::span<const Outcome> outcomes, const std::string& what) {
-  const Outcome& first = best(outcomes);
+  const Outcome& first = best(outcomes, judging_);
   std::vector<Family::Place> places;
   for (const Outcome& outcome : outcomes) {
     if (&outcome == &first) continue;
-    const auto pairs = pairs_of(first, outcome, Metric::test_accuracy);
-    places.push_back(family_.add(name(Metric::test_accuracy), pairs.first, pairs.second, 0,
-                                 canonical_json(first.cell.config), canonical_json(outcome.cell.config)));
+    const auto pairs = pairs_of(first, outcome, judging_.metric);
+    places.push_back(family_.add(judging_.metric.name, pairs.first, pairs.second, 0,
+                                 settings_of(first.cell, first_seed(first.cell)),
+                                 settings_of(outcome.cell, first_seed(outcome.cell))));
   }
-  sentences_.push_back(
-      [own = Outcomes(outcomes.begin(), outcomes.end()), what, places](const std::vector<Judgement>& all) {
-        std::vector<Judgement> others;
-        for (const Family::Place& place : places) others.push_back(place.in(all));
-        return tell_best(own, what, others);
-      });
+  sentences_.push_back([own = Outcomes(outcomes.begin(), outcomes.end()), what, places,
+                        judging = judging_](const std::vector<Judgement>& all) {
+    std::vector<Judgement> others;
+    for (const Family::Place& place : places) others.push_back(place.in(all));
+    return tell_best(own, what, others, judging);
+  });
 }
 
 void Study::compare(const std::string& group, std::span<const double> a, std::span<const double> b,
@@ -817,33 +692,46 @@ void Study::number(const std::string& name, double value) { results_.numbers[nam
 
 // After M. Li et al. 2025.
 void Study::fill_checklist() {
-  const auto& configs = inside_->shown;
-  const auto any = [&](auto test) { return std::any_of(configs.begin(), configs.end(), test); };
+  const bool own = question_.run != nullptr;
   std::set<std::int64_t> held_out;
-  for (const TrainConfig& config : configs) held_out.insert(config.validation.value_or(0));
-  const bool validated = *held_out.rbegin() > 0;
-  const bool every_epoch = any([](const TrainConfig& config) { return config.test_every_epoch; });
+  bool every_epoch = false;
+  for (const std::string& settings : inside_->shown) {
+    const auto config = ordered_json::parse(settings);
+    if (own) continue;
+    held_out.insert(config.at("validation").get<std::int64_t>());
+    every_epoch = every_epoch || config.at("test-every-epoch").get<bool>();
+  }
+  const bool validated = own ? !question_.chosen_by.name.empty() : *held_out.rbegin() > 0;
   auto& list = results_.checklist;
   list.emplace_back(
       "counted",
-      fmt::format("{} runs of {} cells; one that diverged counts with its test accuracy. FLOPs are those "
-                  "that ran in training, {}evaluations not among them",
-                  inside_->runs, results_.points.size(),
+      fmt::format("{} runs of {} cells; one that diverged counts with its {}. FLOPs are those that {}, "
+                  "{}evaluations not among them",
+                  inside_->runs, results_.points.size(), judging_.metric.name,
+                  own ? "the runs tell of" : "ran in training",
                   inside_->tuned_cells > 0 ? "searches for learning rates included, " : ""));
-  list.emplace_back("tuned",
-                    inside_->tuned_cells == 0
-                        ? "nothing: every cell has the question's own settings"
-                        : fmt::format("the learning rate of {} cells, on seed {} alone, by steps of two, by "
-                                      "validation loss after {} epochs of the run that it was used for",
-                                      inside_->tuned_cells, options_.seed, fmt::join(inside_->tuned, ", ")));
   list.emplace_back(
-      "chosen", validated ? "the epoch whose weights count, by validation loss; whatever is called the best "
-                            "by validation, by validation accuracy"
-                          : "nothing by validation: the last epoch counts, and whatever is called the best "
-                            "is so on the test set that it is told of");
+      "tuned", inside_->tuned_cells == 0
+                   ? "nothing: every cell has the question's own settings"
+                   : fmt::format("the learning rate of {} cells, on seed {} alone, by steps of two, by {} "
+                                 "after {} epochs of the run that it was used for",
+                                 inside_->tuned_cells, options_.seed,
+                                 !own        ? Metric::val_loss.name
+                                 : validated ? question_.chosen_by.name
+                                             : judging_.metric.name,
+                                 fmt::join(inside_->tuned, ", ")));
+  list.emplace_back(
+      "chosen",
+      own         ? fmt::format("whatever is called the best, by {}; within a run, what its function chooses",
+                        validated ? question_.chosen_by.name : judging_.metric.name)
+      : validated ? "the epoch whose weights count, by validation loss; whatever is called the best "
+                    "by validation, by validation accuracy"
+                  : "nothing by validation: the last epoch counts, and whatever is called the best "
+                    "is so on the test set that it is told of");
   list.emplace_back(
       "held out",
-      validated
+      own ? "what the runs' function holds out"
+      : validated
           ? fmt::format("{} training examples, from training; the test set, {}", fmt::join(held_out, " or "),
                         every_epoch ? "measured after every epoch, by which nothing is chosen"
                                     : "measured once a run")
@@ -862,10 +750,12 @@ void Study::fill_checklist() {
   const std::string test_set =
       inside_->images.empty() ? "this test set"
                               : fmt::format("this test set of {} images", fmt::join(inside_->images, " or "));
-  list.emplace_back("intervals",
-                    fmt::format("± is half of a 95 % interval over seeds, for {}; \"± by images\" is what "
-                                "another test set of as many may move an accuracy at most",
-                                test_set));
+  list.emplace_back(
+      "intervals",
+      own ? "± is half of a 95 % interval over seeds"
+          : fmt::format("± is half of a 95 % interval over seeds, for {}; \"± by images\" is what "
+                        "another test set of as many may move an accuracy at most",
+                        test_set));
   if (inside_->from && !inside_->taken.empty())
     list.emplace_back("told again",
                       fmt::format("from the runs of {} by commit {}, whose texts and statistics are new",
@@ -903,7 +793,7 @@ int Study::finish() {
   };
   std::vector<std::pair<std::string, std::string>> common;
   for (std::size_t i = 0; i < inside_->shown.size(); ++i) {
-    const auto config = ordered_json::parse(to_json(inside_->shown[i]));
+    const auto config = ordered_json::parse(inside_->shown[i]);
     if (i == 0) {
       for (const auto& [option, value] : config.items())
         if (option != "seed") common.emplace_back(option, text_of(value));
@@ -926,150 +816,6 @@ int Study::finish() {
     fmt::print("{}\n", options_.out_dir + "/report.html");
   }
   return results_.failures.empty() ? exit_done : exit_failed;
-}
-
-namespace {
-
-struct Line {
-  Study::Options options;
-  std::string help;
-};
-
-Line parse(int argc, char** argv, const Question& question) {
-  Line line;
-  Study::Options& o = line.options;
-  std::string config_file;
-  bool print_config = false;
-  std::vector<std::string> lists(question.grids.size());
-  const auto number = [](std::int64_t& field) { return po::value(&field)->value_name("N"); };
-  po::options_description experiment("The experiment"), running("Running"), all;
-  auto add = experiment.add_options();
-  add("protocol", po::value(&o.protocol)->value_name("P"),
-      "sound (default): mean gradients, held-out examples choose, the test set is used once; or paper: the "
-      "study's own "
-      "configuration");
-  add("dataset", po::value(&o.dataset)->value_name("NAME"),
-      fmt::format("digits (built in), mnist, fashion-mnist or cifar-10; default {}, with --smoke digits",
-                  question.dataset)
-          .c_str());
-  add("seeds", number(o.seeds),
-      "runs of every cell, with seeds from --seed on; default 5, with --quick 3, --smoke 2");
-  add("seed", number(o.seed), "the first seed; default 100, the study's");
-  add("epochs", number(o.epochs), "passes over the training examples, in place of the question's own");
-  for (std::size_t i = 0; i < question.grids.size(); ++i)
-    add(question.grids[i].name, po::value(&lists[i])->value_name("A,B,..."), question.grids[i].help);
-  add("quick", po::bool_switch(&o.quick), "about a minute: fewer cells, examples, epochs and seeds");
-  add("smoke", po::bool_switch(&o.smoke), "seconds: hardly any of each, to see that it works");
-  add("full", po::bool_switch(&o.full), "the largest grid there is");
-  add = running.add_options();
-  add("dry-run", po::bool_switch(&o.dry_run), "print the cells and the time they may take, and end");
-  add("jobs", number(o.jobs),
-      "runs at once, each on one thread; default: the processors; results do not depend on it");
-  add("out-dir", po::value(&o.out_dir)->value_name("DIR"),
-      fmt::format(
-          "folder of the runs, the plots and the report; default runs/{}. What it has is not run again",
-          question.program)
-          .c_str());
-  add("from", po::value(&o.from)->value_name("FILE"),
-      "a results.json: runs that it has are taken from it, to tell of them again; only others are run");
-  add("data-dir", po::value(&o.data_dir)->value_name("DIR"),
-      "where the data files are; default: $ELK_DATA_DIR, or data");
-  add("moving-average", number(o.moving_average), "smooth the lines of plots over N points");
-  add("config", po::value(&config_file)->value_name("FILE"),
-      "read options from a JSON file; those given here win");
-  add("print-config", po::bool_switch(&print_config), "print the options as JSON and end");
-  add("quiet", po::bool_switch(&o.quiet), "no progress, only the result");
-  add("json", po::bool_switch(&o.json), "print results.json in place of tables");
-  add("help", "print this and end");
-  add("version", "print the version and end");
-  all.add(experiment).add(running);
-
-  po::variables_map values;
-  const auto others = parse_options({argv + std::min(argc, 1), argv + argc}, all, values);
-  if (!others.empty()) fail<UsageError>("unexpected argument \"{}\"", others.front());
-  if (values.count("config") > 0) store_config_file(values["config"].as<std::string>(), all, values);
-  po::notify(values);
-  line.help = help_or_version(
-      values, fmt::format("Usage: ./elk {} [options]\n\n{}\n\n", question.program, question.question),
-      {&experiment, &running},
-      "\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 130 or 143 stopped by a signal; the same "
-      "command goes "
-      "on.\n");
-  if (!line.help.empty()) return line;
-
-  if (o.protocol != "sound" && o.protocol != "paper")
-    fail<UsageError>("--protocol: expected sound, paper, got \"{}\"", o.protocol);
-  if (o.quick + o.smoke + o.full > 1) fail<UsageError>("--quick, --smoke and --full: give one of them");
-  if (values.count("seeds") == 0) o.seeds = o.smoke ? 2 : o.quick ? 3 : 5;
-  if (values.count("jobs") == 0) o.jobs = available_processors();
-  if (o.dataset.empty()) o.dataset = o.smoke ? "digits" : question.dataset;
-  const auto& known = dataset_names();
-  if (std::find(known.begin(), known.end(), o.dataset) == known.end())
-    fail<UsageError>("--dataset: expected {}, got \"{}\"", fmt::join(known, ", "), o.dataset);
-  const auto given_in_range = [&](const char* option, std::int64_t value, double low, double high) {
-    if (values.count(option) > 0) in_range(option, static_cast<double>(value), low, high);
-  };
-  given_in_range("seeds", o.seeds, 1, 10000);
-  given_in_range("seed", o.seed, 0, 4294957295);
-  given_in_range("epochs", o.epochs, 1, 1e6);
-  given_in_range("jobs", o.jobs, 1, 256);
-  given_in_range("moving-average", o.moving_average, 1, 1000);
-  if (o.out_dir.empty()) o.out_dir = fmt::format("runs/{}", question.program);
-  o.data_dir = data_folder(o.data_dir);
-  for (std::size_t i = 0; i < question.grids.size(); ++i)
-    if (values.count(question.grids[i].name) > 0) o.grids.emplace_back(question.grids[i].name, lists[i]);
-  if (print_config) {
-    ordered_json object{
-        {"protocol", o.protocol}, {"dataset", o.dataset}, {"seeds", o.seeds}, {"seed", o.seed}};
-    if (o.epochs > 0) object["epochs"] = o.epochs;
-    for (const auto& [grid, list] : o.grids) object[grid] = list;
-    object.update({{"quick", o.quick}, {"smoke", o.smoke}, {"full", o.full}});
-    line.help = object.dump(2) + "\n";
-  }
-  return line;
-}
-
-}  // namespace
-
-int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&)) {
-  const auto lead = [&](int count, char** words, Ranks& ranks) -> int {
-    Line line = parse(count, words, question);
-    if (!line.help.empty()) {
-      fmt::print("{}", line.help);
-      return exit_done;
-    }
-    catch_signals();
-    if (ranks.size() > 1) {
-      line.options.crew = &ranks;
-      line.options.jobs = ranks.size() - 1;
-    }
-    std::vector<std::string> command{question.program};
-    command.insert(command.end(), words + 1, words + count);
-    if (!line.options.from.empty()) command = without_places(std::move(command));
-    Study study(question, line.options, elk_command(command));
-    try {
-      ask(study);
-    } catch (const DryRunDone&) {
-      return exit_done;
-    } catch (const Runner::Stopped&) {
-      say(fmt::format(
-          "{}: stopped; what was complete is kept in {}, and the same command goes on from there\n",
-          question.program, line.options.out_dir));
-      return 128 + stop_signal();
-    }
-    return study.finish();
-  };
-  return run_on_ranks(argc, argv, [&](int count, char** words, Ranks& ranks) -> int {
-    if (ranks.first()) {
-      const int code = lead(count, words, ranks);
-      dismiss(ranks, question.program);
-      return code;
-    }
-    catch_signals();
-    DataSets data = data_sets(parse(count, words, question).options);
-    work(ranks, data);
-    return exit_done;
-  });
 }
 
 }  // namespace elk::lab

@@ -23,12 +23,11 @@
 #include <string>
 #include <vector>
 
-#include <lab/config.hpp>
 #include <lab/crew.hpp>
+#include <lab/function.hpp>
+#include <lab/outcome.hpp>
 #include <lab/plot.hpp>
 #include <lab/results.hpp>
-#include <lab/statistics.hpp>
-#include <lab/store.hpp>
 
 namespace elk::lab {
 
@@ -43,65 +42,14 @@ struct Question {
   const char* question;  ///< in a sentence or two
   std::vector<GridOption> grids = {};
   const char* dataset = "mnist";
+  /// In place of networks that `train` knows: what a run of a cell's settings does.
+  RunFunction run = {};
+  std::vector<Metric> metrics = {};  ///< that it returns; outcomes are compared by the first one
+  /// Another one that it returns, by which learning rates and the best outcome are chosen: of held-out
+  /// examples, so that the test set decides nothing. Without it, the first of `metrics` decides.
+  Metric chosen_by = {};
+  std::string data = {};  ///< names the version of what it reads: with another name, all runs are made anew
 };
-
-/// A point of the grid: a configuration that is run with every seed.
-struct Cell {
-  std::string series = "";  ///< the line of a plot that it belongs to
-  std::string label;        ///< what a table calls it
-  double x = 0;             ///< where a plot has it
-  TrainConfig config;
-  std::optional<double> reported = {};  ///< the study's test accuracy, 0 to 1
-  bool exact =
-      false;  ///< the study gave its seed, config.seed: only that is run, and its number must come out
-  bool tune = false;  ///< find the learning rate first, on one seed with few epochs, from config.lr on
-  std::int64_t tune_epochs = 0;  ///< 0 = half of the epochs, three at most
-};
-
-enum class Metric { test_accuracy, test_error, test_loss, val_accuracy, val_loss, train_loss };
-/// "test accuracy"
-std::string name(Metric metric);
-
-/// What came of a cell.
-struct Outcome {
-  Cell cell;                     ///< with the learning rate that was found
-  std::vector<RunSummary> runs;  ///< one a seed, in the order of the seeds; the failed ones too
-  std::int64_t images = 0;       ///< of the test set; 0: not known
-  std::int64_t examples = 0;     ///< to learn from; 0: not known
-
-  /// One number a run that did not fail.
-  std::vector<double> values(Metric metric) const;
-  Interval mean(Metric metric) const;
-  int count(const std::string& status) const;
-};
-using Outcomes = std::vector<Outcome>;
-
-/// A metric of two outcomes, paired by seed; seeds that failed on either side are left out.
-std::pair<std::vector<double>, std::vector<double>> pairs_of(const Outcome& a, const Outcome& b,
-                                                             Metric metric);
-/// Accuracies that differ by less may be called equal, where a test says so.
-constexpr double equal_within = 0.002;
-/// "width 540 is better than width 925 by 0.20 ± 0.08 points of test accuracy (5 seeds)", or, where the
-/// difference does not stand among all of the report, "the difference between ... is 0.01 ± 0.08 points ...:
-/// not resolved by 5 seeds, nor shown to be less than 0.20 points".
-std::string tell_difference(const Outcome& a, const Outcome& b, Metric metric, const Judgement& found);
-/// Which outcome validation prefers; under the paper protocol, which has none, the test set.
-const Outcome& best(std::span<const Outcome> outcomes);
-/// How good the best is, and which of the others it is better than; `others` has a judgement of its
-/// difference to each other outcome, in their order.
-std::string tell_best(std::span<const Outcome> outcomes, const std::string& what,
-                      const std::vector<Judgement>& others);
-
-/// A number as in --widths: 64, 0.05.
-std::string text(double number);
-/// A number with two decimals: "-0.42".
-std::string decimal(double number);
-/// A loss and its interval: "0.0512 ± 0.0004".
-std::string with_interval(const Interval& loss);
-/// FLOPs with three digits: "1.23e+12".
-std::string flops_text(double flops);
-/// 0.98123 as "98.12".
-std::string percent(double share);
 
 struct PlotOptions {
   bool log_x = false, log_y = false;
@@ -129,6 +77,9 @@ class Study {
   /// Sound: sgd, mean gradients, decay 0.9, the weights of the best epoch by validation. Paper: the study's
   /// (see `train --help`).
   TrainConfig base(std::int64_t epochs) const;
+
+  /// Of `usual` epochs as many as --quick, --smoke or --epochs leave.
+  std::int64_t epochs(std::int64_t usual) const;
 
   /// The values of --<name>, or `usual`; of these --quick takes four and --smoke two, or `at_least`.
   /// UsageError for what is no list of different numbers above 0 (with `zero`: from 0 on), whole ones where
@@ -164,7 +115,7 @@ class Study {
   /// Draws a metric against x: mean, 95 % band and single seeds, a line for each series. `extra` lines are
   /// drawn too.
   void plot(const std::string& title, const std::string& x_label, std::span<const Outcome> outcomes,
-            Metric metric, PlotOptions options = {}, std::vector<Series> extra = {});
+            const Metric& metric, PlotOptions options = {}, std::vector<Series> extra = {});
   /// Draws a curve over epochs for each outcome, likewise: `value` picks it from an epoch.
   using Value = std::function<std::optional<double>(const train::HistoryRow&)>;
   Series curve(const Outcome& outcome, const std::string& title, const Value& value);
@@ -178,7 +129,7 @@ class Study {
   /// A sentence that compares. All comparisons of a report are one family (see Family), so that it is written
   /// when all are known. `before` begins it.
   void compare(const Outcome& a, const Outcome& b, const std::string& before = "",
-               Metric metric = Metric::test_accuracy);
+               const std::optional<Metric>& metric = {});
   void best_of(std::span<const Outcome> outcomes, const std::string& what);
   /// Likewise of any numbers paired by seed, in what `group` is the unit of.
   void compare(const std::string& group, std::span<const double> a, std::span<const double> b,
@@ -193,7 +144,10 @@ class Study {
  private:
   friend int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&));
   struct Inside;
-  std::vector<RunSummary> run_all(const std::vector<TrainConfig>& configs);
+  struct DryRunDone {};
+  static std::unique_ptr<Work> make_work(const Question& question, const Options& options);
+  std::vector<RunSummary> run_all(const std::vector<std::string>& settings);
+  double cost_of(const RunSummary& run) const;
   void tune(std::vector<Cell>& cells);
   void dry_run(const std::vector<Cell>& cells);
   std::optional<Outcome> told(const Cell& cell);
@@ -201,10 +155,14 @@ class Study {
   void fill_checklist();
   int finish();
   std::int64_t seeds_of(const Cell& cell) const { return cell.exact ? 1 : options_.seeds; }
+  std::int64_t first_seed(const Cell& cell) const { return cell.exact ? cell.config.seed : options_.seed; }
 
   Question question_;
   Options options_;
   Results results_;
+  std::vector<Metric> metrics_ = {Metric::test_accuracy, Metric::test_loss, Metric::val_accuracy,
+                                  Metric::val_loss, Metric::train_loss};
+  Judging judging_;
   std::vector<Cell> waiting_;
   Family family_;
   using Sentence = std::function<std::string(const std::vector<Judgement>&)>;

@@ -57,18 +57,34 @@ std::vector<std::pair<std::string, std::string>> outcome(const RunSummary& run) 
           {"flops", std::to_string(run.flops)},           {"seconds", fmt::format("{:.3f}", run.seconds)}};
 }
 
+// Of what functions of one's own measured, the names in any of the rows.
+std::set<std::string> metrics_of(const std::vector<Row>& rows) {
+  std::set<std::string> names;
+  for (const Row& row : rows)
+    for (const auto& [name, value] : row.run.metrics) names.insert(name);
+  return names;
+}
+
+std::optional<double> metric_of(const Row& row, const std::string& name) {
+  const auto at = row.run.metrics.find(name);
+  return at == row.run.metrics.end() ? std::nullopt : std::optional(at->second);
+}
+
 void print_csv(const std::vector<Row>& rows, const std::vector<std::string>& options) {
   constexpr const char* origin[] = {"date", "version", "commit", "processor", "instruction_set",
                                     "blas", "error"};
   std::vector<std::string> head{"key", "status"};
   for (const std::string& option : options) head.push_back(field(option));
   for (const auto& [name, value] : outcome({})) head.push_back(name);
+  const std::set<std::string> metrics = metrics_of(rows);
+  for (const std::string& name : metrics) head.push_back(field(name));
   head.insert(head.end(), std::begin(origin), std::end(origin));
   fmt::print("{}\n", fmt::join(head, ","));
   for (const Row& row : rows) {
     std::vector<std::string> fields{row.run.key, row.run.status};
     for (const std::string& option : options) fields.push_back(field(option_of(row, option)));
     for (const auto& [name, value] : outcome(row.run)) fields.push_back(value);
+    for (const std::string& name : metrics) fields.push_back(number(metric_of(row, name)));
     for (const std::string& value : {row.run.date, row.run.version, row.run.commit, row.run.processor,
                                      row.run.with.instruction_set, row.run.with.blas, row.run.error})
       fields.push_back(field(value));
@@ -87,7 +103,10 @@ void print_table(const std::vector<Row>& rows, const std::vector<std::string>& o
     if (values.size() > 1) telling.push_back(option);
   }
   head.insert(head.end(), telling.begin(), telling.end());
-  head.insert(head.end(), {"epochs", "test loss", "test accuracy", "seconds"});
+  head.insert(head.end(), {"epochs", "test loss", "test accuracy"});
+  const std::set<std::string> metrics = metrics_of(rows);
+  head.insert(head.end(), metrics.begin(), metrics.end());
+  head.push_back("seconds");
   cells.push_back(head);
   const auto shown = [](const std::optional<double>& value) {
     return !value ? "-" : std::isfinite(*value) ? fmt::format("{:.4f}", *value) : "nan";
@@ -95,8 +114,10 @@ void print_table(const std::vector<Row>& rows, const std::vector<std::string>& o
   for (const Row& row : rows) {
     std::vector<std::string> line{row.run.key.substr(0, 8), row.run.status};
     for (const std::string& option : telling) line.push_back(option_of(row, option));
-    line.insert(line.end(), {std::to_string(row.run.epochs), shown(row.run.test_loss),
-                             shown(row.run.test_accuracy), fmt::format("{:.1f}", row.run.seconds)});
+    line.insert(line.end(),
+                {std::to_string(row.run.epochs), shown(row.run.test_loss), shown(row.run.test_accuracy)});
+    for (const std::string& name : metrics) line.push_back(shown(metric_of(row, name)));
+    line.push_back(fmt::format("{:.1f}", row.run.seconds));
     cells.push_back(std::move(line));
   }
   std::vector<std::size_t> widths(head.size());
@@ -184,6 +205,7 @@ int run_results(int argc, char** argv) {
       object["config"] = ordered_json::parse(row.run.config);
       for (const auto& [name, value] : outcome(row.run))
         object[name] = value.empty() || value == "nan" ? ordered_json() : ordered_json::parse(value);
+      if (!row.run.metrics.empty()) object["metrics"] = row.run.metrics;
       fmt::print("{}\n", object.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
     }
   } else if (rows.empty()) {

@@ -200,7 +200,7 @@ TEST_F(Flips, Store) {
     for (int seed = 1; seed <= 3; ++seed) {
       RunSummary run;
       config.seed = seed;
-      run.key = run_key(config, "data");
+      run.key = run_key(canonical_json(config), "data");
       run.status = "done";
       run.config = canonical_json(config);
       run.test_accuracy = 0.9;

@@ -20,7 +20,9 @@
 #include <elk/base/sha256.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
+#include <lab/config.hpp>
 #include <lab/runner.hpp>
+#include <lab/trainings.hpp>
 #include <lab/store.hpp>
 
 #include "experiments/store_rows.hpp"
@@ -88,10 +90,10 @@ class StoreTest : public testing::Test {
 
 TEST_F(StoreTest, KeysStayAsTheyAre) {
   // Of a store on a user's disk: when this fails, all that was ever run would be run again.
-  EXPECT_EQ(run_key(config_of(100), "data"),
+  EXPECT_EQ(run_key(canonical_json(config_of(100)), "data"),
             "337f9cc6067f29c6235e7c55c0cd0e2ba01f70d52ca9db70734eb6da716ba8c7");
-  std::set<std::string> keys{run_key(config_of(100), "data"), run_key(config_of(100), "other data"),
-                             run_key(config_of(101), "data"), run_key(config_of(100, "9"), "data")};
+  std::set<std::string> keys{run_key(canonical_json(config_of(100)), "data"), run_key(canonical_json(config_of(100)), "other data"),
+                             run_key(canonical_json(config_of(101)), "data"), run_key(canonical_json(config_of(100, "9")), "data")};
   EXPECT_EQ(keys.size(), 4u);
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
@@ -482,9 +484,11 @@ class RunnerTest : public StoreTest {
  protected:
   static std::vector<RunSummary> run(const std::string& folder, const std::vector<TrainConfig>& configs,
                                      int jobs) {
-    DataSets data("nowhere", 600);
+    Trainings trainings(DataSets("nowhere", 600));
     Store store(folder);
-    return Runner(store, data, {"test", jobs, true}).run(configs);
+    std::vector<std::string> settings;
+    for (const TrainConfig& config : configs) settings.push_back(canonical_json(config));
+    return Runner(store, trainings, {"test", jobs, true}).run(settings);
   }
 };
 

@@ -24,7 +24,7 @@ class Runs {
     for (const char* hidden : {"64", "128,64"}) {
       config.hidden = hidden;
       lab::RunSummary run;
-      run.key = lab::run_key(config, "data");
+      run.key = lab::run_key(lab::canonical_json(config), "data");
       run.status = config.hidden == "64" ? "done" : "failed";
       run.config = lab::canonical_json(config);
       store.add(run, {});

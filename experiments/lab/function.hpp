@@ -1,0 +1,76 @@
+// A study's runs as a function of your own: from settings to metrics, with a row for every epoch if it has
+// epochs.
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <elk/nn/module.hpp>
+#include <elk/train/fit.hpp>
+#include <lab/settings.hpp>
+#include <lab/work.hpp>
+
+namespace elk::lab {
+
+/// What a run came to, by the names of its metrics with _ for spaces: {{"test_loss", 0.12}}.
+using Metrics = std::map<std::string, double>;
+
+/// What a run tells of itself while it works. As a callback of train::fit it does so by itself.
+class Progress : public train::Callback {
+ public:
+  /// Ends the run: see check(). No std::exception, so that nobody catches it by mistake.
+  struct Stopped {};
+
+  explicit Progress(const std::function<bool()>& ended) : ended_(ended) {}
+
+  /// Keeps what an epoch came to, and calls check(). Where row.epoch is 0 they are counted from 1.
+  void epoch(train::HistoryRow row);
+  /// Throws Stopped where the run is to end, by a signal or as another one could not be kept. Call it a few
+  /// times a second.
+  void check();
+  /// Tells how many parameters the network has, for the tables of results.
+  void about(const nn::Module& net) { parameters_ = net.parameter_count(); }
+  /// The run counts as diverged, for this reason. So does one whose metrics are not finite.
+  void diverged(const std::string& why) { problem_ = why.empty() ? "it diverged" : why; }
+
+  void begun(train::Fit& fit) override;
+  void step_done(train::Fit& fit) override;
+  void epoch_done(train::Fit& fit) override;
+
+ private:
+  friend class FunctionWork;
+  const std::function<bool()>& ended_;
+  std::vector<train::HistoryRow> rows_;
+  Index parameters_ = 0;
+  std::string problem_;
+  bool stopped_ = false;  // a fit, which returns
+};
+
+/// What a run does. It is called by several threads at once, each with settings of its own, among them
+/// "seed"; all that is random must come from that.
+using RunFunction = std::function<Metrics(const Settings& settings, Progress& progress)>;
+
+/// The work of a study whose runs are such a function.
+class FunctionWork : public Work {
+ public:
+  /// `data` names the version of all that is read besides the settings; `expected` are the metrics that the
+  /// function must return.
+  FunctionWork(RunFunction function, std::string data, std::vector<std::string> expected)
+      : function_(std::move(function)), data_(std::move(data)), expected_(std::move(expected)) {}
+
+  std::string data(const std::string&) override { return data_; }
+  std::string data_name(const std::string&) override { return "version of the study's data"; }
+  double estimate(const std::string&) override { return 1; }
+  bool run(const std::string& settings, const std::function<bool()>& ended, RunSummary& summary,
+           std::vector<train::HistoryRow>& curve) override;
+
+ private:
+  RunFunction function_;
+  std::string data_;
+  std::vector<std::string> expected_;
+};
+
+}  // namespace elk::lab

@@ -1,0 +1,119 @@
+#include <lab/trainings.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+#include <elk/data/digits.hpp>
+#include <elk/data/load.hpp>
+#include <lab/digest.hpp>
+#include <lab/program.hpp>
+#include <lab/training.hpp>
+
+namespace elk::lab {
+
+const DataSets::Loaded& DataSets::get(const std::string& name) {
+  auto at = loaded_.find(name);
+  if (at == loaded_.end()) {
+    const Index few_tests = std::max<Index>(few_ / 5, 1);
+    // Drawing all digits would take longer than training on a few of them.
+    TrainTest data = few_ > 0 && name == "digits" ? digits_train_test(digits_seed, few_, few_tests)
+                                                  : load_dataset(name, folder_, digits_seed);
+    if (few_ > 0) {
+      data.train = data.train.take(0, std::min(few_, data.train.size()));
+      data.test = data.test.take(0, std::min(few_tests, data.test.size()));
+    }
+    std::string digest = data_digest(data);
+    at = loaded_.emplace(name, Loaded{std::move(data), std::move(digest)}).first;
+  }
+  return at->second;
+}
+
+Index train_examples(const TrainConfig& config, const TrainTest& data) {
+  return config.train_size > 0 ? config.train_size : data.train.size() - *config.validation;
+}
+
+double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
+  const std::vector<Index> sizes = config.layer_sizes(data.train);
+  double weights = 0;
+  for (std::size_t i = 0; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i + 1]);
+  if (config.model == "residual_mlp")  // whose blocks hold a second square matrix
+    for (std::size_t i = 1; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i]);
+  // FLOP/s of a core, and seconds of a step, of Adam for a weight, and to change a pixel: of this decade
+  const double rate = config.float_type() == f64 ? 80e9 : 180e9, step = 25e-6, adam = 1.5e-9, pixel = 40e-9;
+  const auto examples = static_cast<double>(train_examples(config, data));
+  double measured = 2 * static_cast<double>(*config.validation);
+  if (config.test_every_epoch) measured += static_cast<double>(data.test.size());
+  double example = 6 * weights / rate;
+  example +=
+      (step + (config.optimizer == "sgd" ? 0 : adam * weights)) / static_cast<double>(config.batch_size);
+  if (!config.augment.empty()) example += pixel * static_cast<double>(sizes.front());
+  return static_cast<double>(config.epochs) * (examples * example + measured * 2 * weights / rate);
+}
+
+namespace {
+
+class StopWhenAsked : public train::Callback {
+ public:
+  explicit StopWhenAsked(const std::function<bool()>& ended) : ended_(ended) {}
+  void begun(train::Fit& fit) override { check(fit); }
+  void step_done(train::Fit& fit) override { check(fit); }
+  void epoch_done(train::Fit& fit) override { check(fit); }
+
+ private:
+  void check(train::Fit& fit) const {
+    if (ended_()) fit.stop();
+  }
+  const std::function<bool()>& ended_;
+};
+
+}  // namespace
+
+std::string Trainings::data(const std::string& settings) {
+  return sets_.digest(parse_canonical(settings).dataset);
+}
+
+std::string Trainings::data_name(const std::string& settings) {
+  return "data set of the name " + parse_canonical(settings).dataset;
+}
+
+double Trainings::estimate(const std::string& settings) {
+  const TrainConfig config = parse_canonical(settings);
+  return estimated_seconds(config, sets_[config.dataset]);
+}
+
+bool Trainings::run(const std::string& settings, const std::function<bool()>& ended, RunSummary& summary,
+                    std::vector<train::HistoryRow>& curve) {
+  const TrainConfig config = parse_canonical(settings);
+  Training training(config, sets_[config.dataset]);
+  StopWhenAsked stop(ended);
+  TrainingResult result = training.run({&stop});
+  if (result.status == train::Status::stopped) return false;
+  summary.status = result.status == train::Status::diverged ? "diverged" : "done";
+  summary.error = result.problem;
+  summary.test_loss = result.test.loss;
+  summary.test_accuracy = result.test.accuracy;
+  const auto& rows = result.history;
+  auto tested = std::prev(rows.end());
+  // With early stopping the weights of the best epoch were tested, else the last ones.
+  if (config.early_stop > 0)
+    tested = std::min_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+      const auto loss = [](const train::HistoryRow& row) {
+        const double value = row.val_loss.value_or(INFINITY);
+        return std::isfinite(value) ? value : INFINITY;
+      };
+      return loss(a) < loss(b);
+    });
+  summary.best_epoch = tested->epoch;
+  summary.train_loss = tested->train_loss;
+  summary.val_loss = tested->val_loss;
+  summary.val_accuracy = tested->val_accuracy;
+  summary.epochs = static_cast<std::int64_t>(rows.size());
+  summary.steps = rows.back().step;
+  summary.flops = rows.back().flops;
+  summary.parameters = training.net().parameter_count();
+  curve = rows;
+  return true;
+}
+
+}  // namespace elk::lab
