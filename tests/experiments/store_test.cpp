@@ -218,7 +218,7 @@ TEST_F(StoreTest, ALineThatIsNoRunIsNamedAndNothingIsTouched) {
   refused(unsealed(key_of(2), "x"), "is no key of a run");
   refused(unsealed(key_of(2), std::string(64, 'G')), "is no key of a run");
   const std::string anew =
-      "another program has written it anew, with other spaces or in another order: ours "
+      "another program has rewritten it, with other spaces or in another order: ours "
       "begin with {\"key\":\"";
   refused(with("\"key\":", "\"key\": "), anew);
   refused(" " + line, anew);
