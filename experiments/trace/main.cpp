@@ -168,7 +168,7 @@ void follow_isru(const std::string& folder, std::uint32_t) {
   trace.name(x, "x");
   trace.name(target, "target");
   trace.explain("isru", {.formula = "y = x / √(1 + x²)",
-                         .words = "Brings any number between −1 and 1, more gently than tanh.",
+                         .words = "Maps any number to one between −1 and 1, more gently than tanh.",
                          .rules = {"dx = dy / (1 + x²)^1.5"},
                          .rule_words = "All of the gradient passes at 0, less and less of it further out."});
   for (int step = 1; step <= 3; ++step) {
