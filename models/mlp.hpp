@@ -12,22 +12,22 @@
 /// Networks composed of modules, and their files.
 namespace elk::models {
 
-/// What an MLP is made of.
+/// Options of an MLP.
 struct MLPOptions {
-  nn::Sequential input = {};              ///< what x goes through first, such as nn::Normalize
+  nn::Sequential input = {};              ///< applied to x first, such as nn::Normalize
   std::vector<Index> sizes = {};          ///< inputs, hidden widths, classes: {784, 128, 10}
   nn::Function activation;                ///< after every layer but the last; see activation()
   std::optional<nn::Function> clip = {};  ///< applied to every layer's output before the activation
   nn::Init init = nn::Init::he;
   double dropout = 0;  ///< after every activation; 0 = none
-  /// The width of which the weights of the last layer are drawn, whatever its own: 0, or the one that is
-  /// given to maximal_update().
+  /// The weights of the last layer are drawn as for this width, whatever its own width is: 0 (not used), or
+  /// the one that is passed to maximal_update().
   Index base_width = 0;
   DType dtype = f32;
 };
 
-/// Linear layers fc1, fc2, ... with an activation between them. Its output is the logits: the softmax belongs
-/// to the loss in training, and to whoever wants probabilities.
+/// Linear layers fc1, fc2, ... with an activation between them. Its output is the logits: in training the
+/// softmax belongs to the loss; apply it yourself if you want probabilities.
 class MLP : public nn::Sequential {
  public:
   /// Draws the weights layer by layer from `rng`. ValueError for fewer than two sizes.
@@ -35,13 +35,13 @@ class MLP : public nn::Sequential {
 };
 
 /// The learning rates of the maximal update parametrization (Yang & Hu 2021, "Tensor Programs IV"; Yang et
-/// al. 2022, "Tensor Programs V", table 3): groups of `optimizer`'s parameters, such that the rate which is
-/// best for an MLP with hidden layers of `base_width` is about the best of wider ones too. `net` must have
-/// been drawn with that width as MLPOptions::base_width, and initial weights that go as one over the root of
+/// al. 2022, "Tensor Programs V", table 3): groups of `optimizer`'s parameters, such that the best rate for
+/// an MLP with hidden layers of `base_width` is about the best for wider ones too. `net` must have been drawn
+/// with that width as MLPOptions::base_width, and with initial weights in proportion to one over the root of
 /// the inputs (he). Its weight matrices train at (outputs / inputs) times the rate, its biases at (outputs)
 /// times, where a hidden layer counts as its width over the base's, inputs and classes as 1; with an
-/// optimizer that divides by the size of the gradient (`adaptive`: Adam and its kin) the matrices at 1 /
-/// inputs times, the biases at the rate itself. ValueError for a width below 1.
+/// optimizer that divides by the size of the gradient (`adaptive`: Adam and its relatives) the matrices train
+/// at 1 / inputs times the rate, the biases at the rate itself. ValueError for a width below 1.
 void maximal_update(const nn::Module& net, optim::Optimizer& optimizer, Index base_width, bool adaptive);
 
 /// The names activation() knows.

@@ -9,10 +9,10 @@
 
 namespace elk::models {
 
-/// What a model file holds beside the weights. Its file is safetensors with `format = elkgrad/1`.
+/// What a model file contains beside the weights. Its file is safetensors with `format = elkgrad/1`.
 struct ModelInfo {
   std::string kind = "mlp";  ///< or "residual_mlp"
-  /// Inputs, widths of the hidden layers, classes; of a residual_mlp the width of each block, all equal.
+  /// Inputs, widths of the hidden layers, classes; for a residual_mlp the width of each block, all equal.
   std::vector<Index> sizes;
   std::string activation = "relu";
   double leaky_slope = 0.01;
@@ -33,12 +33,13 @@ struct Model {
   nn::Sequential net;
 };
 
-/// Writes `net` with a probe, an input and the logits it gives, and a digest of all that. ValueError when
-/// `info` describes another network.
+/// Writes `net` with a probe (an input and its logits) and a digest of all that. ValueError when `info`
+/// describes another network.
 void save_model(const std::string& path, const nn::Module& net, const ModelInfo& info);
 
-/// Rebuilds the network and checks the digest, and that the probe comes out again to 1e-4. FileError when one
-/// of them does not fit, or when the file is not such a model. A file without a digest is taken as it is.
+/// Rebuilds the network and checks the digest, and that the network reproduces the logits of the probe to
+/// 1e-4. FileError when one of them does not fit, or when the file is not such a model. A file without a
+/// digest is read without that check.
 Model load_model(const std::string& path);
 
 }  // namespace elk::models

@@ -5,9 +5,9 @@
 
 namespace elk::models {
 
-/// What a ResidualMLP is made of.
+/// Options of a ResidualMLP.
 struct ResidualMLPOptions {
-  nn::Sequential input = {};  ///< what x goes through first, such as nn::Normalize
+  nn::Sequential input = {};  ///< applied to x first, such as nn::Normalize
   Index inputs = 0, width = 0, classes = 0;
   Index blocks = 2;
   Index expansion = 4;  ///< a block's inner layer has expansion * width units

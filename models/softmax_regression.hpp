@@ -1,4 +1,4 @@
-// Softmax regression: the linear classifier that every network has to beat.
+// Softmax regression: the linear classifier, a baseline for every network.
 #pragma once
 
 #include <models/mlp.hpp>

@@ -1,4 +1,4 @@
-// denoising, 2008: an autoencoder with tied weights fills in what is missing
+// denoising, 2008: an autoencoder with tied weights fills in missing pixels
 //
 // P. Vincent, H. Larochelle, Y. Bengio, P.-A. Manzagol, "Extracting and composing robust features with
 // denoising autoencoders", ICML 2008: half of the pixels are 0, and the network gives back all of them.

@@ -1,4 +1,4 @@
-// perceptron, 1958: one unit learns AND and OR, and never XOR
+// perceptron, 1958: one unit learns AND and OR, but never XOR
 //
 // F. Rosenblatt, "The perceptron", Psychological Review 65, 1958; where it fails: M. Minsky, S. Papert,
 // "Perceptrons", 1969.

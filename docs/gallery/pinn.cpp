@@ -1,4 +1,4 @@
-// pinn, 2019: a network solves the heat equation, knowing nothing but the equation
+// pinn, 2019: a network solves the heat equation from the equation alone
 //
 // M. Raissi, P. Perdikaris, G. Karniadakis, "Physics-informed neural networks", J. Comp. Phys. 378, 2019. A
 // rod with both ends held at 0: u_t = 0.1 u_xx, u(x, 0) = sin(pi x), u(0, t) = u(1, t) = 0. The solution is

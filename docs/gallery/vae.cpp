@@ -1,4 +1,4 @@
-// vae, 2013: a variational autoencoder lays the digits out on a plane
+// vae, 2013: a variational autoencoder arranges the digits on a plane
 //
 // D. Kingma, M. Welling, "Auto-encoding variational Bayes", ICLR 2014.
 #include <cstdio>

@@ -1,4 +1,4 @@
-// decay: does a learning rate that decays allow a higher start, and end better?
+// decay: does a decaying learning rate allow a higher initial rate, and give a better result?
 
 #include <lab/study.hpp>
 

@@ -1,4 +1,4 @@
-// demo: a page on this machine on which one draws digits and sees what a network makes of them, and why.
+// demo: a page on this machine: draw digits, and see what a network predicts and why.
 
 #include <memory>
 
@@ -30,12 +30,13 @@ Options parse(int argc, char** argv) {
   po::options_description known("Options");
   auto add = known.add_options();
   add("port", po::value<int>()->value_name("N")->notifier([&](int port) { o.serving.port = port; }),
-      "port of 127.0.0.1; 0 = any free one; default: 8080, or a free one where that is taken");
+      "port of 127.0.0.1; 0 = any free port; default: 8080, or a free port if that is taken");
   add("model", po::value(&o.model)->value_name("FILE"),
-      "a model.safetensors of digits or mnist, as `train` leaves it; without it one is trained at once");
+      "a model.safetensors of digits or mnist, as `train` writes it; default: train one first");
   add("data-dir", po::value(&o.data_dir)->value_name("DIR"),
       "where MNIST's files are; default: $ELK_DATA_DIR, or data");
-  add("seed", po::value(&o.seed)->default_value(o.seed)->value_name("N"), "of what is trained here");
+  add("seed", po::value(&o.seed)->default_value(o.seed)->value_name("N"),
+      "for networks that are trained here");
   add("quiet", po::bool_switch(&o.serving.quiet), "no messages");
   add("json", po::bool_switch(&o.serving.json), "print the address as a JSON object");
   add("help", "print this and end");
@@ -47,10 +48,9 @@ Options parse(int argc, char** argv) {
   o.help = help_or_version(
       values,
       "Usage: ./elk demo [options]\n\n"
-      "Serves a page on this machine alone, on which one draws digits and sees what a network makes of\n"
-      "them, and why. Prints its address; Ctrl-C ends it. Without --model it trains a network first, "
-      "on\n"
-      "MNIST where that is, else on the built-in digits: in seconds, before your eyes.\n\n",
+      "Serves a page that only this machine can reach. Draw digits on it, and see what a network predicts\n"
+      "and why. Prints the address; Ctrl-C ends it. Without --model it trains a network first, on MNIST if\n"
+      "it is there, else on the built-in digits, which takes seconds; the page shows the training.\n\n",
       {&known}, "\nExit codes: 130 or 143 ended by Ctrl-C or a signal, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
   if (!words.empty()) throw UsageError(fmt::format("unexpected argument '{}'", words.front()));

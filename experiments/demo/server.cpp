@@ -158,7 +158,7 @@ Reply Server::Http::compute(const Route& route, const Request& request) {
     throw HttpError(400, error.what());
   } catch (const std::exception& error) {
     lab::say(fmt::format("demo: {} {}: {}\n", route.method, route.path, error.what()));
-    throw HttpError(500, "the server failed to answer this; its messages tell why");
+    throw HttpError(500, "the server failed to answer this; its messages say why");
   }
 }
 

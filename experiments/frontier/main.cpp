@@ -1,4 +1,4 @@
-// frontier: which loss can be had for which compute, and by a net of which size?
+// frontier: which loss can be reached with which compute, and by a network of which size?
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-// initialization: how much do He's and Xavier's initial weights gain over plain normal ones?
+// initialization: how much better are He's and Xavier's initial weights than plain normal ones?
 
 #include <lab/study.hpp>
 

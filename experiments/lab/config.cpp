@@ -56,24 +56,23 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   auto add = options.add_options();
   add("dataset", text(c.dataset)->value_name("NAME"), "digits (built in), mnist, fashion-mnist or cifar-10");
   add("normalize", text(c.normalize)->value_name("NAME"),
-      "bring the inputs to mean 0 and variance 1: none, pixel (each), channel (each), or whiten (PCA: "
-      "without "
-      "correlations)");
+      "scale the inputs to mean 0 and variance 1: none, pixel (each pixel), channel (each channel), or "
+      "whiten (PCA: also uncorrelated)");
   add("augment", text(c.augment)->value_name("A,A,..."),
       "change the images anew in each epoch: shift:PIXELS, rotate:DEGREES, scale:F, shear:DEGREES, "
       "elastic:PIXELS, flip, crop:PIXELS, cutout:PIXELS, noise:DEVIATION, mixup:ALPHA");
   add("model", text(c.model)->value_name("NAME"),
       "mlp, or residual_mlp: pre-norm blocks x + contract(act(expand(norm(x)))), of one width each");
   add("hidden", text(c.hidden)->value_name("W,W,..."),
-      "widths of the hidden layers; \"\" for none; of a residual_mlp the width of each block");
+      "widths of the hidden layers; \"\" for none; for a residual_mlp the width of each block");
   add("activation", open(c.activation)->value_name("NAME"),
-      "relu, leaky_relu, sigmoid, tanh or gelu; default relu, of a residual_mlp gelu");
+      "relu, leaky_relu, sigmoid, tanh or gelu; default relu, for a residual_mlp gelu");
   add("leaky-slope", number(c.leaky_slope)->value_name("A"), "slope of leaky_relu below 0");
   add("init", text(c.init)->value_name("NAME"), "initial weights: he, xavier or normal");
   add("param", text(c.param)->value_name("P"),
-      "how initial weights and rates follow the width: standard, or mup (maximal update: the best --lr stays "
-      "where it is when the network grows)");
-  add("base-width", number(c.base_width)->value_name("W"), "of mup: at this width it is the standard one");
+      "how initial weights and learning rates depend on the width: standard, or mup (maximal update: the "
+      "best --lr stays the same when the network grows)");
+  add("base-width", number(c.base_width)->value_name("W"), "for mup: at this width it equals standard");
   add("clip", number(c.clip)->value_name("C"), "limit pre-activations to -C ... C; 0 = off");
   add("dropout", number(c.dropout)->value_name("P"), "share of hidden activations dropped in training");
   add("loss", text(c.loss)->value_name("NAME"),
@@ -82,37 +81,35 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   add("momentum", number(c.momentum)->value_name("M"), "of sgd");
   add("nesterov", po::bool_switch(&c.nesterov)->default_value(c.nesterov), "Nesterov's form of the momentum");
   add("lr", open(c.lr)->value_name("RATE"),
-      "learning rate, of the mean gradient over the batch (paper protocol: of the sum); default 0.1 for sgd, "
-      "0.001 for "
-      "adam");
+      "learning rate, for the mean gradient over the batch (paper protocol: for the sum); default 0.1 for "
+      "sgd, 0.001 for adam");
   add("schedule", text(c.schedule)->value_name("S"),
       "learning rate: constant; exponential:F (times F after every epoch); step:N:F (times F after every N "
       "epochs); cosine "
       "(down to 0); one_cycle (up, then down to 0)");
   add("lr-decay", po::value(&lr_decay)->value_name("F"), "short for --schedule exponential:F");
   add("weight-decay", number(c.weight_decay)->value_name("D"),
-      "D times the weight is added to its gradient (adamw: decays the weight apart)");
+      "D times the weight is added to its gradient (adamw: the weight decays separately)");
   add("batch-size", number(c.batch_size)->value_name("N"),
-      "examples a step; the last batch of an epoch may be short");
+      "examples per step; the last batch of an epoch may be short");
   add("parts", number(c.parts)->value_name("P"),
-      "cut every batch into P parts, which as many as P processes of mpirun may share: the result depends on "
-      "P, "
-      "and not on how many do it");
+      "cut every batch into P parts, which up to P processes of mpirun share: the result depends on P, not "
+      "on the number of processes");
   add("epochs", number(c.epochs)->value_name("N"), "passes over the training examples");
   add("train-size", number(c.train_size)->value_name("N"),
       "training examples to learn from, drawn at random from those that are not held out; 0 = all");
   add("validation", open(c.validation)->value_name("N"),
-      "training examples held out to judge by; 0 = none; default 1000 for digits, 5000 otherwise");
+      "training examples held out for validation; 0 = none; default 1000 for digits, 5000 otherwise");
   add("test-every-epoch", po::bool_switch(&c.test_every_epoch)->default_value(c.test_every_epoch),
       "measure the test set after every epoch, for a curve; nothing is chosen by it");
   add("early-stop", number(c.early_stop)->value_name("N"),
       "stop after N epochs without a better validation loss and keep the best weights; 0 = off");
   add("dtype", text(c.dtype)->value_name("T"), "f32 or f64");
   add("precision", text(c.precision)->value_name("P"),
-      "of matrix products in training: f32, or bf16 with sums and weights in f32 (several times as fast for "
-      "large nets and batches; needs a processor with AMX, otherwise f32)");
+      "precision of matrix products in training: f32, or bf16 with sums and weights in f32 (several times as "
+      "fast for large nets and batches; needs a processor with AMX, otherwise f32)");
   add("seed", number(c.seed)->value_name("N"),
-      "of weights, order and dropout; the same seed repeats a run to the bit");
+      "for weights, order and dropout; the same seed repeats a run to the bit");
   add("protocol", text(c.protocol)->value_name("P"),
       "sound, or paper: the study's arithmetic (f64, sgd with gradients summed over the batch, lr 0.01, "
       "decay 0.9, clip "
@@ -126,7 +123,7 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
   add("out-dir", po::value(&r.out_dir)->value_name("DIR"),
       "folder of the run; default: the next free runs/train-N");
   add("resume", po::bool_switch(&r.resume),
-      "go on with the run in --out-dir; default: the latest runs/train-N");
+      "continue the run in --out-dir; default: the latest runs/train-N");
   add("doctor", po::bool_switch(&r.doctor),
       "examine the network and a batch, print what is wrong with them, and end without training");
   add("profile", po::bool_switch(&r.profile),
@@ -135,9 +132,9 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
   add("data-dir", po::value(&r.data_dir)->value_name("DIR"),
       "where the data files are; default: $ELK_DATA_DIR, or data");
   add("threads", po::value(&r.threads)->value_name("N"),
-      "threads of this run; default: the processors; the result does not depend on it");
+      "threads of this run; default: the number of processors; the result does not depend on it");
   add("config", po::value(&config_file)->value_name("FILE"),
-      "read options from a run's config.json; those given here win");
+      "read options from a run's config.json; options given here override them");
   add("print-config", po::bool_switch(&r.print_config), "print the options as config.json and end");
   add("quiet", po::bool_switch(&r.quiet), "no progress and no table, only the result");
   add("json", po::bool_switch(&r.json),
@@ -392,9 +389,9 @@ CommandLine parse_train(int argc, char** argv) {
     line.help = help_or_version(
         values,
         "Usage: ./elk train [options]\n\n"
-        "Trains a multilayer perceptron and prints its accuracy on the test set. The folder of the run\n"
-        "gets config.json, history.jsonl, model.safetensors, checkpoint.safetensors, curve.svg and "
-        "curve.png.\n\n"
+        "Trains a multilayer perceptron and prints its accuracy on the test set. Writes config.json,\n"
+        "history.jsonl, model.safetensors, checkpoint.safetensors, curve.svg and curve.png into the folder "
+        "of the run.\n\n"
         "  ./elk train\n"
         "  ./elk train --dataset mnist --hidden 925 --epochs 15\n"
         "  ./elk train --resume\n\n",

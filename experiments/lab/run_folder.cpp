@@ -77,7 +77,7 @@ RunFolder RunFolder::for_new(const std::string& folder) {
   for (const char* name : {"config.json", checkpoint_name})
     if (fs::exists(fs::path(folder) / name, error))
       throw UsageError(fmt::format(
-          "--out-dir: {} holds a run already; go on with it by --resume, or choose another folder", folder));
+          "--out-dir: {} holds a run already; continue it with --resume, or choose another folder", folder));
   for (const char* name : {"model.safetensors", "history.jsonl", "profile.json", "curve.svg", "curve.png"})
     if (fs::exists(fs::path(folder) / name, error))
       throw UsageError(fmt::format(
@@ -108,7 +108,7 @@ RunRecord read_run_record(const std::string& folder) {
   const std::string file = folder + "/" + checkpoint_name;
   std::error_code error;
   if (!fs::exists(file, error))
-    throw UsageError(fmt::format("--resume: {} holds no run to go on with: {}: {}", folder, file,
+    throw UsageError(fmt::format("--resume: {} holds no run to continue: {}: {}", folder, file,
                                  std::generic_category().message(error ? error.value() : ENOENT)));
   const SafetensorsFile checkpoint = load_safetensors(file);
   try {

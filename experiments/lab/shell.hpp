@@ -25,17 +25,20 @@ inline std::string shell_word(std::string_view word) {
   return quoted + "'";
 }
 
+/// What programs are called by where no launcher says: nothing, for one that is not ours.
+inline std::string default_launcher = "./elk";
+
 /// What the user calls us by, as the launcher tells in ELK_LAUNCHER and as a shell takes it: a path of ./elk,
 /// or the installed command.
 inline std::string launcher() {
   const char* word = std::getenv("ELK_LAUNCHER");
-  return word != nullptr && *word != '\0' ? word : "./elk";
+  return word != nullptr && *word != '\0' ? word : default_launcher;
 }
 
 /// The command line with `words` behind `command`: in a record ./elk, everybody's, and launcher() in a hint.
 inline std::string elk_command(const std::vector<std::string>& words, const std::string& command = "./elk") {
   std::string line = command;
-  for (const std::string& word : words) line += " " + shell_word(word);
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + shell_word(word);
   return line;
 }
 

@@ -37,7 +37,7 @@ constexpr std::size_t key_length = 64;
 constexpr const char key_head[] = R"({"key":")";
 constexpr std::size_t key_begin = sizeof key_head - 1;
 constexpr const char rewritten[] =
-    R"(another program has written it anew, with other spaces or in another order: ours begin with {"key":")";
+    R"(another program has rewritten it, with other spaces or in another order: ours begin with {"key":")";
 // Epochs from the first on, where the first is missing.
 constexpr std::int64_t none = std::numeric_limits<std::int64_t>::min();
 

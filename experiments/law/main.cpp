@@ -1,4 +1,4 @@
-// law: which law do losses follow over the size of nets and of data, and what does it predict?
+// law: which law describes the loss by the size of networks and of data, and what does it predict?
 
 #include <algorithm>
 #include <cmath>
@@ -161,22 +161,21 @@ int run_law(int argc, char** argv) {
   auto add_option = options.add_options();
   add_option("metric", po::value(&metric)->value_name("M"),
              "test_loss (default), test_error or validation_loss");
-  add_option("n", po::value(&n)->composing()->value_name("N"),
-             "with --d: what a net of N parameters would reach");
+  add_option("n", po::value(&n)->composing()->value_name("N"), "with --d: predict a network of N parameters");
   add_option("d", po::value(&d)->composing()->value_name("D"),
-             "with --n: on D training examples; both may be given again");
+             "with --n: on D training examples; both may be given several times");
   add_option("check", po::value(&check)->value_name("RESULTS"),
-             "other results, whose cells the law is to predict");
+             "predict the cells of other results with the law");
   add_option("hold-out", po::value(&hold_out)->value_name("K"),
-             "the K largest cells, by N times D, are predicted from the others; default a seventh");
+             "predict the K largest cells, by N times D, from the others; default a seventh");
   add_option("resamples", po::value(&resamples)->value_name("N"),
-             "for the intervals, of each kind; default 1000");
-  add_option("seed", po::value(&seed)->value_name("N"), "of the resamples; default 100");
+             "resamples of each kind for the intervals; default 1000");
+  add_option("seed", po::value(&seed)->value_name("N"), "seed of the resamples; default 100");
   add_option = running.add_options();
   add_option("out-dir", po::value(&out_dir)->value_name("DIR"),
              "folder of the report and the plot; default runs/law");
   add_option("config", po::value(&config_file)->value_name("FILE"),
-             "read options from a JSON file; those given here win");
+             "read options from a JSON file; options given here override them");
   add_option("print-config", po::bool_switch(&print_config), "print the options as JSON and end");
   add_option("quiet", po::bool_switch(&quiet), "no warnings, only the result");
   add_option("json", po::bool_switch(&json), "print results.json in place of tables");
@@ -190,11 +189,10 @@ int run_law(int argc, char** argv) {
   po::notify(values);
   if (const std::string help = help_or_version(
           values,
-          "Usage: ./elk law RESULTS... [options]\n\nFits L(N, D) = E + A N^-α + B D^-β, and forms with fewer "
-          "terms, to the "
-          "losses of nets of N\nparameters on D training examples. RESULTS are folders of experiments, their "
-          "results.json, "
-          "or\nCSV files with columns n, d and loss, a row a run.\n\n"
+          "Usage: ./elk law RESULTS... [options]\n\n"
+          "Fits L(N, D) = E + A N^-α + B D^-β, and forms with fewer terms, to the losses of networks of N\n"
+          "parameters on D training examples. RESULTS are folders of experiments, their results.json, or\n"
+          "CSV files with columns n, d and loss, one row for each run.\n\n"
           "  ./elk law runs/data_size\n"
           "  ./elk law runs/data_size --n 1e6 --d 200000\n"
           "  ./elk law mine.csv --hold-out 3\n\n",

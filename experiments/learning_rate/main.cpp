@@ -1,4 +1,4 @@
-// learning_rate: which learning rates work, and does the best one move with the size of the network?
+// learning_rate: which learning rates work, and does the best one depend on the size of the network?
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-// paper: the whole study: runs every experiment and writes one report.
+// paper: runs every experiment of the study and writes one report.
 
 #include <signal.h>
 #include <spawn.h>
@@ -80,7 +80,7 @@ int run_paper(int argc, char** argv) {
     });
   };
   add("protocol", po::value(&protocol)->value_name("P"), "sound (default) or paper; see ./elk width --help");
-  add("only", po::value(&only)->value_name("A,B,..."), "these experiments alone, such as width,depth");
+  add("only", po::value(&only)->value_name("A,B,..."), "only these experiments, such as width,depth");
   for (const char* name : {"dataset", "seeds", "seed", "epochs", "jobs", "data-dir"})
     add(name, po::value<std::string>()->value_name("X")->notifier(pass_on(name)),
         "passed on to every experiment");
@@ -88,10 +88,10 @@ int run_paper(int argc, char** argv) {
     add(name, pass_switch(name), "passed on to every experiment");
   add("dry-run", po::bool_switch(&dry_run), "print the cells and the time they may take, and end");
   add("out-dir", po::value(&out_dir)->value_name("DIR"),
-      "folder of the study; default runs/paper, with --protocol paper runs/paper-paper. What it has is not "
-      "run again");
+      "folder of the study; default runs/paper, with --protocol paper runs/paper-paper. Runs that it has are "
+      "not made again");
   add("quiet", po::bool_switch(&quiet), "no progress, only the result");
-  add("json", po::bool_switch(&json), "print the results of all experiments as JSON, a line each");
+  add("json", po::bool_switch(&json), "print the results of all experiments as JSON, one line for each");
   add("help", "print this and end");
   add("version", "print the version and end");
   po::variables_map values;
@@ -103,7 +103,9 @@ int run_paper(int argc, char** argv) {
                           fmt::format("Usage: ./elk paper [options]\n\nRuns every experiment ({})\nand "
                                       "writes one report, report.html.\n\n",
                                       fmt::join(experiments, ", ")),
-                          {&options}, "\nExit codes: as of the experiments.\n");
+                          {&options},
+                          "\n"
+                          "Exit codes: those of the experiments.\n");
       !text.empty()) {
     fmt::print("{}", text);
     return exit_done;

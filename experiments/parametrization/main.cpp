@@ -1,4 +1,4 @@
-// parametrization: does the best learning rate stay where it is when the network grows?
+// parametrization: does the best learning rate stay the same when the network grows?
 
 #include <algorithm>
 #include <cmath>

@@ -31,7 +31,7 @@ Options parse(int argc, char** argv) {
   auto add = known.add_options();
   add("out", po::value(&o.out)->value_name("DIR"), "write the page, DIR/index.html, and end");
   add("port", po::value<int>()->value_name("N")->notifier([&](int port) { o.serving.port = port; }),
-      "port of 127.0.0.1; 0 = any free one; default: 8081, or a free one where that is taken");
+      "port of 127.0.0.1; 0 = any free port; default: 8081, or a free port if that is taken");
   add("quiet", po::bool_switch(&o.serving.quiet), "no messages");
   add("json", po::bool_switch(&o.serving.json), "print the address, or the file, as a JSON object");
   add("help", "print this and end");
@@ -43,11 +43,9 @@ Options parse(int argc, char** argv) {
   o.help = help_or_version(
       values,
       "Usage: ./elk play [options]\n\n"
-      "Serves a page on this machine alone, on which one changes a small network and its data, "
-      "and\n"
-      "watches it learn, step by step. Prints its address; Ctrl-C ends it. With --out it writes "
-      "the\n"
-      "page, one file that needs no server and no network.\n\n",
+      "Serves a page that only this machine can reach. Change a small network and its data, and watch\n"
+      "it learn, step by step. Prints the address; Ctrl-C ends it. With --out it writes the page instead,\n"
+      "one file that needs no server and no network.\n\n",
       {&known},
       "\nExit codes: 0 written, 130 or 143 ended by Ctrl-C or a signal, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;

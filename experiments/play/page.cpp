@@ -91,7 +91,7 @@ std::string whole_page() {
   throw Error(
       "[play] this build has no page, as there was no em++ when it was configured; on Debian: apt-get "
       "install "
-      "emscripten node-acorn, and configure anew");
+      "emscripten node-acorn, and configure again");
 }
 #endif
 

@@ -1,4 +1,4 @@
-// predict: tells what a trained network sees in images.
+// predict: prints what a trained network predicts for images.
 
 #include <algorithm>
 #include <charconv>
@@ -56,11 +56,13 @@ Options parse(int argc, char** argv) {
   o.help = help_or_version(
       values,
       "Usage: ./elk predict [options] MODEL FILE|INDEX...\n\n"
-      "Tells what the network in the file MODEL, as `train` leaves it, sees in images: in a PNG or PGM\n"
-      "FILE, or in image INDEX, from 0, of the test set of the data that it was trained on.\n\n"
+      "Prints what the network in the file MODEL, which `train` wrote, predicts for images: a PNG or PGM\n"
+      "FILE, or image INDEX, from 0, of the test set of the data that it was trained on.\n\n"
       "  ./elk predict runs/train-1/model.safetensors 0 1 2\n"
       "  ./elk predict runs/train-1/model.safetensors seven.png\n\n",
-      {&known}, "\nExit codes: 0 done, 1 failed for one image at least, 2 wrong usage.\n");
+      {&known},
+      "\n"
+      "Exit codes: 0 done, 1 failed for at least one image, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
   if (words.size() < 2) throw UsageError("expected MODEL and at least one FILE or INDEX");
   o.data_dir = data_folder(o.data_dir);

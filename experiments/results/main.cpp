@@ -141,10 +141,10 @@ int run_results(int argc, char** argv) {
   po::options_description options("Options");
   auto add = options.add_options();
   add("where", po::value(&where)->composing()->value_name("NAME=VALUE"),
-      "only runs with this status or option, such as status=failed or hidden=64; may be given again");
+      "only runs with this status or option, such as status=failed or hidden=64; may be given several times");
   add("csv", po::bool_switch(&csv), "all columns as CSV");
-  add("json", po::bool_switch(&json), "the lines of the store, a run each");
-  add("curves", po::bool_switch(&curves), "with --json: their epochs in place of them");
+  add("json", po::bool_switch(&json), "the lines of the store, one for each run");
+  add("curves", po::bool_switch(&curves), "with --json: the epochs of the runs in place of the runs");
   add("help", "print this and end");
   add("version", "print the version and end");
   po::variables_map values;

@@ -48,11 +48,12 @@ Options parse(int argc, char** argv) {
   add("dataset", po::value(&o.dataset)->value_name("NAME")->default_value("digits"),
       "digits, mnist, fashion-mnist or cifar-10");
   add("split", po::value(&o.split)->value_name("NAME")->default_value("test"), "train or test");
-  add("count", po::value(&o.count)->value_name("N")->default_value(20), "how many images, from the first on");
+  add("count", po::value(&o.count)->value_name("N")->default_value(20),
+      "how many images, from the first one on");
   add("label", po::value(&o.label)->value_name("CLASS"), "only images of this class, by its name or number");
   add("seed", po::value(&seed)->value_name("N"), "images drawn at random, the same for the same N");
   add("columns", po::value(&o.columns)->value_name("N"),
-      "images a row; default: 10 in the picture, on a terminal as many as there is room for");
+      "images per row; default: 10 in the picture, on a terminal as many as fit");
   add("out", po::value(&o.out)->value_name("FILE"),
       "the picture, a .png or .svg; default: runs/show/<dataset>-<split>.png");
   add("out-dir", po::value(&o.out_dir)->value_name("DIR"),

@@ -46,7 +46,7 @@ Options parse(int argc, char** argv) {
   auto add = known.add_options();
   add("out-dir", po::value(&o.out_dir)->value_name("DIR"),
       "the folder to write to; default: a new one, runs/trace-N");
-  add("seed", po::value(&seed)->value_name("N")->default_value(1), "of the initial weights");
+  add("seed", po::value(&seed)->value_name("N")->default_value(1), "for the initial weights");
   add("quiet", po::bool_switch(&o.quiet), "print nothing");
   add("json", po::bool_switch(&o.json), "print one JSON object and nothing else on standard output");
   add("help", "print this and end");
@@ -57,12 +57,11 @@ Options parse(int argc, char** argv) {
   o.help = help_or_version(
       values,
       "Usage: ./elk trace [options] [EXAMPLE...]\n\n"
-      "Trains small examples for some steps and writes what the tape recorded: trace.html, a page for "
-      "a\n"
+      "Trains small examples for some steps and writes what the tape recorded: trace.html, a page for a\n"
       "browser that needs nothing else, trace.json and trace.dot.\n\n"
       "  xor      a network of two layers learns the exclusive or\n"
       "  softmax  softmax regression learns the built-in digits\n"
-      "  custom   an operation of one's own, and numbers to follow by hand\n\n"
+      "  custom   an operation of your own, and numbers to follow by hand\n\n"
       "Without an EXAMPLE it writes all three.\n\n",
       {&known}, "\nExit codes: 0 done, 1 failed, 2 wrong usage.\n");
   if (!o.help.empty()) return o;
@@ -169,7 +168,7 @@ void follow_isru(const std::string& folder, std::uint32_t) {
   trace.name(x, "x");
   trace.name(target, "target");
   trace.explain("isru", {.formula = "y = x / √(1 + x²)",
-                         .words = "Brings any number between −1 and 1, more gently than tanh.",
+                         .words = "Maps any number to one between −1 and 1, more gently than tanh.",
                          .rules = {"dx = dy / (1 + x²)^1.5"},
                          .rule_words = "All of the gradient passes at 0, less and less of it further out."});
   for (int step = 1; step <= 3; ++step) {

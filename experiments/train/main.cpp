@@ -136,8 +136,8 @@ class Report : public train::Callback {
   }
   void ended(train::Fit& fit) override {
     if (fit.result().status != train::Status::stopped) return;
-    say(fmt::format("train: stopped in epoch {} after step {}; go on with: {}\n", fit.epoch() + 1, fit.step(),
-                    go_on_));
+    say(fmt::format("train: stopped in epoch {} after step {}; continue with: {}\n", fit.epoch() + 1,
+                    fit.step(), go_on_));
   }
 
  private:
@@ -254,7 +254,7 @@ int run_train(int argc, char** argv, Ranks& ranks) {
   Training training(config, data);
 
   if (config.precision == "bf16" && !bf16_available())
-    say("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); going on in "
+    say("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); continuing in "
         "f32\n");
   if (run.doctor) return examine(training, run.json);
 
@@ -274,7 +274,7 @@ int run_train(int argc, char** argv, Ranks& ranks) {
                     config.dataset, line.resumed.data_digest, digest));
   if (!line.resumed.with.instruction_set.empty() && line.resumed.with != with)
     say(fmt::format(
-        "train: the run began on {} and goes on with {}: it ends with other bits than without the change\n",
+        "train: the run began on {} and continues with {}: its bits differ from those without the change\n",
         to_string(line.resumed.with), to_string(with)));
   progress.message(
       fmt::format("{} examples to train on, {} held out, {} to test on; {} parameters; run in {}",

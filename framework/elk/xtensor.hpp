@@ -1,4 +1,4 @@
-// The door between xtensor and elkgrad, for those who want it: include it before any xtensor header.
+// The optional bridge between xtensor and elkgrad: include it before any xtensor header.
 //
 //   // any dtype of x
 //   elk::Tensor y = elk::compute([](const auto& v) { return v / (1 + xt::abs(v)); }, x);
@@ -19,8 +19,8 @@
 
 namespace elk {
 
-/// The elements of `x` as an xtensor adaptor of its shape. It does not keep them alive: hold on to `x`. T
-/// must be x's element type (DTypeError).
+/// The elements of `x` as an xtensor adaptor of its shape. The view does not keep the elements alive, so keep
+/// `x`. T must be x's element type (DTypeError).
 template <class T>
 auto view(const Tensor& x) {
   const std::vector<std::size_t> shape(x.shape().begin(), x.shape().end());

@@ -183,7 +183,7 @@ describe('the playground', () => {
     visit(`shows ${name}, says why, names the chapter, and mends it`, '', {}, async (page) => {
       await page.click(`[data-name=${name}]`);
       const shown = await text(page, '#preset');
-      assert.match(shown, /What one sees\..*\n*[^]*Why\.[^]*What helps\.[^]*chapter \d\. .*docs\/course\/\d-/);
+      assert.match(shown, /What you see\..*\n*[^]*Why\.[^]*What helps\.[^]*chapter \d\. .*docs\/course\/\d-/);
       const table = await text(page, '#table'), {layers, train_loss: loss} = await report(page);
       if (name === 'exploding') assert.ok(!(loss < 1e3), `${loss}`);
       if (name === 'vanishing') assert.ok(layers[0].gradient_norm < 1e-3 * layers.at(-1).gradient_norm);

@@ -147,7 +147,7 @@ TEST_F(ImageFile, RefusesAPngThatIsTooLargeBeforeReadingIt) {
 
 TEST_F(ImageFile, SaysThatPngIsNotBuiltIn) {
   EXPECT_EQ(error(png(1, 1, grey, 8, "a")),
-            "is a PNG image, and elkgrad was built without libpng: install it and build elkgrad anew");
+            "is a PNG image, and elkgrad was built without libpng: install it and build elkgrad again");
 }
 
 #endif

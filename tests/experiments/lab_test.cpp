@@ -92,7 +92,7 @@ TEST_F(RunFolders, AreClaimedOnce) {
   for (const char* file : {"a/b/config.json", "a/b/checkpoint.safetensors"}) {
     write_file_atomically(file, "{}");
     EXPECT_EQ(error_of<UsageError>([] { RunFolder::for_new("a/b"); }),
-              "--out-dir: a/b holds a run already; go on with it by --resume, or choose another folder");
+              "--out-dir: a/b holds a run already; continue it with --resume, or choose another folder");
     std::filesystem::remove(file);
   }
 }

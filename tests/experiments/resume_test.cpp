@@ -57,10 +57,10 @@ TEST_F(TrainResume, OnAnotherInstructionSetItSaysSo) {
   ASSERT_EQ(Child(small({"--epochs", "1", "--out-dir", "r"}), old).wait().code, 0);
   const Arguments go_on = {"--resume", "--epochs", "2", "--out-dir", "r"};
   EXPECT_THAT(run(go_on).err,
-              HasSubstr("train: the run began on baseline, " + blas_name() + " and goes on with " +
-                        instruction_set() + ", " + blas_name() + ": it ends with other bits"));
+              HasSubstr("train: the run began on baseline, " + blas_name() + " and continues with " +
+                        instruction_set() + ", " + blas_name() + ": its bits differ"));
   ASSERT_EQ(run(small({"--epochs", "1", "--out-dir", "s"})).code, 0);
-  EXPECT_THAT(run({"--resume", "--epochs", "2", "--out-dir", "s"}).err, Not(HasSubstr("other bits")));
+  EXPECT_THAT(run({"--resume", "--epochs", "2", "--out-dir", "s"}).err, Not(HasSubstr("bits differ")));
 }
 
 TEST_F(TrainResume, AfterSignals) {
@@ -73,7 +73,7 @@ TEST_F(TrainResume, AfterSignals) {
         stop(i == 0 ? options({"--out-dir", "r"}) : go_on, signal, std::chrono::milliseconds(5 + 7 * i % 20));
     ASSERT_EQ(outcome.code, 128 + signal) << outcome.err;
     EXPECT_EQ(outcome.out, "");
-    EXPECT_THAT(outcome.err, MatchesRegex("train: stopped in epoch [0-9]+ after step [0-9]+; go on with: "
+    EXPECT_THAT(outcome.err, MatchesRegex("train: stopped in epoch [0-9]+ after step [0-9]+; continue with: "
                                           "\\./elk train --resume --out-dir r( --data-dir data)?\n"));
     if (std::stoi(outcome.err.substr(outcome.err.find("step ") + 5)) % 500 != 0) ++in_mid_epoch;
     EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
@@ -167,7 +167,7 @@ TEST_F(TrainResume, NothingToResume) {
   outcome = run({"--resume", "--out-dir", "r"});
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err,
-              StartsWith("train: --resume: r holds no run to go on with: r/checkpoint.safetensors: No such "
+              StartsWith("train: --resume: r holds no run to continue: r/checkpoint.safetensors: No such "
                          "file or directory\n"));
   std::filesystem::create_directory(path("r"));
   ASSERT_EQ(run(small({"--out-dir", "r"})).code, 0);
@@ -235,7 +235,7 @@ class TrainCommand : public TrainResume {
     child.kill(SIGTERM);
     const Outcome outcome = child.wait();
     EXPECT_EQ(outcome.code, 128 + SIGTERM) << outcome.err;
-    const std::string before = "go on with: ";
+    const std::string before = "continue with: ";
     const auto at = outcome.err.find(before);
     EXPECT_NE(at, std::string::npos) << outcome.err;
     if (at == std::string::npos) return "false";
@@ -296,7 +296,7 @@ TEST_F(TrainResume, ACheckpointOfAnotherRunIsNotTaken) {
   write_file_atomically(path("b/checkpoint.safetensors"), checkpoint);
   const Outcome outcome = run(small({"--seed", "2", "--lr", "0.5", "--out-dir", "b"}));
   EXPECT_EQ(outcome.code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("train: --out-dir: b holds a run already; go on with it by --resume, or "
+  EXPECT_THAT(outcome.err, HasSubstr("train: --out-dir: b holds a run already; continue it with --resume, or "
                                      "choose another folder\n"));
   EXPECT_TRUE(file("b/checkpoint.safetensors") == checkpoint);
   EXPECT_FALSE(std::filesystem::exists(path("b/config.json")));

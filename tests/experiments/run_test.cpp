@@ -338,7 +338,7 @@ TEST_F(TrainPrecision, Bf16FallsBackToF32) {
   EXPECT_EQ(model_of("masked", "bf16", "baseline"), full);
   EXPECT_THAT(messages_,
               HasSubstr("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); "
-                        "going on in f32\n"));
+                        "continuing in f32\n"));
 }
 
 TEST_F(TrainPrecision, Bf16TrainsAsWell) {
@@ -386,7 +386,7 @@ TEST_F(TrainRun, AFolderThatHoldsARunIsLeftAlone) {
   const Outcome outcome = run(small({"--out-dir", "r", "--seed", "1"}));
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.err,
-              HasSubstr("train: --out-dir: r holds a run already; go on with it by --resume, or choose "
+              HasSubstr("train: --out-dir: r holds a run already; continue it with --resume, or choose "
                         "another folder\n"));
   EXPECT_TRUE(file("r/model.safetensors") == model);
 }

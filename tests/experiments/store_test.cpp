@@ -22,8 +22,8 @@
 #include <elk/io/digest.hpp>
 #include <lab/config.hpp>
 #include <lab/runner.hpp>
-#include <lab/trainings.hpp>
 #include <lab/store.hpp>
+#include <lab/trainings.hpp>
 
 #include "experiments/store_rows.hpp"
 #include "io/temporary_folder.hpp"
@@ -92,8 +92,9 @@ TEST_F(StoreTest, KeysStayAsTheyAre) {
   // Of a store on a user's disk: when this fails, all that was ever run would be run again.
   EXPECT_EQ(run_key(canonical_json(config_of(100)), "data"),
             "337f9cc6067f29c6235e7c55c0cd0e2ba01f70d52ca9db70734eb6da716ba8c7");
-  std::set<std::string> keys{run_key(canonical_json(config_of(100)), "data"), run_key(canonical_json(config_of(100)), "other data"),
-                             run_key(canonical_json(config_of(101)), "data"), run_key(canonical_json(config_of(100, "9")), "data")};
+  std::set<std::string> keys{
+      run_key(canonical_json(config_of(100)), "data"), run_key(canonical_json(config_of(100)), "other data"),
+      run_key(canonical_json(config_of(101)), "data"), run_key(canonical_json(config_of(100, "9")), "data")};
   EXPECT_EQ(keys.size(), 4u);
   EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
@@ -220,7 +221,7 @@ TEST_F(StoreTest, ALineThatIsNoRunIsNamedAndNothingIsTouched) {
   refused(unsealed(key_of(2), "x"), "is no key of a run");
   refused(unsealed(key_of(2), std::string(64, 'G')), "is no key of a run");
   const std::string anew =
-      "another program has written it anew, with other spaces or in another order: ours "
+      "another program has rewritten it, with other spaces or in another order: ours "
       "begin with {\"key\":\"";
   refused(with("\"key\":", "\"key\": "), anew);
   refused(" " + line, anew);

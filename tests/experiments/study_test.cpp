@@ -254,7 +254,7 @@ TEST_F(Study, CtrlCEndsItAndItGoesOn) {
   if (stopped.code != 0) {  // a fast machine was done
     EXPECT_EQ(stopped.code, 130);
     EXPECT_THAT(stopped.err,
-                HasSubstr("width: stopped; what was complete is kept in r, and the same command goes on"));
+                HasSubstr("width: stopped; what was complete is kept in r, and the same command continues"));
   }
   EXPECT_EQ(run("width", arguments).code, 0);
   EXPECT_EQ(run("width", {"--smoke", "--epochs", "60", "--widths", "8,9", "--out-dir", "s"}).code, 0);

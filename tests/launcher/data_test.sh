@@ -184,7 +184,7 @@ for form in one one.gz; do
   run "$elk" data mnist
   check "a wrong file ($form) is replaced" exits 0
   check "by the right one" mnist_is_complete
-  check "which is said" has err "^elk: $PWD/data/mnist/$form is not the file that was published: fetching it anew\$"
+  check "which is said" has err "^elk: $PWD/data/mnist/$form is not the file that was published: fetching it again\$"
   check "and nothing else is left" holds_only data/mnist 'one.gz two.gz '
 done
 head -c 20000 "$served/right/mnist/one.gz" >data/mnist/one.gz

@@ -81,7 +81,7 @@ while IFS='|' read -r id like name command; do
   check "$name: with CMake's words" has err 'elkgrad needs fmt'
   check "$name: is told by its name" has err "this is $name;"
   check "$name: with the command" has err "^  $command"
-  check "$name: is untried" has err 'untried there'
+  check "$name: is untried" has err 'untested there'
   check "$name: nothing is installed" test ! -e "$sandbox/installers"
   check "$name: nothing on stdout" is_silent out
   run "$elk" hello
@@ -182,7 +182,7 @@ check "and why is told" has err 'the compiler was killed: it takes up to 600 MiB
 damaged() { # how
   run "$elk" hello
   check "$1: it runs" exits 0
-  check "$1: is told" has err 'CMakeCache.txt is gone or damaged: configuring anew$'
+  check "$1: is told" has err 'CMakeCache.txt is gone or damaged: configuring again$'
   check "$1: nothing compiled is lost" test -e "$tree/object"
   check "$1: tests stay off" grep -q ELK_BUILD_TESTS:BOOL=OFF "$tree/CMakeCache.txt"
   run "$elk" hello

@@ -1,8 +1,8 @@
 // The rules of a product (chapter 1)
 //
-// y = a b, element by element. The value is there, the two rules are not: they let no gradient through. A
-// rule is given dy, the gradient of y, and returns that of its input. What it needs besides, a lambda takes
-// along in its brackets: [b].
+// y = a b, element by element. The value is done. The two rules are not: they let no gradient through. A rule
+// gets dy, the gradient of y, and returns the gradient of its input. If it needs anything else, its lambda
+// captures it in the brackets: [b].
 #include <elk/elk.hpp>
 
 elk::Tensor my_product(const elk::Tensor& a, const elk::Tensor& b) {

@@ -1,6 +1,6 @@
 // The rule of a ReLU (chapter 2)
 //
-// y = max(x, 0). The rule below is that of y = x. Where x is exactly 0, take the derivative to be 0.
+// y = max(x, 0). The rule below is the rule of y = x. Where x is exactly 0, use 0 as the derivative.
 #include <elk/elk.hpp>
 
 elk::Tensor my_relu(const elk::Tensor& x) {

@@ -1,7 +1,7 @@
 // The three rules of a linear layer (chapter 3)
 //
 // y = x weightᵀ + bias: x (N, in), weight (out, in), bias (out), y and dy (N, out). Each rule returns a
-// gradient of its input's shape; an undefined tensor, as below, stands for zeros.
+// gradient of its input's shape; an undefined tensor, as below, means zeros.
 #include <elk/elk.hpp>
 
 elk::Tensor my_linear(const elk::Tensor& x, const elk::Tensor& weight, const elk::Tensor& bias) {

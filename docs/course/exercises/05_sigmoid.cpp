@@ -1,7 +1,7 @@
 // The rule of a sigmoid, from its own output (chapter 4)
 //
-// y = 1 / (1 + exp(-x)). The derivative can be written with y alone, without another exp: then the tape keeps
-// one tensor for it, and backward costs next to nothing.
+// y = 1 / (1 + exp(-x)). The derivative can be written with y alone, without another exp. Then the tape keeps
+// one tensor for it, and backward costs almost nothing.
 #include <elk/elk.hpp>
 
 elk::Tensor my_sigmoid(const elk::Tensor& x) {

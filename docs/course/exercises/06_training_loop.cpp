@@ -1,8 +1,8 @@
 // Two bugs in a training loop (chapter 5)
 //
 // It should train as the study did: SGD on the mean loss of batches of 50, with a learning rate that begins
-// at 0.5 and is multiplied by 0.9 after every epoch. It compiles, it runs, the loss falls; and it is wrong
-// twice.
+// at 0.5 and is multiplied by 0.9 after every epoch. It compiles, it runs, and the loss falls, but it has two
+// bugs.
 #include <elk/elk.hpp>
 
 void my_training(const elk::nn::Module& net, const elk::Dataset& train, elk::Index epochs, elk::Rng& rng) {

@@ -1,8 +1,8 @@
 // Adam (chapter 5)
 //
-// Returns the weights after one step of Adam, and brings its two moments up to date: m, the moving average of
-// the gradient, and v, that of its square, both zeros before the first step. `step` counts from 1. Below is
-// plain SGD.
+// Returns the weights after one step of Adam, and updates its two moments: m, the moving average of the
+// gradient, and v, the moving average of its square. Both are zeros before the first step. `step` counts from
+// 1. Below is plain SGD.
 #include <elk/elk.hpp>
 
 elk::Tensor my_adam(const elk::Tensor& w, const elk::Tensor& gradient, [[maybe_unused]] elk::Tensor& m,

@@ -1,7 +1,7 @@
 // The rule of softmax and cross-entropy together (chapter 7)
 //
 // The mean over the batch of -log softmax(logits)[label]: logits (N, classes), labels (N), the result and dy
-// of shape (). The value is there, computed without a softmax that could round to 0. Its rule is a line.
+// of shape (). The value is done, computed without a softmax that could round to 0. Its rule is one line.
 #include <elk/elk.hpp>
 
 elk::Tensor my_cross_entropy(const elk::Tensor& logits, const elk::Tensor& labels) {

@@ -1,7 +1,7 @@
 // The rule of a layer norm (chapter 7)
 //
 // y = (x - mean) / deviation, with the mean and the standard deviation of each row of x (N, n). The rule
-// below takes both for constants. They are not: each depends on every element of the row.
+// below treats both as constants. They are not: each depends on every element of the row.
 #include <elk/elk.hpp>
 
 elk::Tensor deviation(const elk::Tensor& x) { return elk::sqrt(elk::var(x, 1, true) + 1e-5); }  // (N, 1)

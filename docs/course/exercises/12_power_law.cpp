@@ -1,7 +1,7 @@
 // A power law through measured losses (chapter 8)
 //
 // loss = a n^-b: returns a and b, fitted to pairs of n and loss. Below, least squares find a straight line,
-// loss = c + d n, which is no power law.
+// loss = c + d n, which is not a power law.
 #include <cmath>
 #include <utility>
 #include <vector>

@@ -1,7 +1,7 @@
 // Downhill by wiggling (chapter 0)
 //
-// Returns the w that is reached from `w` by so many steps, each against the slope of `loss`, times the rate.
-// Measure the slope to both sides, with h = 1e-5. Below, w stays where it is.
+// Starts at `w`, takes `steps` steps against the slope of `loss`, each the slope times the rate, and returns
+// the w that it reaches. Measure the slope to both sides, with h = 1e-5. Below, w never changes.
 #include <functional>
 
 double my_descent(const std::function<double(double)>& loss, double w, double rate, int steps) {

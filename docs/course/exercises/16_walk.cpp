@@ -1,8 +1,8 @@
 // The walk back through a list (chapter 2)
 //
-// Each entry of the tape has links: to an earlier entry, and the derivative of the value with respect to it.
-// Returns the gradient of the last entry with respect to each. Below, an entry that is used twice loses one
-// of its two ways.
+// Each entry of the tape has links. A link has an earlier entry, and the derivative of the value with respect
+// to it. Returns the gradient of the last entry with respect to each entry. Below, an entry that is used
+// twice loses one of its two contributions.
 #include <vector>
 
 #include "link.hpp"

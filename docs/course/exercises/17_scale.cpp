@@ -1,7 +1,7 @@
 // A factor that is stretched over columns (chapter 3)
 //
-// y = x s, with x (N, n) and a factor for each row, s (N, 1). The rule of x is right. That of s returns the
-// wrong shape.
+// y = x s, with x (N, n) and a factor for each row, s (N, 1). The rule of x is right. The rule of s returns
+// the wrong shape.
 #include <elk/elk.hpp>
 
 elk::Tensor my_scale(const elk::Tensor& x, const elk::Tensor& s) {

@@ -1,6 +1,6 @@
 // The two rules of a matrix product (chapter 3)
 //
-// y = a b, with a (n, k) and b (k, m), so dy is (n, m). Each rule is a product of two of the three.
+// y = a b, with a (n, k) and b (k, m), so dy is (n, m). Each rule is a product of two of these three.
 #include <elk/elk.hpp>
 
 elk::Tensor my_matmul(const elk::Tensor& a, const elk::Tensor& b) {

@@ -1,7 +1,7 @@
 // The rule of a softsign (chapter 4)
 //
-// y = x / (1 + |x|), a sigmoid from -1 to 1 without an exp. The rule below is that of x / (1 + x), which is
-// right above 0 only.
+// y = x / (1 + |x|), a sigmoid from -1 to 1 without an exp. The rule below is the rule of x / (1 + x), which
+// is right only above 0.
 #include <elk/elk.hpp>
 
 elk::Tensor my_softsign(const elk::Tensor& x) {

@@ -1,7 +1,7 @@
 // The rule of a softmax (chapter 7)
 //
-// y = exp(x) / sum(exp(x)) over each row. The rule below is that of a sigmoid: it takes each y for a function
-// of its own x alone. But every x of a row moves every y.
+// y = exp(x) / sum(exp(x)) over each row. The rule below is the rule of a sigmoid: it treats each y as a
+// function of its own x only. But every x of a row moves every y.
 #include <elk/elk.hpp>
 
 elk::Tensor my_softmax(const elk::Tensor& x) {

@@ -1,7 +1,7 @@
 // The rules of a convolution (chapter 7)
 //
 // In one dimension: y_i = Σ_j w_j x_(i+j), with x (n), w (k) and y (n - k + 1). Each w is used at every
-// place, each x at up to k places. Below no gradient flows.
+// position, each x at up to k positions. Below, no gradient flows.
 #include <elk/elk.hpp>
 #include <vector>
 

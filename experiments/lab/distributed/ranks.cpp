@@ -65,7 +65,7 @@ Ranks::Ranks(int&, char**&) {
   if (const int count = distributed::launched(); count > 1)
     throw UsageError(
         fmt::format("{} processes were started, and this program was built without MPI: install "
-                    "libopenmpi-dev and build it anew with -DELK_MPI=ON",
+                    "libopenmpi-dev and build it again with -DELK_MPI=ON",
                     count));
 }
 

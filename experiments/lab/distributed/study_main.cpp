@@ -48,29 +48,29 @@ Line parse(int argc, char** argv, const Question& question) {
   add("seeds", number(o.seeds),
       "runs of every cell, with seeds from --seed on; default 5, with --quick 3, --smoke 2");
   add("seed", number(o.seed), "the first seed; default 100, the study's");
-  add("epochs", number(o.epochs), "passes over the training examples, in place of the question's own");
+  add("epochs", number(o.epochs), "passes over the training examples; default: depends on the question");
   for (std::size_t i = 0; i < question.grids.size(); ++i)
     add(question.grids[i].name, po::value(&lists[i])->value_name("A,B,..."), question.grids[i].help);
   add("quick", po::bool_switch(&o.quick), "about a minute: fewer cells, examples, epochs and seeds");
-  add("smoke", po::bool_switch(&o.smoke), "seconds: hardly any of each, to see that it works");
+  add("smoke", po::bool_switch(&o.smoke), "seconds: very little of everything, only to see that it works");
   add("full", po::bool_switch(&o.full), "the largest grid there is");
   add = running.add_options();
   add("dry-run", po::bool_switch(&o.dry_run), "print the cells and the time they may take, and end");
   add("jobs", number(o.jobs),
-      "runs at once, each on one thread; default: the processors; results do not depend on it");
+      "runs at once, each on one thread; default: the number of processors; results do not depend on it");
   add("out-dir", po::value(&o.out_dir)->value_name("DIR"),
-      fmt::format(
-          "folder of the runs, the plots and the report; default runs/{}. What it has is not run again",
-          question.program)
+      fmt::format("folder of the runs, the plots and the report; default runs/{}. Runs that it has are not "
+                  "made again",
+                  question.program)
           .c_str());
   add("from", po::value(&o.from)->value_name("FILE"),
-      "a results.json: runs that it has are taken from it, to tell of them again; only others are run");
+      "a results.json: take its runs and make the report from them again; only missing runs are made");
   if (!own)
     add("data-dir", po::value(&o.data_dir)->value_name("DIR"),
         "where the data files are; default: $ELK_DATA_DIR, or data");
   add("moving-average", number(o.moving_average), "smooth the lines of plots over N points");
   add("config", po::value(&config_file)->value_name("FILE"),
-      "read options from a JSON file; those given here win");
+      "read options from a JSON file; options given here override them");
   add("print-config", po::bool_switch(&print_config), "print the options as JSON and end");
   add("quiet", po::bool_switch(&o.quiet), "no progress, only the result");
   add("json", po::bool_switch(&o.json), "print results.json in place of tables");
@@ -88,9 +88,8 @@ Line parse(int argc, char** argv, const Question& question) {
       fmt::format("Usage: {}{} [options]\n\n{}\n\n", own ? "" : "./elk ", question.program,
                   question.question),
       {&experiment, &running},
-      "\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 130 or 143 stopped by a signal; the same "
-      "command goes "
-      "on.\n");
+      "\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 130 or 143 stopped by a signal; the same command "
+      "continues.\n");
   if (!line.help.empty()) return line;
 
   if (o.protocol != "sound" && o.protocol != "paper")
@@ -129,6 +128,7 @@ Line parse(int argc, char** argv, const Question& question) {
 }  // namespace
 
 int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&)) {
+  if (question.run) default_launcher.clear();
   const auto lead = [&](int count, char** words, Ranks& ranks) -> int {
     Line line = parse(count, words, question);
     if (!line.help.empty()) {
@@ -143,14 +143,14 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
     std::vector<std::string> command{question.program};
     command.insert(command.end(), words + 1, words + count);
     if (!line.options.from.empty()) command = without_places(std::move(command));
-    Study study(question, line.options, elk_command(command));
+    Study study(question, line.options, elk_command(command, question.run ? "" : "./elk"));
     try {
       ask(study);
     } catch (const Study::DryRunDone&) {
       return exit_done;
     } catch (const Runner::Stopped&) {
       say(fmt::format(
-          "{}: stopped; what was complete is kept in {}, and the same command goes on from there\n",
+          "{}: stopped; what was complete is kept in {}, and the same command continues from there\n",
           question.program, line.options.out_dir));
       return 128 + stop_signal();
     }

@@ -1,4 +1,4 @@
-// The door through which every operation enters a tape, the library's own and yours:
+// record() puts an operation on the tape, the library's own operations and yours:
 //
 //   return record("square", y, wrt(x, [x](const Tensor& dy) { return 2 * x * dy; }));
 #pragma once
@@ -19,14 +19,14 @@ struct Wrt {
 };
 
 /// "With respect to x": `rule` maps dy to dx, and is called only when x's gradient is needed. It may capture
-/// inputs and the output, and should capture no more than it uses: captured tensors live as long as the tape.
+/// inputs and the output, and should capture only what it uses: captured tensors live as long as the tape.
 template <class F>
 Wrt<F> wrt(const Tensor& x, F rule) {
   return {x, std::move(rule)};
 }
 
-/// The rule dy -> dyᵀ x of a matrix, by `multiply`. The tape knows it, and keeps the gradient as these two
-/// matrices until somebody reads it: an optimizer may never need to.
+/// The rule dy -> dyᵀ x of a matrix, computed by `multiply`. The tape treats it specially: it keeps the
+/// gradient as these two matrices until it is read, since an optimizer may not need to read it.
 struct ProductRule {
   Tensor x;
   Tensor (*multiply)(const Tensor& dy, const Tensor& x);
@@ -54,7 +54,7 @@ Tensor add_gradients(const Tensor& a, const Tensor& b);  // of one shape; record
 
 /// Registers `y` as the result of `operation` on the given inputs, on every tape that tracks one of them, and
 /// returns it. `operation` is shown in messages and must outlive the tape: use a literal. Throws TapeError
-/// when `y` is on a tape already. Without a live tape it costs nothing.
+/// when `y` is on a tape already. Without a tape it costs nothing.
 template <class... F>
 Tensor record(const char* operation, const Tensor& y, Wrt<F>... inputs) {
   if (detail::innermost_tape != nullptr) {

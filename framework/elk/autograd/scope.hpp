@@ -1,5 +1,5 @@
-// Which module, operation or stage is running: what traces, profiles and reports of non-finite values are
-// told.
+// Which module, operation or stage is running, as traces, profiles and reports of non-finite values need to
+// know.
 #pragma once
 
 #include <utility>
@@ -8,9 +8,9 @@ namespace elk {
 
 class Tensor;
 
-/// Told of the scopes, operations and stages of its thread while it lives, on the stack: what a summary or a
-/// profile derives from. Observers nest, and all are told. Backward opens the scope of an operation again
-/// while it runs that operation's rules.
+/// Is notified of the scopes, operations and stages of its thread while it exists, on the stack; summaries
+/// and profiles derive from it. Observers nest, and all are notified. Backward opens the scope of an
+/// operation again while it runs that operation's rules.
 class ScopeObserver {
  public:
   ScopeObserver() : outer_(std::exchange(innermost_, this)) {}
@@ -18,15 +18,15 @@ class ScopeObserver {
   ScopeObserver(const ScopeObserver&) = delete;
   ScopeObserver& operator=(const ScopeObserver&) = delete;
 
-  /// `subject` is null in backward for what happened in no scope.
+  /// `subject` is null in backward for operations outside all scopes.
   virtual void begin(const void* /*subject*/) {}
-  /// begin() in backward: the rules of `operation` run, or none where it is null.
+  /// begin() in backward: the rules of `operation` run, or no rule if it is null.
   virtual void backward(const void* subject, const char* /*operation*/) { begin(subject); }
   /// Must not throw: an error may be what ends the scope.
   virtual void end(const void* /*subject*/) {}
-  /// What a call of `subject` gives; end() follows.
+  /// The result of a call of `subject`; end() follows.
   virtual void output(const void* /*subject*/, const Tensor& /*y*/) {}
-  /// An operation is done, whether a tape recorded it or not. The name may be gone afterwards.
+  /// An operation is done, whether a tape recorded it or not. The name may not exist after the call.
   virtual void computed(const char* /*operation*/) {}
   /// A Stage begins.
   virtual void begin_stage(const char* /*name*/) {}
@@ -45,14 +45,14 @@ class ScopeObserver {
   ScopeObserver* outer_;
 };
 
-/// While it lives, operations of this thread happen in `subject` (a module). Scopes nest.
+/// While it exists, operations of this thread belong to `subject` (a module). Scopes nest.
 class Scope {
  public:
   explicit Scope(const void* subject) : outer_(innermost_) {
     ScopeObserver::tell([&](ScopeObserver& observer) { observer.begin(subject); });
     innermost_ = subject;
   }
-  /// That of an operation whose rules run, in backward.
+  /// The scope of an operation whose rules run, in backward.
   Scope(const void* subject, const char* operation) : outer_(innermost_) {
     ScopeObserver::tell([&](ScopeObserver& observer) { observer.backward(subject, operation); });
     innermost_ = subject;
@@ -64,7 +64,7 @@ class Scope {
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
 
-  /// Shows observers what the subject's call gives.
+  /// Shows observers the result of the subject's call.
   void returns(const Tensor& y) const {
     ScopeObserver::tell([&](ScopeObserver& observer) { observer.output(innermost_, y); });
   }
@@ -77,7 +77,7 @@ class Scope {
   const void* outer_;
 };
 
-/// While it lives, its thread does a part of the work that is no module's: an optimizer's update, say. A
+/// While it exists, its thread does work that belongs to no module, for example an optimizer's update. A
 /// profile shows it as one row.
 class Stage {
  public:

@@ -1,4 +1,4 @@
-// The engine: a Tape records operations while it lives, and walks them backwards to give Gradients.
+// The engine: a Tape records operations while it exists, and walks them backwards to compute Gradients.
 //
 //   elk::Tape tape;                       // recording starts
 //   auto loss = elk::mean(elk::square(x * w - y));
@@ -20,7 +20,7 @@
 namespace elk {
 
 /// How a gradient flows back through an operation to one of its inputs: from dy, the gradient of the output,
-/// to dx, of the input's shape and dtype. Written with the library's operations it can itself be
+/// to dx, of the input's shape and dtype. If it is written with the library's operations, it can itself be
 /// differentiated.
 using Rule = std::function<Tensor(const Tensor& dy)>;
 
@@ -32,7 +32,7 @@ void record(const char* operation, const Tensor& y, Input* inputs, std::size_t c
 }  // namespace detail
 
 /// What backward returns: the gradients of parameters and watched tensors, as a value to query, add, scale or
-/// drop. One that was moved from throws ValueError. What throws has changed nothing.
+/// drop. An object that was moved from throws ValueError. A call that throws has changed nothing.
 class Gradients {
  public:
   /// d loss / d x. Throws TapeError when the loss does not depend on x.
@@ -41,20 +41,20 @@ class Gradients {
   bool has(const Tensor& x) const;
   std::size_t size() const { return items().size(); }
 
-  /// All of them, in the order in which their tensors were made.
+  /// All gradients, in the order in which their tensors were made.
   std::vector<Tensor> values() const;
 
   /// Replaces each gradient by `f` of it, which must keep shape and dtype (ShapeError, DTypeError).
   Gradients& apply(const std::function<Tensor(const Tensor& gradient)>& f);
-  /// Adds those of `other`, for example of another thread's share of the batch.
+  /// Adds the gradients of `other`, for example of another thread's share of the batch.
   Gradients& operator+=(const Gradients& other);
-  /// Multiplies all of them.
+  /// Multiplies all gradients by `factor`.
   Gradients& operator*=(double factor);
   /// Forgets the gradient of x, if there is one.
   void drop(const Tensor& x);
 
-  /// For optimizers that can do without the gradient of a weight itself: the two matrices of which it is the
-  /// product aᵀ b, or null when it is at hand as a tensor. A gradient is computed from them when it is read.
+  /// For optimizers that do not need the gradient of a weight itself: the two matrices whose product aᵀ b it
+  /// is, or null if it already exists as a tensor. The gradient is computed from them when it is read.
   const detail::Product* product(const Tensor& x) const;
 
  private:
@@ -75,13 +75,14 @@ class Gradients {
   detail::Moved moved_;
 };
 
-/// Records operations, to compute gradients. While it lives, those of its thread on parameters, on watched
-/// tensors and on what was computed from them are recorded; when it ends, what it kept is freed. Lives on the
-/// stack. Tapes nest: every live tape records, so one differentiates what another one's backward computes.
+/// Records operations, to compute gradients. While it exists, it records its thread's operations on
+/// parameters, on watched tensors, and on results of these. When it ends, all that it kept is freed. It lives
+/// on the stack. Tapes nest: every existing tape records, so one can differentiate what another's backward
+/// computes.
 class Tape {
  public:
-  /// Inside a recording tape: training or evaluation as there, from the same Rng, which must outlive this
-  /// tape too. Otherwise evaluation: dropout passes everything.
+  /// Inside a recording tape it has the mode of that tape, training or evaluation, and the same Rng, which
+  /// must outlive this tape too. Otherwise it means evaluation: dropout does nothing.
   Tape();
   /// Training: dropout draws from `rng`, which must outlive the tape.
   explicit Tape(Rng& rng);
@@ -92,16 +93,16 @@ class Tape {
   static void* operator new(std::size_t) = delete;
   static void* operator new[](std::size_t) = delete;
 
-  /// Asks for the gradient of `x` (f32 or f64): an input, or a result on its way. Of a parameter, also where
-  /// it is used frozen.
+  /// Asks for the gradient of `x` (f32 or f64), which is an input or an intermediate result. For a parameter
+  /// this also works while it is frozen.
   void watch(const Tensor& x);
 
   /// The gradients of `y`, which must have one element. Uses the tape up: it stops recording and frees what
   /// it kept.
   Gradients backward(const Tensor& y);
-  /// The same for any `y`, starting from `dy`, the gradient of something computed from y.
+  /// The same for any `y`, starting from `dy`, the gradient of y.
   Gradients backward(const Tensor& y, const Tensor& dy) { return walk(y, dy, nullptr); }
-  /// The gradients of `inputs` alone, watched or not: only rules that lead to one of them run.
+  /// Only the gradients of `inputs`, watched or not: only rules on the way to one of them run.
   Gradients backward(const Tensor& y, const std::vector<Tensor>& inputs);
   Gradients backward(const Tensor& y, std::initializer_list<Tensor> inputs) {
     return backward(y, std::vector<Tensor>(inputs));
@@ -110,7 +111,7 @@ class Tape {
     return walk(y, dy, &inputs);
   }  ///< the same, from `dy`
 
-  /// Whether x was watched or recorded: whether backward(x) has a way to go.
+  /// Whether x was watched or recorded, so that backward(x) is possible.
   bool has(const Tensor& x) const { return find(x) != absent; }
   /// Operations and inputs recorded and not yet used up.
   std::size_t size() const { return nodes_.size(); }
@@ -121,15 +122,15 @@ class Tape {
     const Tensor& x;
     const char* from;
   };
-  /// An operation as it is recorded. `scope` is the module it happened in, or null.
+  /// An operation when it is recorded. `scope` is the module in which it happened, or null.
   struct Event {
     const char* operation;
     const Tensor& output;
     const void* scope;
     const std::vector<Operand>& inputs;  // as they were given to record()
   };
-  /// A gradient in backward: first that of a tensor, once all of it has arrived, then, for each input of the
-  /// operation that gave this tensor, what the input's rule makes of it.
+  /// A gradient in backward. First the complete gradient of a tensor; then, for each input of the operation
+  /// that computed this tensor, what the input's rule returned.
   struct Flow {
     std::uint64_t tensor;  // its id
     const Tensor& dy;      // its gradient
@@ -137,14 +138,14 @@ class Tape {
     const Tensor* dx;      // what the rule returned; null before any rule ran
   };
   /// Calls `recorded` for every operation recorded from now on, and `flowed` for every gradient in backward,
-  /// next to observers given before; observe(nullptr) ends them all. What they compute is not recorded.
+  /// besides earlier observers; observe(nullptr) removes them all. What they compute is not recorded.
   void observe(std::function<void(const Event&)> recorded, std::function<void(const Flow&)> flowed = nullptr);
 
-  /// Whether operations of this thread are recorded: in a rule, whether its own operations will be
+  /// Whether operations of this thread are recorded. In a rule: whether its own operations will be
   /// differentiated.
   static bool recording();
 
-  /// Where dropout draws from: the Rng of this thread's innermost recording tape, or null in evaluation.
+  /// The Rng that dropout draws from: that of this thread's innermost recording tape, or null in evaluation.
   static Rng* training_rng();
 
  private:
@@ -195,8 +196,8 @@ class Tape {
   std::vector<std::function<void(const Flow&)>> flowed_;
 };
 
-/// While it lives, on the stack, the tapes of its thread that were there before record nothing and dropout
-/// passes everything: for measurements, or tapes of evaluation, in the midst of training.
+/// While it exists, on the stack, earlier tapes of its thread record nothing and dropout does nothing. For
+/// measurements, or tapes for evaluation, in the middle of training.
 class Pause {
  public:
   Pause();

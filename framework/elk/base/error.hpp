@@ -12,7 +12,7 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Shapes that do not fit together, or a size that makes no sense.
+/// Shapes that do not fit together, or an invalid size.
 class ShapeError : public Error {
  public:
   using Error::Error;
@@ -36,7 +36,7 @@ class ValueError : public Error {
   using Error::Error;
 };
 
-/// The tape used in a way that cannot give gradients.
+/// A tape used in a way that cannot give gradients.
 class TapeError : public Error {
  public:
   using Error::Error;

@@ -1,5 +1,5 @@
-// What computes here, for those who record where numbers come from: the same seed gives the same bits where
-// both are the same.
+// The instruction set and the BLAS that compute here, to record where numbers come from: the same seed gives
+// the same bits if both are the same.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ std::string instruction_set();
 
 /// The BLAS library behind matrix products, as this process has loaded it: "OpenBLAS 0.3.21 Zen" (version and
 /// the processor whose kernels it chose), or for another one the end of its path:
-/// "blis-pthread/libblas.so.3". Where the linker has put it into the program itself, the library that was
-/// found when elkgrad was built.
+/// "blis-pthread/libblas.so.3". If it is linked statically into the program, the library that was found when
+/// elkgrad was built.
 std::string blas_name();
 
 }  // namespace elk

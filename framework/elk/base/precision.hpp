@@ -5,9 +5,9 @@
 
 namespace elk {
 
-/// full: as the tensors are. bf16: operands are rounded to bfloat16 (8 significant bits) on their way into a
-/// product, sums stay f32, and so do tensors, weights among them. Many times as fast where the processor
-/// multiplies matrices itself (AMX).
+/// full: in the precision of the tensors. bf16: the operands of a product are rounded to bfloat16 (8
+/// significant bits); sums stay f32, and so do all tensors, including weights. Many times as fast if the
+/// processor multiplies matrices itself (AMX).
 enum class Precision { full, bf16 };
 
 namespace detail {
@@ -15,13 +15,13 @@ namespace detail {
 [[gnu::visibility("default")]] inline thread_local Precision precision = Precision::full;
 }  // namespace detail
 
-/// That of the calling thread's products.
+/// The precision of the calling thread's products.
 inline Precision precision() { return detail::precision; }
 
-/// Whether bf16 makes a difference here: elsewhere products are f32's whatever was asked for.
+/// Whether bf16 makes a difference on this machine; if not, products are computed in f32 in any case.
 bool bf16_available();
 
-/// While it lives, products of f32 tensors by this thread are computed in `precision`.
+/// While it exists, products of f32 tensors by this thread are computed in `precision`.
 class PrecisionScope {
  public:
   explicit PrecisionScope(Precision precision) : outer_(std::exchange(detail::precision, precision)) {}

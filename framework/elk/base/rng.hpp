@@ -17,12 +17,12 @@ class Rng {
   explicit Rng(std::uint64_t seed);
   /// As `RandomState([k0, k1, ...])`: a stream for each key, for example one for each (seed, image).
   static Rng keyed(std::initializer_list<std::uint32_t> key);
-  /// The same for many keys of `length` numbers, one behind the other, in a fraction of the time.
+  /// The same for many keys of `length` numbers, one after another, in a fraction of the time.
   static std::vector<Rng> keyed_each(std::span<const std::uint32_t> keys, std::size_t length);
 
   /// The next 32 random bits.
   std::uint32_t bits();
-  /// As many as there is room for: what as many calls of bits() return, several times as fast.
+  /// Fills all of the span with what that many calls of bits() would return, several times as fast.
   void bits(std::span<std::uint32_t> to);
   /// Uniform on [0, 1), 53 bits; as `random_sample()`.
   double uniform();
@@ -43,7 +43,7 @@ class Rng {
     double gauss;
   };
   const State& state() const { return state_; }
-  /// Continues from `state`; throws ValueError when it cannot be one.
+  /// Continues from `state`; throws ValueError if it is not a valid state.
   void set_state(const State& state);
 
  private:

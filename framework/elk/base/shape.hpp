@@ -82,11 +82,11 @@ std::ostream& operator<<(std::ostream& out, const Shape& shape);
 /// size of 1 stretches. Throws ShapeError naming `operation` and both shapes.
 Shape broadcast(const char* operation, const Shape& a, const Shape& b);
 
-/// An axis; negative ones count from the end.
+/// An axis; negative numbers count from the end.
 class Axis {
  public:
   constexpr Axis(int axis) : axis_(axis) {}  // NOLINT(google-explicit-constructor): softmax(x, 1)
-  /// No number with a fraction, and no bool: softmax(x, 0.5) would silently be along axis 0.
+  /// Floating-point numbers and bool do not compile: softmax(x, 0.5) would silently use axis 0.
   template <class T>
   requires(std::is_floating_point_v<T> || std::is_same_v<T, bool>) constexpr Axis(T)
       : axis_(0) {  // NOLINT(google-explicit-constructor)
@@ -109,7 +109,7 @@ class Axes {
   Axes(std::initializer_list<int> axes);
   /// Known when the program runs.
   Axes(const std::vector<int>& axes);  // NOLINT(google-explicit-constructor): sum(x, axes)
-  /// No number with a fraction, and no bool: max(x, 0.0) would silently be the largest along axis 0.
+  /// Floating-point numbers and bool do not compile: max(x, 0.0) would silently be the largest along axis 0.
   template <class T>
   requires(std::is_floating_point_v<T> || std::is_same_v<T, bool>) Axes(T)
       : Axes(std::initializer_list<int>{}) {  // NOLINT(google-explicit-constructor)
@@ -117,7 +117,7 @@ class Axes {
                   "an axis is an integer: the larger of each pair is maximum(x, 0.0), the smaller "
                   "minimum(x, 0.0); keep_dims comes after the axes, sum(x, 0, true)");
   }
-  /// Every axis of whatever shape.
+  /// All axes of any shape.
   static Axes all();
 
   /// Marks the reduced ones of `rank` axes. Throws IndexError for an axis outside the rank or named twice.

@@ -1,5 +1,5 @@
-// Augmentation: each image a little different in each epoch, so that a network learns from more than there
-// is.
+// Augmentation: each image is a little different in each epoch, so that a network learns from more than the
+// data set.
 //
 //   const Augment augment(parse_augment("shift:2,rotate:10,elastic:1"), seed);
 //   for (const auto& [x, labels] : Batches(train, 50, rng).augmented(augment, epoch)) ...
@@ -14,16 +14,16 @@
 
 namespace elk {
 
-/// How far images may change; by default not at all. Each draw is uniform over its range, to both sides.
+/// How far images may change; by default not at all. Each draw is uniform over its range, in both directions.
 struct AugmentOptions {
   double shift = 0;   ///< up to so many pixels along each axis; 0 ... 1000
   double rotate = 0;  ///< up to so many degrees; 0 ... 180
   double scale = 0;   ///< by a factor from 1 - scale to 1 + scale; 0 ... 0.9
   double shear = 0;   ///< verticals slant by up to so many degrees; 0 ... 80
-  /// Elastic distortion: the standard deviation, in pixels along each axis, of where a pixel comes from;
-  /// 0 ... 1000. 1.4 is alpha = 34 of P. Y. Simard, D. Steinkraus, J. C. Platt, "Best practices for
+  /// Elastic distortion: the standard deviation, in pixels along each axis, of where a pixel comes from; 0
+  /// ... 1000. 1.4 is alpha = 34 of P. Y. Simard, D. Steinkraus, J. C. Platt, "Best practices for
   /// convolutional neural networks applied to visual document analysis", 2003, at its sigma = 4. Here the
-  /// field of displacements goes on around the image's edges, so that it is as strong there as inside.
+  /// field of displacements wraps around at the image's edges, so that it is as strong there as inside.
   double elastic = 0;
   double elastic_sigma = 4;  ///< of the Gaussian that smooths the field, in pixels; 0.1 ... 100
   double flip = 0;           ///< probability of a mirror image, left and right exchanged; 0 ... 1
@@ -47,8 +47,8 @@ AugmentOptions parse_augment(std::string_view text);
 /// The options that differ from their defaults, in the order above: parse_augment gives them back exactly.
 std::string to_string(const AugmentOptions& options);
 
-/// Makes batches of changed images. An image's change depends on (seed, epoch, its row in the data set)
-/// alone: the same bits in any batch, order, resumed run or number of threads (it uses threads(); see
+/// Makes batches of changed images. An image's change depends only on (seed, epoch, its row in the data set):
+/// the same bits in any batch, order, resumed run or number of threads (it uses threads(); see
 /// base/parallel.hpp).
 class Augment {
  public:
@@ -81,8 +81,8 @@ struct Warp {
   double shift_x = 0, shift_y = 0;  ///< pixels, to the right and down; -10^6 ... 10^6
 };
 
-/// images, f32 or f64 (..., H, W), warped: each pixel of the result is interpolated between the four nearest
-/// to where it comes from; outside of an image all is 0. Mirrored and shifted by whole pixels, values stay
+/// images, f32 or f64 (..., H, W), warped: each pixel of the result is interpolated between the four pixels
+/// nearest to its origin; outside of an image all is 0. Mirroring and shifts by whole pixels keep values
 /// exact. ValueError for a member outside its range.
 Tensor warp(const Tensor& images, const Warp& change);
 

@@ -1,4 +1,4 @@
-// From a data set to what a network takes: batches of floats in [0, 1].
+// From a data set to the input of a network: batches of floats in [0, 1].
 //
 //   for (const auto& [x, labels] : Batches(train, 50, rng)) ...     // of images
 //   for (const auto& [x, y] : Batches({x_all, y_all}, 50, rng)) ...  // of anything: see examples.hpp
@@ -17,9 +17,9 @@ namespace elk {
 
 class Augment;
 
-/// The images `rows` as a batch, in that order. A pixel becomes pixel / 255, divided in the dtype (in f64 the
-/// very bits of NumPy's `images / 255.0`). IndexError for a row outside the data set; DTypeError unless f32
-/// or f64.
+/// The images `rows` as a batch, in that order. A pixel becomes pixel / 255, divided in the dtype (in f64
+/// with exactly the bits of NumPy's `images / 255.0`). IndexError for a row outside the data set; DTypeError
+/// unless f32 or f64.
 Batch gather(const Dataset& dataset, std::span<const Index> rows, DType dtype = f32);
 
 /// A data set cut into batches, made one by one as a range-for asks for them. The last one is short when the
@@ -31,16 +31,16 @@ class Batches {
   /// Shuffled: each pass (each call of begin) first draws its order as `rng.permutation(N)`. `rng` must
   /// outlive this.
   Batches(const Examples& examples, Index batch_size, Rng& rng, DType dtype = f32);
-  /// In a given order of rows, from batch number `first_batch` on: so an interrupted pass goes on where it
+  /// In a given order of rows, from batch number `first_batch` on: so an interrupted pass continues where it
   /// stopped. IndexError unless first_batch is from 0 to the number of batches.
   Batches(const Examples& examples, Index batch_size, std::vector<Index> order, DType dtype = f32,
           Index first_batch = 0);
 
-  /// The same batches of images that `augment` changes for `epoch`, in every pass: ask anew for each epoch.
-  /// ValueError for what is no images.
+  /// The same batches, with images that `augment` changes for `epoch`, in every pass: call it again for each
+  /// epoch. ValueError for data that are not images.
   Batches augmented(const Augment& augment, Index epoch) const;
 
-  /// The number of batches in a whole pass, those before first_batch included.
+  /// The number of batches in a whole pass, including those before first_batch.
   Index count() const;
 
   /// For range-for: a position in one pass.
@@ -49,13 +49,13 @@ class Batches {
     using value_type = Batch;
     using difference_type = std::ptrdiff_t;
 
-    /// Gathers the batch anew on each call.
+    /// Gathers the batch again on each call.
     Batch operator*() const;
     /// The examples in the current batch.
     Index size() const;
-    /// Part `number` of the current batch cut into `parts`, gathered alone: for ranks or threads that share a
-    /// batch. The first size() % parts have one example more than the others, which may have none. IndexError
-    /// unless number is from 0 to parts - 1.
+    /// Part `number` of the current batch, cut into `parts`; only this part is gathered. For ranks or threads
+    /// that share a batch. The first size() % parts have one example more than the others, which may have
+    /// none. IndexError unless number is from 0 to parts - 1.
     Batch part(Index number, Index parts) const;
     /// Its first row and its number of rows.
     std::pair<Index, Index> part_rows(Index number, Index parts) const;

@@ -1,4 +1,4 @@
-// Drawn and photographed digits as those of MNIST are.
+// Prepares drawn and photographed digits as MNIST's were.
 #pragma once
 
 #include <elk/tensor/tensor.hpp>
@@ -14,10 +14,10 @@ bool has_light_border(const Tensor& grey);
 /// is scaled to fit 20 x 20 with its proportions kept, edges smoothed, and placed in 28 x 28 so that its
 /// centre of mass comes to the middle (that of pixel (14, 14), counted from 0).
 ///
-/// `grey`: u8 (H, W), 0 = black. The median of its border is the colour of the paper; ink is what is darker
-/// than light paper, or lighter than dark paper, and its strongest becomes 255. Where the border is not all
-/// alike, the paper has grain, and ink of a fifth of that or less is taken for paper. Result: u8 (28, 28), 0
-/// = background, 255 = full ink. ValueError when there is no ink: nothing that differs from the paper by 32
+/// `grey`: u8 (H, W), 0 = black. The median of its border is the colour of the paper; ink is everything
+/// darker than light paper, or lighter than dark paper, and the strongest ink becomes 255. If the border is
+/// not uniform, the paper has grain, and ink of a fifth of that or less counts as paper. Result: u8 (28, 28),
+/// 0 = background, 255 = full ink. ValueError when there is no ink: nothing that differs from the paper by 32
 /// or more. DTypeError and ShapeError for anything but such an image.
 Tensor center_digit(const Tensor& grey);
 

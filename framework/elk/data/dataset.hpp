@@ -1,4 +1,4 @@
-// Labelled images in memory, and the cuts that one takes from them.
+// Labelled images in memory, and selections from them.
 #pragma once
 
 #include <span>
@@ -15,7 +15,7 @@ struct Dataset {
   std::string name;                  ///< "mnist"
   Tensor images;                     ///< u8 (N, ...sample shape); 0 ... 255
   Tensor labels;                     ///< i64 (N); 0 ... classes - 1
-  std::vector<std::string> classes;  ///< what each label stands for
+  std::vector<std::string> classes;  ///< the name of each label
 
   /// N, the number of images.
   Index size() const { return images.size(0); }
@@ -24,8 +24,8 @@ struct Dataset {
   /// The number of values of one image, for example 784.
   Index features() const { return sample_shape().size(); }
 
-  /// Throws unless images and labels are what is stated above: DTypeError, ShapeError, or IndexError for a
-  /// label that no class has. Loaders call it; so should whoever fills a Dataset by hand.
+  /// Throws unless images and labels are as described above: DTypeError, ShapeError, or IndexError for a
+  /// label that no class has. Loaders call it; call it, too, when you fill a Dataset by hand.
   void check() const;
 
   /// Copies of the `count` images from `first` on. IndexError when they are not all there.
@@ -34,7 +34,7 @@ struct Dataset {
   Dataset subset(std::span<const Index> rows) const;
 };
 
-/// What is learned from, and what the result is judged on.
+/// The training set and the test set.
 struct TrainTest {
   Dataset train, test;
 };

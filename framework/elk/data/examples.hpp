@@ -1,5 +1,4 @@
-// Examples of any kind, to be trained on and judged by: images, rows of a table, ids, sequences, several
-// inputs.
+// Examples of any kind, for training and evaluation: images, rows of a table, ids, sequences, several inputs.
 #pragma once
 
 #include <cstddef>
@@ -14,19 +13,18 @@
 
 namespace elk {
 
-/// Examples as a network takes them, and what it should say to each. `const auto& [x, labels] = batch` names
-/// the two.
+/// Examples as a network takes them, and the target of each. `const auto& [x, labels] = batch` names the two.
 struct Batch {
   Tensor x;  ///< (B, ...); of images f32 or f64 (B, features); pixel / 255, in [0, 1]
   Tensor
       labels;  ///< (B, ...); of classes i64 (B); of mixed images (see augment.hpp) soft targets (B, classes)
-  std::vector<Tensor> others = {};  ///< the network's further inputs, where it has several
+  std::vector<Tensor> others = {};  ///< the network's further inputs, if it has several
 
   /// B.
   Index size() const { return labels.size(0); }
 };
 
-/// How a network is called on a batch; where empty, net(batch.x). For one of several inputs:
+/// How to call a network on a batch; if empty, net(batch.x). For a network with several inputs:
 ///
 ///   [&](const Batch& b) { return net(b.x, b.others[0]); }
 using Forward = std::function<Tensor(const Batch& batch)>;
@@ -45,27 +43,27 @@ auto&& get(B&& batch) {
 ///
 ///   train::fit(net, adam, {x, y}, rng);  // x f32 (N, features), y f32 (N, 1) or labels i64 (N)
 ///
-/// Default-made it is no data at all: see defined().
+/// Default-constructed, it has no data: see defined().
 class Examples {
  public:
   Examples() = default;
   /// Images: pixels / 255, and their labels. Checks them.
   Examples(const Dataset& images);  // NOLINT(google-explicit-constructor): wherever Examples are expected
-  /// Row i of `x` and of `targets` is example i. Floats come in the dtype that is asked for, ids and bytes as
-  /// they are. ShapeError unless both have N rows.
+  /// Row i of `x` and of `targets` is example i. Floats are converted to the requested dtype, ids and bytes
+  /// stay as they are. ShapeError unless both have N rows.
   Examples(const Tensor& x, const Tensor& targets);
-  /// The same of several inputs: Batch::x is the first, Batch::others are the rest. ValueError without any.
+  /// The same with several inputs: Batch::x is the first, Batch::others are the rest. ValueError without any.
   Examples(std::vector<Tensor> inputs, const Tensor& targets);
-  /// Whatever `collate` makes of the examples `rows`, such as sequences of unequal length brought to one (see
-  /// pad_sequence). It is called for each batch anew. ValueError for a negative size or no function.
+  /// `collate` makes the batch of the examples `rows`, for example from sequences of unequal length (see
+  /// pad_sequence). It is called for each batch. ValueError for a negative size or no function.
   Examples(Index size, std::function<Batch(std::span<const Index> rows)> collate);
 
   bool defined() const { return collate_ != nullptr; }
-  /// N. ValueError, as from all below, where there are no data.
+  /// N. This and all below throw ValueError if there are no data.
   Index size() const;
-  /// "mnist" of images; else "examples".
+  /// "mnist" and so on for images; else "examples".
   const std::string& name() const { return name_; }
-  /// What they are made of, where they are images; else null.
+  /// The data set, if the examples are images; else null.
   const Dataset* images() const { return images_.get(); }
 
   /// The examples `rows` in that order; floats in `dtype` (DTypeError unless f32 or f64). IndexError for a
@@ -73,7 +71,7 @@ class Examples {
   Batch gather(std::span<const Index> rows, DType dtype = f32) const;
   /// Examples `rows` of these, in that order. IndexError as above.
   Examples subset(std::vector<Index> rows) const;
-  /// `count` examples from `first` on. IndexError when they are not all there.
+  /// `count` examples from `first` on. IndexError if some do not exist.
   Examples take(Index first, Index count) const;
 
  private:
@@ -89,9 +87,9 @@ class Examples {
 /// As split() of a data set: holds out `held_out` examples drawn at random.
 std::pair<Examples, Examples> split(const Examples& examples, Index held_out, Rng& rng);
 
-/// Sequences (T, ...) of one dtype and rest of the shape, side by side as (B, longest T, ...), their ends
-/// filled with `value`. ValueError for no sequence, ShapeError or DTypeError where they differ. (PyTorch's,
-/// with the batch first.)
+/// Combines sequences (T, ...), equal in dtype and in the rest of the shape, to (B, longest T, ...); their
+/// ends are filled with `value`. ValueError for no sequence, ShapeError or DTypeError where they differ.
+/// (PyTorch's, with the batch first.)
 Tensor pad_sequence(const std::vector<Tensor>& sequences, double value = 0);
 
 }  // namespace elk

@@ -151,7 +151,7 @@ Tensor read_png(const std::string& path, std::string_view bytes) {
 #else
 
 Tensor read_png(const std::string& path, std::string_view) {
-  fail(path, "is a PNG image, and elkgrad was built without libpng: install it and build elkgrad anew");
+  fail(path, "is a PNG image, and elkgrad was built without libpng: install it and build elkgrad again");
 }
 
 #endif

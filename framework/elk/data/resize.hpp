@@ -1,4 +1,4 @@
-// Images of any size brought to a wanted one.
+// Scales images of any size to a given size.
 #pragma once
 
 #include <elk/tensor/tensor.hpp>
@@ -11,7 +11,7 @@ namespace elk {
 /// below 1.
 Tensor resize(const Tensor& image, Index rows, Index columns);
 
-/// The same with the longer of H and W brought to `side` and the other one in proportion, at least 1.
+/// The same with the longer of H and W scaled to `side` and the other one in proportion, at least 1.
 Tensor resize_to_fit(const Tensor& image, Index side);
 
 }  // namespace elk

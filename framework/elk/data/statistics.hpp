@@ -1,6 +1,6 @@
-// What the images of a data set are like, to bring a network's inputs to mean 0 and variance 1: the tensors
-// that nn::Normalize and nn::Whiten are made of (see nn/normalize.hpp). Pixels count as in a Batch, in
-// [0, 1]. Measure the training set alone.
+// Statistics of the images of a data set, to scale a network's inputs to mean 0 and variance 1: the tensors
+// for nn::Normalize and nn::Whiten (see nn/normalize.hpp). Pixels are in [0, 1], as in a Batch. Measure only
+// the training set.
 #pragma once
 
 #include <elk/data/dataset.hpp>
@@ -14,13 +14,13 @@ struct PixelStatistics {
   Tensor scale;      ///< 1 / deviation; 1 where the deviation is 0
 };
 
-/// What has a mean of its own: each pixel, or each channel, whose numbers then stand at each of its pixels.
-/// Images (C, H, W) have C channels, all others one. A pixel that is rarely not 0 has a small deviation, and
-/// so becomes large when it is: per channel does not.
+/// Whether each pixel has its own mean, or each channel, whose statistics are then used for all its pixels.
+/// Images (C, H, W) have C channels, all others one. A pixel that is rarely above 0 has a small deviation,
+/// and so becomes large when it is; with channels this does not happen.
 enum class Per { pixel, channel };
 
-/// Mean and deviation over all images. They are counted in whole numbers, so their bits depend on nothing
-/// but the images. ValueError when there are none.
+/// Mean and deviation over all images. They are computed with integers, so their bits depend only on the
+/// images. ValueError when there are none.
 PixelStatistics pixel_statistics(const Dataset& dataset, Per per = Per::pixel);
 
 /// All f64.

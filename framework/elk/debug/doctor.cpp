@@ -229,7 +229,7 @@ struct Doctor {
     const std::string advice =
         where == "the input" ? "look at where the batch is made"
         : where.starts_with("parameter")
-            ? "make the network anew or go back to an older checkpoint: no training recovers from this"
+            ? "create a new network or go back to an older checkpoint: no training recovers from this"
             : "smaller weights or inputs; no log, sqrt or division near 0 (add a small constant)";
     find(Severity::problem, "values", "the first that is not finite: " + where, "no NaN and no infinity",
          advice);

@@ -1,5 +1,5 @@
-// What is wrong with a network and a batch, found before hours of training are spent on it. The checks are
-// those that A. Karpathy, "A recipe for training neural networks", 2019, does by hand.
+// Finds what is wrong with a network and a batch, before you spend hours on training. The checks are those
+// that A. Karpathy, "A recipe for training neural networks", 2019, does by hand.
 //
 //   std::cout << elk::doctor(net, train);
 #pragma once
@@ -19,21 +19,21 @@
 
 namespace elk {
 
-/// How doctor() trains the network for a moment, and judges it.
+/// Options of doctor(), which trains the network for a moment and checks it.
 struct DoctorOptions {
-  /// Shape (), from what the network gives and the labels; cross_entropy where empty.
+  /// The loss, shape (), from the network's output and the labels; cross_entropy if empty.
   Loss loss = {};
-  /// What `loss` is for a network that guesses: what the loss at the start is compared with, and overfitting
-  /// measured by. ln(classes) for cross_entropy; for another loss the start is not judged unless it is given.
+  /// The value of `loss` for a network that guesses. The loss at the start and after overfitting is compared
+  /// with it. ln(classes) for cross_entropy; for another loss the start is checked only if this is given.
   std::optional<double> expected_loss = {};
   /// Makes the optimizer whose first step is measured; Adam with `lr` where empty.
   std::function<std::unique_ptr<optim::Optimizer>(const nn::Module& net)> optimizer = {};
   double lr = 1e-3;
-  /// Of Adam on 32 of the examples, to see whether they can be learned; 0: none.
+  /// Steps of Adam on 32 of the examples, to see whether they can be learned; 0: none.
   Index overfit_steps = 300;
-  std::uint64_t seed = 0;  ///< of dropout, and of the examples drawn
-  Index examples = 256;    ///< how many of Examples are drawn; a batch is taken as it is
-  Forward forward = {};    ///< how the network is called, where net(batch.x) is not enough
+  std::uint64_t seed = 0;  ///< for dropout, and for the examples drawn
+  Index examples = 256;    ///< how many are drawn from Examples; a batch is used as it is
+  Forward forward = {};    ///< how to call the network, if net(batch.x) is not enough
 };
 
 /// How bad a finding is.
@@ -41,16 +41,16 @@ enum class Severity { good, warning, problem };
 /// "good", "warning" or "problem"
 const char* name(Severity severity);
 
-/// What one check found.
+/// The result of one check.
 struct Finding {
   Severity severity;
   std::string check;     ///< input, labels, values, loss, activations, gradients, update or overfit
   std::string measured;  ///< "12% of the units of act1 are 0 for every example"
   std::string expected;  ///< "at most 10%"
-  std::string advice;    ///< what to do about it; "" where all is good
+  std::string advice;    ///< what to do about it; "" if all is good
 };
 
-/// What a call of a module without modules of its own, or of an activation function, gives.
+/// The output of a call of a module without child modules, or of an activation function.
 struct LayerHealth {
   std::string name;                      ///< dotted, or "relu after fc1"; "act1 (2)" for the second call
   std::string kind;                      ///< describe(), or the operation: "relu"
@@ -91,16 +91,16 @@ struct Diagnosis {
   Severity severity() const;
 };
 
-/// Examines `net` on examples as train::fit takes them, of which some are drawn at random: images,
-/// `{x, labels}`, `{{a, b}, labels}` of several inputs, or what a collate function makes. Floats come in the
-/// network's dtype. Labels are what the loss takes; of cross_entropy, the default, classes i64 (N) for logits
-/// (N, classes), or with more axes before the classes, (N, T) for (N, T, classes), or soft targets of the
-/// logits' shape. Where labels are classes, those below 0 do not count for a loss of one's own.
+/// Examines `net` on some examples, drawn at random. Examples are those of train::fit: images, `{x, labels}`,
+/// `{{a, b}, labels}` with several inputs, or what a collate function makes. Floats are converted to the
+/// network's dtype. Labels are what the loss takes. For cross_entropy, the default, these are classes i64 (N)
+/// for logits (N, classes), or with more axes before the classes, (N, T) for (N, T, classes), or soft targets
+/// of the logits' shape. If labels are classes, those below 0 do not count for your own loss.
 ///
-/// The network is trained in place for a moment and then put back bit for bit, also when an error is thrown:
-/// meanwhile no other thread may use it. Where something is not finite or a label has no class, nothing
-/// behind it is measured. Memory: about that of a training step with Adam. Time: about overfit_steps steps of
-/// training on a batch of 32.
+/// The network is trained in place for a moment and then restored bit for bit, also when an error is thrown.
+/// Meanwhile no other thread may use it. If something is not finite or a label has no class, the later checks
+/// are skipped. Memory: about that of a training step with Adam. Time: about overfit_steps steps of training
+/// on a batch of 32.
 ///
 /// Throws ShapeError for no examples, labels that do not fit them or logits of another shape, DTypeError for
 /// labels that cross_entropy does not take, and what the network, the loss or the optimizer throws.
@@ -110,7 +110,7 @@ namespace detail {
 Diagnosis doctor(const nn::Module& net, const Batch& batch, const DoctorOptions& options);
 }
 
-/// The same on one batch as it goes into training; a few hundred examples tell most. (A template, so that
+/// The same on one batch as it goes into training; a few hundred examples are best. (A template, so that
 /// braces make Examples.)
 template <std::same_as<Batch> B>
 Diagnosis doctor(const nn::Module& net, const B& batch, const DoctorOptions& options = {}) {
@@ -121,8 +121,8 @@ Diagnosis doctor(const nn::Module& net, const B& batch, const DoctorOptions& opt
 Diagnosis doctor(const nn::Module& net, const Tensor& x, const Tensor& labels,
                  const DoctorOptions& options = {});
 
-/// A report of about a screen, at most 100 columns wide; of a deep network's tables the beginning and the
-/// end.
+/// A report of about one screen, at most 100 columns wide; for a deep network it has the beginning and the
+/// end of the tables.
 std::string to_string(const Diagnosis& diagnosis);
 /// Writes to_string().
 std::ostream& operator<<(std::ostream& out, const Diagnosis& diagnosis);

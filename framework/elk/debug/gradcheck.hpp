@@ -10,16 +10,16 @@
 
 namespace elk {
 
-/// How gradcheck() compares.
+/// Options of gradcheck().
 struct GradcheckOptions {
   double step = 1e-5;        ///< of the central difference, times max(1, |x|)
   double tolerance = 1e-6;   ///< of |tape - difference|, relative to the input's largest derivative
   bool second_order = true;  ///< also check the derivative of the gradient
-  Index max_entries = 200;   ///< checked in each input, spread evenly; all when it has no more
+  Index max_entries = 200;   ///< checked in each input, evenly spaced; all if it has no more
   std::uint64_t seed = 1;    ///< of the random direction that results are projected on
 };
 
-/// How gradients compare; converts to true when all agree.
+/// The result of gradcheck(); converts to true if all gradients agree.
 struct GradcheckReport {
   bool ok = true;
   Index checked = 0;
@@ -39,7 +39,7 @@ struct GradcheckReport {
 };
 
 /// Compares the derivatives of a random projection of f's result, with respect to every input. Inputs must be
-/// f64. Dropout passes everything.
+/// f64. Dropout does nothing.
 GradcheckReport gradcheck(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                           const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
 

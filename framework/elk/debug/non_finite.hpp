@@ -8,7 +8,7 @@
 
 namespace elk {
 
-/// Runs `loss(x)`, built on `net`, once more on a tape and names the first thing that is not finite, in the
+/// Runs `loss(x)`, which uses `net`, again on a tape and names the first value that is not finite, in the
 /// order of computation: "the input", "parameter fc1.weight", or "matmul in fc1" (an operation and the layer
 /// it ran in). "" when everything is finite. Give the training Rng as it was before the step, so that dropout
 /// is the same.

@@ -18,7 +18,7 @@
 
 namespace elk {
 
-/// What one operation of one layer took, in all steps together.
+/// The cost of one operation of one layer, over all steps together.
 struct ProfileRow {
   std::string pass;  ///< "forward", "backward", a stage such as "update", or "other": what is none of these
   std::string
@@ -30,17 +30,17 @@ struct ProfileRow {
   std::uint64_t flops = 0;  ///< as in base/flops.hpp
 };
 
-/// Measures what its thread does while it lives, on the stack; computes nothing otherwise. An operation's
-/// time is that since the one before it, and operations inside a rule or a stage count for that. The
-/// library's stages are "batch", "clip", "update" and "evaluation"; make a Stage for one of your own. Its own
-/// bookkeeping is in no row.
+/// Measures what its thread does while it exists, on the stack; it does not change any computation. The time
+/// of an operation is the time since the one before it; operations inside a rule or a stage count for that
+/// rule or stage. The library's stages are "batch", "clip", "update" and "evaluation"; make a Stage for your
+/// own. The profile's own bookkeeping is in no row.
 class Profile : private ScopeObserver {
  public:
   Profile();
 
-  /// Measures nothing until resume(): in evaluation between the steps, say.
+  /// Stops measuring until resume(), for example for an evaluation between the steps.
   void pause();
-  /// Goes on after pause().
+  /// Continues after pause().
   void resume();
 
   /// Updates by an optimizer.
@@ -48,7 +48,7 @@ class Profile : private ScopeObserver {
   /// In the order in which they first ran; "other" is last.
   std::vector<ProfileRow> rows() const;
 
-  /// How many operations, modules and stages a trace holds: the first ones.
+  /// A trace keeps only this many operations, modules and stages, the first ones.
   static constexpr std::size_t trace_limit = 100'000;
   /// Writes the single calls in Chrome's trace event format, in JSON: spans of modules, operations and stages
   /// with their FLOPs. FileError naming a path that cannot be written.
@@ -94,7 +94,7 @@ class Profile : private ScopeObserver {
   std::uint64_t flops_mark_ = 0;  // likewise
 };
 
-/// A table for 100 columns, of a step: the mean over all of them; without steps, of everything together.
+/// A table for 100 columns, for one step: the mean over all steps; without steps, for everything together.
 /// Shares are of the measured time and add up to 100%.
 ///
 ///   pass     layer  operation  calls     us   FLOPs  GFLOP/s  share

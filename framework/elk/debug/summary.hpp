@@ -1,4 +1,4 @@
-// What a network consists of: its modules with output shapes, parameters and FLOPs.
+// The modules of a network with output shapes, parameters and FLOPs.
 #pragma once
 
 #include <concepts>
@@ -13,7 +13,8 @@
 
 namespace elk {
 
-/// A module of the network. What it holds and does itself: its children's numbers are in their own rows.
+/// A module of the network, with only its own parameters and FLOPs: those of its children are in their own
+/// rows.
 struct SummaryRow {
   std::string name;             ///< dotted; "" for the network itself
   std::string kind;             ///< describe()
@@ -33,7 +34,7 @@ struct SummaryInput {
   DType dtype = f32;
 };
 
-/// What summary() tells of a network.
+/// The result of summary().
 struct Summary {
   std::vector<SummaryInput> inputs;
   std::vector<SummaryRow> rows;  ///< the network itself, then its modules in the order of fields()
@@ -47,13 +48,13 @@ struct Summary {
 };
 
 /// Runs `net` on one example of zeros of `input_shape` (without the batch), once in evaluation and once in
-/// training with backward, and reports what ran; FLOPs as in base/flops.hpp. `dtype` is the network's own
-/// where none is given, or i64 where the network refuses it, as one that begins with an Embedding does. A
-/// size of 1 in front of an output is taken for the batch. Operations in a module that no fields() lists
-/// count for the module that called it. A module of several inputs that does not call Scope::returns shows
-/// the shape of its last operation. Changes nothing in `net`, and draws dropout from a stream of its own;
-/// live tapes record none of it. Throws the network's own ShapeError, with the layer's name, for a shape that
-/// it does not take.
+/// training with backward, and reports what ran; FLOPs as in base/flops.hpp. `dtype` defaults to the
+/// network's own, or to i64 if the network rejects that, as a network that begins with an Embedding does. A
+/// leading size of 1 in an output is treated as the batch. Operations in a module that no fields() lists
+/// count for the module that called it. A module with several inputs that does not call Scope::returns shows
+/// the shape of its last operation. Changes nothing in `net`, and draws dropout from its own random stream;
+/// existing tapes record nothing of it. Throws the network's own ShapeError, with the layer's name, for a
+/// shape that does not fit.
 Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<DType> dtype = {});
 
 namespace detail {
@@ -61,10 +62,10 @@ Summary summary(const nn::Module& net, const Batch& batch, const Forward& forwar
 Summary summary(const nn::Module& net, const Examples& examples, const Forward& forward);
 }  // namespace detail
 
-/// The same on the first example of a Batch or of Examples, for networks of several inputs, or whose input
-/// cannot be zeros: `forward` tells how the network is called, where net(batch.x) is not enough. Of a batch,
-/// an input without a row for each example, such as a mask, stays whole; the labels play no part. (A
-/// template, so that braces make a Shape.)
+/// The same on the first example of a Batch or of Examples, for networks with several inputs, or whose input
+/// cannot be zeros: `forward` says how to call the network, if net(batch.x) is not enough. An input of a
+/// batch without a row for each example, such as a mask, stays whole; the labels are not used. (A template,
+/// so that braces make a Shape.)
 template <class Data>
 requires std::same_as<Data, Batch> || std::same_as<Data, Examples> Summary
 summary(const nn::Module& net, const Data& data, const Forward& forward = {}) {

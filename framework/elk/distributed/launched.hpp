@@ -1,4 +1,4 @@
-// Whether a launcher of MPI has started this process: from its environment alone, without MPI.
+// Whether an MPI launcher has started this process; known from the environment alone, without MPI.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 namespace elk::distributed {
 
-/// How many processes mpirun, mpiexec or srun says it has started, this one among them; 1 without any of
+/// How many processes mpirun, mpiexec or srun says that it has started, including this one; 1 without any of
 /// them.
 inline int launched() {
   int most = 1;

@@ -19,16 +19,16 @@
 /// Training by several processes.
 namespace elk::distributed {
 
-/// MPI, from its beginning to its end: make one in main. All processes are a team, for train::fit,
-/// train::Parts, train::broadcast, train::all_reduce and train::agree. One thread of a process calls it.
+/// Starts MPI and ends it: make one in main. All processes are a team, for train::fit, train::Parts,
+/// train::broadcast, train::all_reduce and train::agree. One thread of a process calls it.
 ///
 /// When an exception leaves its scope, MPI is not ended, but the launcher ends all processes as soon as this
-/// one does: catch it outside, tell of it, and return another code than 0 from main. When another process
-/// does not answer for patience() seconds, calls throw Error.
+/// one ends. So catch the exception outside, print it, and return a code other than 0 from main. If another
+/// process does not answer for patience() seconds, calls throw Error.
 class Session : public train::Team {
  public:
-  /// Begins MPI, unless somebody has: then it does not end it either. Error when there is no beginning, as
-  /// when the processes were started by the launcher of another MPI.
+  /// Starts MPI, unless it was started already; in that case the Session does not end it either. Error if MPI
+  /// cannot start, for example because the processes were started by the launcher of another MPI.
   Session(int& argc, char**& argv);
   ~Session() override;
   Session(const Session&) = delete;
@@ -36,8 +36,8 @@ class Session : public train::Team {
 
   int rank() const override;  ///< see Team
   int size() const override;  ///< likewise
-  /// Threads that this process should use: its share of the processors that it and the others of this machine
-  /// may run on.
+  /// Threads that this process should use: its share of the processors that the processes on this machine may
+  /// run on.
   int processors() const;
 
   void sum(std::span<double> numbers) override;
@@ -48,12 +48,12 @@ class Session : public train::Team {
 
   /// Sends `bytes` to a rank. Returns at once; they arrive in the order in which they were sent.
   void send(int to, std::string bytes);
-  /// What a rank has sent.
+  /// A message from a rank.
   struct Message {
     int from;           ///< the rank
     std::string bytes;  ///< all that it sent at once
   };
-  /// The next message, if one is there: false where none is.
+  /// The next message; false if there is none.
   bool receive(Message& message);
 
   /// Seconds; 600, or what the environment variable ELK_MPI_PATIENCE says.

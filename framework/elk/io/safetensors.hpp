@@ -11,7 +11,7 @@
 
 namespace elk {
 
-/// What a file says about itself beside its tensors: text under names.
+/// Text entries of a file beside its tensors, by name.
 using Metadata = std::map<std::string, std::string>;
 
 /// The content of a safetensors file.

@@ -1,22 +1,22 @@
-// Attention and what transformers are made of, over sequences (N, T, features). Weights have PyTorch's names.
+// Attention and the layers of transformers, over sequences (N, T, features). Weights have PyTorch's names.
 #pragma once
 
 #include <elk/nn/layers.hpp>
 
 namespace elk::nn {
 
-/// Which keys queries may look at. Of u8, 1 where they may not (as in PyTorch's modules); or floats to add.
+/// Which keys a query may attend to: u8, 1 where it may not (as in PyTorch's modules), or floats to add.
 struct AttentionMask {
   Tensor attn_mask = {};         ///< (T, S), or (N * heads, T, S)
-  Tensor key_padding_mask = {};  ///< (N, S): keys that are filling
-  bool causal = false;           ///< query t looks at keys 0 to t alone
+  Tensor key_padding_mask = {};  ///< (N, S): keys that are padding
+  bool causal = false;           ///< query t attends to keys 0 to t only
 };
 
 /// See elk::scaled_dot_product_attention, in several heads of size / heads features each: in_proj_weight (3
 /// size, size) makes queries, keys and values, out_proj joins the heads.
 class MultiheadAttention : public Module {
  public:
-  /// How it is built; `causal` makes every call so.
+  /// Options; with `causal`, every call is causal.
   struct Options {
     double dropout = 0;
     bool bias = true;
@@ -38,7 +38,7 @@ class MultiheadAttention : public Module {
   Index size() const { return size_; }
   Index heads() const { return heads_; }
   const Options& options() const { return options_; }
-  /// Of queries, keys and values, (3 size, size).
+  /// The weight for queries, keys and values, (3 size, size).
   Parameter& in_proj_weight() { return in_weight_; }
   const Parameter& in_proj_weight() const { return in_weight_; }
   bool has_bias() const { return in_bias_.has_value(); }
@@ -66,7 +66,7 @@ class MultiheadAttention : public Module {
 /// norm_first, before): x (N, T, size).
 class TransformerEncoderLayer : public Module {
  public:
-  /// How it is built. The activation is relu, or gelu.
+  /// Options. The activation is relu or gelu.
   struct Options {
     Index dim_feedforward = 2048;
     double dropout = 0.1;
@@ -80,7 +80,7 @@ class TransformerEncoderLayer : public Module {
   TransformerEncoderLayer(Index size, Index heads, Rng& rng)
       : TransformerEncoderLayer(size, heads, rng, Options()) {}
 
-  /// With a mask of a call's own.
+  /// With a mask for this call.
   Tensor encode(const Tensor& x, const AttentionMask& mask) const;
   Tensor forward(const Tensor& x) const override { return compute(x, {}); }
   void fields(Fields& f) override;

@@ -1,5 +1,5 @@
-// Layers that bring what they see to mean 0 and variance 1, over the batch or within an example. (LayerNorm
-// is in nn/layers.hpp.)
+// Layers that scale their input to mean 0 and variance 1, over the batch or within an example. (LayerNorm is
+// in nn/layers.hpp.)
 #pragma once
 
 #include <elk/nn/buffer.hpp>
@@ -7,15 +7,16 @@
 
 namespace elk::nn {
 
-/// See elk::batch_norm: with the statistics of the batch on a training tape, which also move the running
-/// ones, and with the running ones elsewhere. Weight (C) begins at 1, bias (C) at 0; the buffers running_mean
-/// and running_var at 0 and 1, num_batches_tracked at 0: PyTorch's names.
+/// See elk::batch_norm: on a training tape it uses the statistics of the batch and updates the running
+/// statistics with them; otherwise it uses the running statistics. Weight (C) begins at 1, bias (C) at 0, the
+/// buffers running_mean and running_var at 0 and 1, num_batches_tracked at 0. The names are PyTorch's.
 class BatchNorm : public Module {
  public:
-  /// How it counts.
+  /// Options.
   struct Options {
     double epsilon = 1e-5;
-    /// running = (1 - momentum) running + momentum of-the-batch; the variance that is kept is over n - 1.
+    /// running = (1 - momentum) * running + momentum * statistic of the batch; the running variance is over n
+    /// - 1.
     double momentum = 0.1;
     DType dtype = f32;
   };
@@ -34,7 +35,7 @@ class BatchNorm : public Module {
 
  protected:
   BatchNorm(Index channels, const Options& options);
-  /// Throws ShapeError unless x has the axes that this layer is for.
+  /// Throws ShapeError unless x has the right number of axes for this layer.
   virtual void check(const Tensor& x) const = 0;
 
  private:

@@ -1,4 +1,4 @@
-// Buffer: a tensor of a module's that its forward() changes in training.
+// Buffer: a tensor of a module that its forward() changes in training.
 #pragma once
 
 #include <functional>
@@ -9,9 +9,9 @@
 
 namespace elk::nn {
 
-/// For statistics that are kept while training, such as BatchNorm's: forward() is const, and may run on
-/// several threads. List it in fields() as any buffer: it is converted and saved with its module, never
-/// trained. A copy is a slot of its own with the same value; a moved one keeps its slot.
+/// For statistics that change during training, such as BatchNorm's. forward() is const, and may run on
+/// several threads. List it in fields() like any buffer: it is converted and saved with its module, and never
+/// trained. A copy is a new slot with the same value; a moved Buffer keeps its slot.
 class Buffer {
  public:
   explicit Buffer(const Tensor& value) : slot_(std::make_shared<Slot>()) { slot_->value = value; }
@@ -21,7 +21,7 @@ class Buffer {
   Buffer& operator=(Buffer&&) noexcept = default;
   ~Buffer() = default;
 
-  /// The value at this moment.
+  /// The current value.
   Tensor value() const {
     const std::lock_guard lock(slot_->mutex);
     return slot_->value;

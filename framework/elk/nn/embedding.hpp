@@ -1,4 +1,4 @@
-// Embedding: a vector for each of a vocabulary.
+// Embedding: a vector for each entry of a vocabulary.
 #pragma once
 
 #include <optional>

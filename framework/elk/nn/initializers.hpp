@@ -7,14 +7,14 @@
 
 namespace elk::nn {
 
-/// Which number of connections of a weight (out, in, ...) counts: in or out times the sizes of the other
+/// Which number of connections of a weight (out, in, ...) is used: in or out, times the sizes of the other
 /// axes.
 enum class Fan { in, out };
 
-/// What follows the weight: what calculate_gain is told.
+/// The nonlinearity that follows the weight, for calculate_gain.
 enum class Nonlinearity { linear, sigmoid, tanh, relu, leaky_relu, selu };
 
-/// What kaiming_uniform_ and kaiming_normal_ can be told.
+/// Options of kaiming_uniform_ and kaiming_normal_.
 struct KaimingOptions {
   double slope = 0;  ///< of leaky_relu below 0
   Fan mode = Fan::in;
@@ -22,33 +22,33 @@ struct KaimingOptions {
 };
 
 /// Functions that give a parameter its initial value. ShapeError for a weight without the axes that they
-/// need, ValueError for numbers without sense.
+/// need, ValueError for invalid numbers.
 namespace init {
 
-/// By what a nonlinearity is made up for: 1, 5/3 of tanh, √2 of relu, √(2 / (1 + slope²)) of leaky_relu, 3/4
-/// of selu.
+/// The factor that makes up for a nonlinearity: 1, 5/3 for tanh, √2 for relu, √(2 / (1 + slope²)) for
+/// leaky_relu, 3/4 for selu.
 double calculate_gain(Nonlinearity nonlinearity, double slope = 0.01);
 
 /// Every element `value`.
 void constant_(Parameter& p, double value);
 void zeros_(Parameter& p);  ///< every element 0
 void ones_(Parameter& p);   ///< every element 1
-/// From [low, high).
+/// Uniform on [low, high).
 void uniform_(Parameter& p, Rng& rng, double low = 0, double high = 1);
-/// Of a normal distribution.
+/// Normally distributed.
 void normal_(Parameter& p, Rng& rng, double mean = 0, double std = 1);
-/// Of one from which only [low, high] is taken. ValueError for an interval that is more than 2 std from the
-/// mean.
+/// A normal distribution truncated to [low, high]. ValueError for an interval that is more than 2 std from
+/// the mean.
 void trunc_normal_(Parameter& p, Rng& rng, double mean = 0, double std = 1, double low = -2, double high = 2);
-/// From ±gain √(6 / (in + out)). (X. Glorot, Y. Bengio, 2010.)
+/// Uniform between ±gain √(6 / (in + out)). (X. Glorot, Y. Bengio, 2010.)
 void xavier_uniform_(Parameter& p, Rng& rng, double gain = 1);
 /// Normal, with std gain √(2 / (in + out)).
 void xavier_normal_(Parameter& p, Rng& rng, double gain = 1);
-/// From ±gain √(3 / fan). (K. He et al., 2015.)
+/// Uniform between ±gain √(3 / fan). (K. He et al., 2015.)
 void kaiming_uniform_(Parameter& p, Rng& rng, const KaimingOptions& options = {});
 /// Normal, with std gain / √fan.
 void kaiming_normal_(Parameter& p, Rng& rng, const KaimingOptions& options = {});
-/// Rows (or columns, where there are fewer) of length `gain` at right angles, the axes behind the first taken
+/// Orthogonal rows (or columns, if there are fewer) of length `gain`; the axes after the first are taken
 /// together. (A. Saxe et al., 2013.)
 void orthogonal_(Parameter& p, Rng& rng, double gain = 1);
 

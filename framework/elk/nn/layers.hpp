@@ -13,7 +13,7 @@ namespace elk::nn {
 /// y = x weightᵀ + bias: x (..., in), weight (out, in), bias (out), y (..., out). The bias starts at 0.
 class Linear : public Module {
  public:
-  /// How it begins.
+  /// Options.
   struct Options {
     Init init = Init::he;
     bool bias = true;
@@ -161,7 +161,7 @@ class Flatten : public Module {
   std::string describe() const override { return "Flatten"; }
 };
 
-/// Over the last axis. For probabilities; a loss such as cross_entropy takes the logits before it.
+/// Probabilities over the last axis. Do not use it before a loss such as cross_entropy, which takes logits.
 class Softmax : public Module {
  public:
   Tensor forward(const Tensor& x) const override;

@@ -31,7 +31,7 @@ namespace detail {
 
 class Uses;  // see nn/uses.hpp
 
-/// A module's call that somebody wants to know about, or one within it.
+/// A call of a module that is being listened to, or a call inside it.
 struct Call {
   const nn::Module* module;
   Uses* uses;  // null where nobody asked about this module
@@ -60,8 +60,8 @@ class OwnUses {
 /// Modules: what networks are made of.
 namespace elk::nn {
 
-/// What fields() is given: collects a module's members under their names on disk. Throws ValueError for a
-/// name that is empty, holds a dot or is used twice.
+/// The argument of fields(): collects a module's members under their names in files. Throws ValueError for a
+/// name that is empty, contains a dot or is used twice.
 class Fields {
  public:
   /// A trained parameter.
@@ -76,8 +76,8 @@ class Fields {
   Fields& operator()(std::string_view name, Module& child) {
     return add({std::string(name), {}, {}, &child});
   }
-  /// Several of these, or std::unique_ptr of modules, as "layers.0", "layers.1", ...: PyTorch's ModuleList
-  /// and ParameterList.
+  /// A vector of these, or of std::unique_ptr to modules, as "layers.0", "layers.1", ...: like PyTorch's
+  /// ModuleList and ParameterList.
   template <class T>
   Fields& operator()(std::string_view name, std::vector<T>& list) {
     use(name);
@@ -119,8 +119,8 @@ struct NamedSlot {
   std::shared_ptr<Parameter::Slot> slot;
 };
 
-/// A layer or network; the head of nn/module.hpp shows one. One that was moved from throws ValueError when it
-/// is called or asked for what it holds.
+/// A layer or network; the beginning of nn/module.hpp shows one. A module that was moved from throws
+/// ValueError when it is used.
 class Module {
  public:
   using Fields = nn::Fields;
@@ -130,8 +130,8 @@ class Module {
   /// Calls forward() with this module as the running scope.
   Tensor operator()(const Tensor& x) const;
 
-  /// The output for x. A module of several inputs leaves it and defines a method of its own, which begins
-  /// with `const Scope scope = enter();` (and may end with `scope.returns(y);`, for observers).
+  /// The output for x. A module with several inputs does not override it; it defines another method, which
+  /// begins with `const Scope scope = enter();` (and may end with `scope.returns(y);`, for observers).
   virtual Tensor forward(const Tensor& x) const;
 
   /// Lists parameters, buffers and child modules under their names.
@@ -140,7 +140,7 @@ class Module {
   /// One line for summaries and messages: "Linear(784, 128)".
   virtual std::string describe() const { return "Module"; }
 
-  /// All parameters, children's included, each once; in the order of fields().
+  /// All parameters, including those of children, each once, in the order of fields().
   std::vector<NamedSlot> parameters() const;
   /// How many numbers the parameters hold.
   Index parameter_count() const;
@@ -150,24 +150,25 @@ class Module {
   /// Sets them all. Names, shapes and dtypes must match exactly; otherwise throws and changes nothing.
   void load_state(const State& state);
 
-  /// Converts parameters and buffers to f32 or f64 (buffers of integers stay). When it throws, nothing has
-  /// changed.
+  /// Converts parameters and buffers to f32 or f64 (integer buffers stay as they are). If it throws, nothing
+  /// has changed.
   void to(DType dtype);
   /// Freezes (or thaws) every parameter.
   void freeze(bool frozen = true);
 
-  /// The dotted name of `part`, a module inside this one; its describe() where fields() does not list it; ""
-  /// for this module or null.
+  /// The dotted name of `part`, a module inside this one; its describe() if fields() does not list it; "" for
+  /// this module or null.
   std::string name_of(const Module* part) const;
 
   /// ValueError when this module was moved from.
   void check_not_moved() const { moved_.check("module"); }
 
-  /// For optimizers and reports: what calls of this module use, from when somebody listens.
+  /// For optimizers and reports: the parameters that calls of this module use, from the time when somebody
+  /// listens.
   std::shared_ptr<detail::Uses> uses() const;
 
  protected:
-  /// A call of a module, while it lives; see enter().
+  /// Marks a call of a module while it exists; see enter().
   class Scope : public elk::Scope {
    public:
     explicit Scope(const Module& module);
@@ -183,7 +184,7 @@ class Module {
   Module& operator=(const Module&) = default;
   Module& operator=(Module&&) = default;
 
-  /// Makes this the running module while the scope lives.
+  /// Makes this the running module while the returned scope exists.
   Scope enter() const {
     check_not_moved();
     return Scope(*this);
@@ -194,7 +195,7 @@ class Module {
   mutable detail::OwnUses uses_;
 };
 
-/// The modules and what they hold, one a line:
+/// The modules and what they hold, one per line:
 ///
 ///   Sequential: 101770 parameters
 ///     fc1: Linear(784, 128)

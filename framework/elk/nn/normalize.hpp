@@ -1,6 +1,6 @@
-// Layers that bring inputs to mean 0 and variance 1 by numbers measured before training, for example by
-// data/statistics.hpp. As buffers of the network they are converted and saved with it and never trained: a
-// saved network takes the pixels as they are.
+// Layers that scale inputs to mean 0 and variance 1 by statistics measured before training, for example by
+// data/statistics.hpp. The statistics are buffers of the network: they are converted and saved with it and
+// never trained. So a saved network takes raw pixels.
 #pragma once
 
 #include <elk/nn/module.hpp>
@@ -8,7 +8,7 @@
 namespace elk::nn {
 
 /// y = (x - mean) * scale, where mean and scale of one shape repeat along the leading axes of x: x (...,
-/// features) for (features). Normalize(zeros({784}), ones({784})) stands in until load_state.
+/// features) for (features). Use Normalize(zeros({784}), ones({784})) as a placeholder before load_state.
 class Normalize : public Module {
  public:
   /// Converts to `dtype`. ShapeError unless the shapes are equal.

@@ -10,7 +10,7 @@
 namespace elk::detail {
 
 struct Call;  // see nn/uses.hpp
-// Of this thread, while somebody wants to know what it uses; null otherwise.
+// Set for this thread while somebody listens to the parameters that it uses; null otherwise.
 [[gnu::visibility("default")]] inline thread_local Call* innermost_call = nullptr;
 
 struct SlotAccess;  // see nn/uses.hpp
@@ -20,8 +20,8 @@ struct SlotAccess;  // see nn/uses.hpp
 namespace elk::nn {
 
 /// A trained tensor of a module. Its slot keeps its identity when the module moves or is assigned to, so
-/// gradients and optimizers can refer to it; a copy is a slot of its own with the same value. Use it wherever
-/// a Tensor is expected. One that was moved from throws ValueError.
+/// gradients and optimizers can refer to it; a copy is a new slot with the same value. Use it wherever a
+/// Tensor is expected. A parameter that was moved from throws ValueError.
 ///
 /// A weight that two layers share is one parameter that both use: `linear(x, embedding_.weight(), bias_)` in
 /// forward(). So it stays shared in copies, files and conversions.
@@ -48,7 +48,7 @@ class Parameter {
   explicit Parameter(const Tensor& value);
   Parameter(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
-  /// Does not compile: what is copied by mistake would be trained apart from the original.
+  /// Does not compile: a copy made by mistake would be trained separately from the original.
   template <class P>
   requires std::is_same_v<P, Parameter> Parameter(
       P&) {  // NOLINT(google-explicit-constructor): as implicit as the copy that it stands for
@@ -57,10 +57,10 @@ class Parameter {
                   "places: linear(x, layer.weight(), bias) in forward(). For a reference, write auto& w = "
                   "layer.weight(); for one of the same value, Parameter(layer.weight().value())");
   }
-  /// The value and whether it is frozen; the slot stays, so that an optimizer goes on training it. ShapeError
-  /// where somebody follows the slot and the shape differs.
+  /// Takes over the value and whether it is frozen. The slot stays, so an optimizer continues to train it.
+  /// ShapeError if somebody follows the slot and the shape differs.
   Parameter& operator=(const Parameter& other);
-  /// The same, unless somebody follows the other slot as well: then it takes that one over.
+  /// The same; but if somebody follows the other slot as well, it takes that slot over.
   Parameter& operator=(Parameter&& other);
   ~Parameter() = default;
 
@@ -76,8 +76,8 @@ class Parameter {
 
   /// Replaces the value; the shape must stay (ShapeError), the dtype may change.
   void set(const Tensor& value) { slot()->set(value); }
-  /// A frozen parameter is a constant: optimizers leave it alone, and tapes take it as it is when an
-  /// operation uses it, whatever it was before.
+  /// A frozen parameter is a constant: optimizers do not change it. What counts for a tape is whether it is
+  /// frozen when an operation uses it.
   void freeze(bool frozen = true) { slot()->freeze(frozen); }
   bool frozen() const { return slot()->frozen(); }
 
@@ -91,7 +91,7 @@ class Parameter {
   std::shared_ptr<Slot> slot_;
 };
 
-// So that `2 * scale_` and `scale_ * shift_` of parameters find the operators by argument-dependent lookup.
+// So that `2 * scale_` and `scale_ * shift_` with parameters find the operators by argument-dependent lookup.
 using elk::operator+, elk::operator-, elk::operator*, elk::operator/, elk::operator<<;
 using elk::operator<, elk::operator<=, elk::operator>, elk::operator>=;
 

@@ -11,7 +11,7 @@
 
 namespace elk::nn {
 
-/// What a recurrent layer remembers: h, and for an LSTM c, each (layers * directions, N, hidden).
+/// The state of a recurrent layer: h, and for an LSTM also c, each (layers * directions, N, hidden).
 struct RecurrentState {
   Tensor h, c = {};
 };
@@ -19,7 +19,7 @@ struct RecurrentState {
 /// What the recurrent layers have in common. All weights begin uniform within 1 / sqrt(hidden) of 0.
 class Recurrent : public Module {
  public:
-  /// How it is built. `dropout` is for what goes from one layer to the next.
+  /// Options. `dropout` applies between one layer and the next.
   struct Options {
     Index layers = 1;
     bool bias = true;
@@ -27,13 +27,13 @@ class Recurrent : public Module {
     bool bidirectional = false;
     DType dtype = f32;
   };
-  /// The last layer's h at every step, (N, T, hidden * directions), and what all layers remember in the end.
+  /// The last layer's h at every step, (N, T, hidden * directions), and the final state of all layers.
   struct Result {
     Tensor output;
     RecurrentState state;
   };
 
-  /// Of x (N, T, in), T above 0, from the state `from`; zeros where that is undefined.
+  /// For x (N, T, in) with T above 0, starting from the state `from`, or from zeros if that is undefined.
   Result run(const Tensor& x, const RecurrentState& from = {}) const;
   /// The output of run(x).
   Tensor forward(const Tensor& x) const override { return compute(x, {}).output; }
@@ -44,13 +44,13 @@ class Recurrent : public Module {
   Index inputs() const { return in_; }
   Index hidden() const { return hidden_; }
   const Options& options() const { return options_; }
-  /// A direction of a layer.
+  /// One direction of one layer.
   struct Cell {
     std::string suffix;  // "_l0", "_l0_reverse"
     Parameter weight_ih, weight_hh;
     std::optional<Parameter> bias_ih, bias_hh;
   };
-  /// Of the layers in their order, with two directions the forward one first.
+  /// In the order of the layers; with two directions the forward one comes first.
   const std::vector<Cell>& cells() const { return cells_; }
   /// The same, for other initial weights: init::orthogonal_(gru.cells()[0].weight_hh, rng).
   std::span<Cell> cells() { return cells_; }
@@ -61,7 +61,7 @@ class Recurrent : public Module {
     Tensor h, c;
   };
   Recurrent(const char* name, Index gates, Index in, Index hidden, Rng& rng, const Options& options);
-  /// The next memory, from the input's part of the gates (N, gates * hidden) and h's.
+  /// The next state, from the input's share of the gates (N, gates * hidden), and from h's.
   virtual Memory step(const Tensor& input, const Tensor& recurrent, const Memory& memory) const = 0;
   /// Whether c is used.
   virtual bool has_cell() const { return false; }

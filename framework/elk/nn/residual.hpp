@@ -5,8 +5,8 @@
 
 namespace elk::nn {
 
-/// Adds to x what the inner modules make of it, which must keep x's shape: Residual{LayerNorm(64), Linear(64,
-/// 64, rng), GELU()}. (K. He et al., "Deep residual learning", 2016.)
+/// Adds the output of the inner modules to x; it must have x's shape: Residual{LayerNorm(64), Linear(64, 64,
+/// rng), GELU()}. (K. He et al., "Deep residual learning", 2016.)
 class Residual : public Sequential {
  public:
   using Sequential::Sequential;

@@ -14,11 +14,11 @@
 namespace elk::nn {
 
 /// Sequential net{Linear(784, 128, rng), ReLU(), Linear(128, 10, rng)}; its parts are named "0", "1", ... as
-/// in PyTorch, or as given to add(). Between braces C++ makes them, and so draws their weights, in this
-/// order. Sequential{net} is a copy. Copying copies the modules; assigning to a network of the same modules
-/// gives it the other's weights in its own slots, so that an optimizer goes on training it. A function of one
-/// tensor stands for a Function: Sequential{Linear(2, 3, rng), elk::relu, [](const elk::Tensor& x) { return 2
-/// * x; }}.
+/// in PyTorch, or as given to add(). In braces C++ makes the modules, and so draws their weights, in this
+/// order. Sequential{net} is a copy. Copying copies the modules. Assigning to a network of the same modules
+/// puts the other's weights into its own slots, so that an optimizer continues to train it. A function of one
+/// tensor becomes a Function: Sequential{Linear(2, 3, rng), elk::relu, [](const elk::Tensor& x) { return 2 *
+/// x; }}.
 class Sequential : public Module {
   struct Part {
     std::string name;
@@ -46,7 +46,7 @@ class Sequential : public Module {
 
   Sequential() = default;
   explicit Sequential(std::initializer_list<Layer> layers);
-  /// Of one module. Several need braces: it does not compile.
+  /// With one module. Several modules in parentheses do not compile; use braces.
   template <class M, class... More>
   requires(is_module<M> && (is_module<More> && ...) &&
            !(sizeof...(More) == 0 &&

@@ -1,5 +1,5 @@
-// What the calls of a module use, what it keeps beside its parameters, and who may write to a parameter's
-// slot. For optimizers, reports and fits; user code has no reason to include it.
+// Which parameters the calls of a module use, its buffers, and write access to a parameter's slot. For
+// optimizers, reports and fits; user code has no reason to include it.
 #pragma once
 
 #include <atomic>

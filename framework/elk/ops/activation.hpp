@@ -5,7 +5,7 @@
 
 namespace elk {
 
-/// max(x, 0); derivative 0 at 0, and 1 at NaN, which so goes on.
+/// max(x, 0); derivative 0 at 0, and 1 at NaN, so that a NaN propagates.
 Tensor relu(const Tensor& x);
 /// x above 0, slope * x below; derivative `slope` at 0, and 1 at NaN.
 Tensor leaky_relu(const Tensor& x, double slope = 0.01);
@@ -39,8 +39,8 @@ Tensor softmax(const Tensor& x, Axis axis = -1);
 /// log(softmax(x)), exact where the softmax itself would round to 0.
 Tensor log_softmax(const Tensor& x, Axis axis = -1);
 
-/// Whether operations of this thread are on a training tape (one made with an Rng), and neither paused nor
-/// after its backward: then dropout drops, and BatchNorm takes the statistics of the batch.
+/// Whether operations of this thread are on a training tape (one made with an Rng) that is neither paused nor
+/// used up. Then dropout is active, and BatchNorm uses the statistics of the batch.
 bool training();
 
 /// On a training tape (one made with an Rng): sets each element to 0 with probability p, from 0 up to but not

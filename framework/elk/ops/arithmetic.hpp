@@ -1,10 +1,11 @@
-// Element-wise arithmetic, selection and comparison. Operands broadcast as in NumPy (ShapeError, which names
-// the operation and both). Of two dtypes u8 gives way to i64, and both to f32 and f64: a mask times floats is
-// of floats. f32 beside f64 is a DTypeError, for it is a mistake where it is not said with cast. A plain
-// number takes the tensor's dtype (ValueError where it cannot, as 0.5 in an integer one).
+// Element-wise arithmetic, selection and comparison. Operands broadcast as in NumPy (the ShapeError names the
+// operation and both shapes). If two dtypes differ, u8 is converted to i64, and both to f32 and f64: a mask
+// times floats gives floats. f32 with f64 is a DTypeError, because without a cast it is usually a mistake. A
+// plain number is converted to the tensor's dtype (ValueError if that dtype cannot hold it, such as 0.5 with
+// integers).
 //
-// Integers add, subtract and multiply exactly or throw ValueError: nothing wraps around. They have no `/`:
-// whether 7 / 2 is 3 or 3.5 would be anybody's guess.
+// Integer addition, subtraction and multiplication are exact or throw ValueError: nothing wraps around.
+// Integers have no `/`, because it is not clear whether 7 / 2 should be 3 or 3.5.
 #pragma once
 
 #include <utility>
@@ -33,7 +34,7 @@ Tensor neg(const Tensor& x);
 /// neg(x)
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
-/// A new value in the handle: other handles to the old one keep it, and tapes see an operation.
+/// Puts a new value into the handle: other handles keep the old value, and tapes record an operation.
 /// @{
 inline Tensor& operator+=(Tensor& a, const Tensor& b) { return a = a + b; }
 inline Tensor& operator+=(Tensor& a, double b) { return a = a + b; }
@@ -65,7 +66,8 @@ void operator/=(Tensor&& part, const T& b) {
 }
 /// @}
 
-/// The larger of each pair; NaN if either is, and then both get the gradient; of equal ones each gets half.
+/// The larger of each pair; NaN if either is NaN, and then both get the gradient. Equal elements get half of
+/// it each.
 Tensor maximum(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
 /// @{
@@ -79,7 +81,7 @@ Tensor minimum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, double b);
 Tensor minimum(double a, const Tensor& b);
 /// @}
-/// a to the power of b; NaN for a negative a and a b that is no whole number. Of pow(0, 0) derivatives are 0.
+/// a to the power of b; NaN if a is negative and b is not a whole number. The derivatives of pow(0, 0) are 0.
 Tensor pow(const Tensor& a, const Tensor& b);
 /// The same with a plain number.
 /// @{
@@ -97,8 +99,8 @@ Tensor where(const Tensor& condition, double a, const Tensor& b);
 Tensor where(const Tensor& condition, double a, double b, DType dtype = f32);
 /// @}
 
-/// Comparisons, of any dtype: u8, 1 where true. There is no ==: whether it meant elements or whole tensors
-/// would be anybody's guess.
+/// Comparisons, for any dtype: u8, 1 where true. There is no ==, because it is not clear whether it should
+/// compare elements or whole tensors.
 /// @{
 Tensor equal(const Tensor& a, const Tensor& b);
 Tensor not_equal(const Tensor& a, const Tensor& b);
@@ -126,7 +128,8 @@ inline Tensor operator>=(const Tensor& a, double b) { return greater_equal(a, b)
 inline Tensor operator>=(double a, const Tensor& b) { return less_equal(b, a); }
 /// @}
 
-/// Of masks, and of any dtype, in which what is not 0 is true, also NaN: u8. Both sides are computed.
+/// For masks and any other dtype, in which everything that is not 0 is true, also NaN; the result is u8. Both
+/// sides are computed.
 /// @{
 Tensor logical_and(const Tensor& a, const Tensor& b);
 Tensor logical_or(const Tensor& a, const Tensor& b);
@@ -136,7 +139,7 @@ inline Tensor operator||(const Tensor& a, const Tensor& b) { return logical_or(a
 inline Tensor operator!(const Tensor& x) { return logical_not(x); }
 /// @}
 
-/// Whether |a - b| <= atol + rtol |b| for all elements, which broadcast; infinities are close to themselves,
+/// Whether |a - b| <= atol + rtol |b| for all elements; a and b broadcast. An infinity is close to itself,
 /// and NaN to NaN if `equal_nan`.
 bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8,
               bool equal_nan = false);

@@ -5,7 +5,7 @@
 
 namespace elk {
 
-// More axes before the last two are stacks of matrices, and broadcast.
+// Axes before the last two are stacks of matrices, and broadcast.
 
 /// a (m, k) times b (k, n): (m, n).
 Tensor matmul(const Tensor& a, const Tensor& b);

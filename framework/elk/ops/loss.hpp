@@ -8,12 +8,11 @@
 
 namespace elk {
 
-/// What becomes of the losses of single examples or elements: their mean, their sum, or all of them as they
-/// are.
+/// How the losses of single examples or elements are combined: their mean, their sum, or none, which returns
+/// them all.
 enum class Reduction { mean, sum, none };
 
-/// What cross_entropy can be told besides. (As PyTorch's, except that no label is ignored unless one is
-/// named.)
+/// Further options of cross_entropy. (As PyTorch's, except that no label is ignored unless you name one.)
 struct CrossEntropyOptions {
   std::optional<Index> ignore_index = {};  ///< a label, of any value, whose rows count for nothing
   Tensor weight = {};          ///< of each class, (classes), a constant; the mean is then a weighted one
@@ -22,9 +21,9 @@ struct CrossEntropyOptions {
 };
 
 /// -log softmax(logits)[label]: logits (N, classes) and labels i64 (N) of 0 to classes - 1, or with more axes
-/// before the classes, as in (N, T, classes) and (N, T). The mean's gradient is
-/// (softmax(logits) - one_hot(labels)) / N. Labels of the logits' shape and dtype are soft targets, such as
-/// mixup makes: see soft_cross_entropy. ValueError when every label is ignored: the mean has no value.
+/// before the classes, as in (N, T, classes) and (N, T). The mean's gradient is (softmax(logits) -
+/// one_hot(labels)) / N. Labels of the logits' shape and dtype are soft targets, such as mixup makes: see
+/// soft_cross_entropy. ValueError when every label is ignored, because the mean is then undefined.
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
 
 /// Cross-entropy with smoothed labels: a share `label_smoothing`, from 0 to 1, of each target is spread over
@@ -58,9 +57,10 @@ Tensor l1(const Tensor& prediction, const Tensor& target, Reduction reduction = 
 Tensor smooth_l1(const Tensor& prediction, const Tensor& target, double beta = 1,
                  Reduction reduction = Reduction::mean);
 
-/// target (log(target) - log_probabilities) of each element: how far distributions are from each other, the
-/// prediction as logarithms, the target as probabilities; shapes equal; 0 where the target is. The mean is
-/// over all elements, as PyTorch's: divide the sum by N for one over distributions.
+/// target (log(target) - log_probabilities) of each element: how far distributions are from each other. The
+/// prediction is given as logarithms, the target as probabilities; shapes are equal; the result is 0 where
+/// the target is 0. The mean is over all elements, as in PyTorch: for a mean over distributions, divide the
+/// sum by N.
 Tensor kl_div(const Tensor& log_probabilities, const Tensor& target, Reduction reduction = Reduction::mean);
 
 /// max(0, margin - target prediction) of each element, for scores and targets of -1 and 1; shapes equal.
@@ -68,7 +68,7 @@ Tensor kl_div(const Tensor& log_probabilities, const Tensor& target, Reduction r
 Tensor hinge(const Tensor& prediction, const Tensor& target, double margin = 1,
              Reduction reduction = Reduction::mean);
 
-/// What gaussian_nll can be told.
+/// Options of gaussian_nll.
 struct GaussianNllOptions {
   bool full = false;      ///< with the constant log(2 pi) / 2
   double epsilon = 1e-6;  ///< the least variance; the gradient passes below it as well
@@ -80,7 +80,7 @@ struct GaussianNllOptions {
 Tensor gaussian_nll(const Tensor& prediction, const Tensor& target, const Tensor& variance,
                     const GaussianNllOptions& options = {});
 
-/// What triplet_margin can be told.
+/// Options of triplet_margin.
 struct TripletOptions {
   double margin = 1;
   double p = 2;           ///< of the norm
@@ -97,8 +97,8 @@ Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor
 /// broadcast. A similarity, from -1 to 1: a loss is 1 minus it.
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis = 1, double epsilon = 1e-8);
 
-/// A loss of a prediction and a target as a value: any function of two tensors, and also one of those above
-/// by its name, which then has its defaults: `Loss loss = mse`.
+/// A loss as a value, a function of a prediction and a target: any function of two tensors, or one of those
+/// above by its name, which then has its defaults: `Loss loss = mse`.
 class Loss : public std::function<Tensor(const Tensor&, const Tensor&)> {
  public:
   using std::function<Tensor(const Tensor&, const Tensor&)>::function;

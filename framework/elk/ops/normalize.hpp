@@ -21,13 +21,13 @@ struct ChannelMoments {
 ChannelMoments channel_moments(const Tensor& x);  ///< computes them
 
 /// (x - mean) / sqrt(variance + epsilon) * weight + bias, per channel: x (N, C, ...), the others (C). With
-/// channel_moments(x) the batch normalization of training. (S. Ioffe, C. Szegedy, "Batch normalization",
-/// 2015.)
+/// the moments of channel_moments(x) it is the batch normalization of training. (S. Ioffe, C. Szegedy, "Batch
+/// normalization", 2015.)
 Tensor batch_norm(const Tensor& x, const Tensor& mean, const Tensor& variance, const Tensor& weight,
                   const Tensor& bias, double epsilon = 1e-5);
 
-/// The same with the moments of x itself, in fewer passes; it returns those, too, as constants. ShapeError
-/// for fewer than two numbers a channel.
+/// The same with the moments of x itself, in fewer passes; it also returns these moments, as constants.
+/// ShapeError for fewer than two numbers a channel.
 struct BatchNormalized {
   Tensor y;
   ChannelMoments moments;
@@ -35,9 +35,9 @@ struct BatchNormalized {
 BatchNormalized batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
                            double epsilon = 1e-5);  ///< computes both
 
-/// The channels of each example, in `groups` of neighbours, to mean 0 and variance 1 over a group; then
-/// weight and bias per channel: x (N, C, ...), weight (C), bias (C). (Y. Wu, K. He, "Group normalization",
-/// 2018.)
+/// Divides the channels of each example into `groups` of neighbours and scales each group to mean 0 and
+/// variance 1; then weight and bias per channel: x (N, C, ...), weight (C), bias (C). (Y. Wu, K. He, "Group
+/// normalization", 2018.)
 Tensor group_norm(const Tensor& x, Index groups, const Tensor& weight, const Tensor& bias,
                   double epsilon = 1e-5);
 

@@ -5,7 +5,7 @@
 
 namespace elk {
 
-/// Elements in order and where they were, i64.
+/// Elements in order, and their original positions as i64.
 struct Sorted {
   Tensor values, indices;
 };

@@ -1,5 +1,5 @@
-// Derivatives of functions, without a tape in sight. They nest: grad(grad(f)) is the second derivative, and a
-// tape around any of them differentiates it by what else it uses, such as parameters.
+// Derivatives of functions, without a tape in your code. They nest: grad(grad(f)) is the second derivative. A
+// tape around any of them gives the derivatives with respect to everything else it uses, such as parameters.
 #pragma once
 
 #include <functional>
@@ -11,10 +11,10 @@ namespace elk {
 /// A function of one tensor (f32 or f64).
 using TensorFunction = std::function<Tensor(const Tensor& x)>;
 
-/// x -> df / dx, of x's shape; f gives one element (TapeError otherwise). 0 where f does not depend on x.
+/// x -> df / dx, of x's shape; f returns one element (TapeError otherwise). 0 where f does not depend on x.
 TensorFunction grad(TensorFunction f);
 
-/// What f gives at x, and a product with its derivative there.
+/// The value of f at x, and a product with its derivative there.
 struct Derivative {
   Tensor value, product;
 };
@@ -22,12 +22,12 @@ struct Derivative {
 Derivative vjp(const TensorFunction& f, const Tensor& x, const Tensor& v);
 /// J v, of f's shape: v of x's shape. One pass forward, two back.
 Derivative jvp(const TensorFunction& f, const Tensor& x, const Tensor& v);
-/// The Hessian of an f of one element times v, of x's shape: without the matrix.
+/// The Hessian of an f that returns one element, times v, of x's shape; the matrix is not built.
 Derivative hvp(const TensorFunction& f, const Tensor& x, const Tensor& v);
 
 /// All derivatives at x, (shape of f..., shape of x...). One pass forward and back for each element of f.
 Tensor jacobian(const TensorFunction& f, const Tensor& x);
-/// Those of the gradient of an f of one element: (shape of x..., shape of x...).
+/// The derivatives of the gradient of an f that returns one element: (shape of x..., shape of x...).
 Tensor hessian(const TensorFunction& f, const Tensor& x);
 
 }  // namespace elk

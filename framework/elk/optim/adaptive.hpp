@@ -1,19 +1,19 @@
-// Optimizers whose rate adapts to each weight, after Adam's relatives in PyTorch.
+// Optimizers whose rate adapts to each weight: the relatives of Adam in PyTorch.
 #pragma once
 
 #include <elk/optim/optimizer.hpp>
 
 namespace elk::optim {
 
-/// w -= lr g / (sqrt(v) + epsilon) with a moving mean v of the gradient's square; centred: of its distance
-/// from the mean; with momentum: b = momentum b + the quotient, w -= lr b. (T. Tieleman, G. Hinton,
+/// w -= lr g / (sqrt(v) + epsilon) with a moving mean v of the squared gradient (centred: of its squared
+/// distance from the mean). With momentum: b = momentum b + the quotient, w -= lr b. (T. Tieleman, G. Hinton,
 /// lecture 6.5, 2012; A. Graves, 2013.)
 class RMSprop : public InPlaceOptimizer {
  public:
   /// Its numbers.
   struct Options {
     double lr = 1e-2;
-    double alpha = 0.99;  ///< what the mean keeps of itself
+    double alpha = 0.99;  ///< the share of the old mean that is kept
     double epsilon = 1e-8;
     double weight_decay = 0;
     double momentum = 0;
@@ -46,8 +46,8 @@ class Adagrad : public Optimizer {
   Options options_;
 };
 
-/// Adam by the largest gradient that is not yet forgotten: u = max(beta2 u, |g| + epsilon), w -= lr m / u.
-/// (D. Kingma, J. Ba, 2015, algorithm 2.)
+/// Adam with a decaying maximum of the gradient in place of the root of the mean square: u = max(beta2 u, |g|
+/// + epsilon), w -= lr m / u. (D. Kingma, J. Ba, 2015, algorithm 2.)
 class Adamax : public Optimizer {
  public:
   /// Its numbers.

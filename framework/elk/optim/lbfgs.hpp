@@ -1,4 +1,5 @@
-// L-BFGS: few and large steps for losses that are computed on all data, such as physics-informed networks'.
+// L-BFGS: few, large steps for losses that are computed on all data, such as those of physics-informed
+// networks.
 #pragma once
 
 #include <deque>
@@ -9,8 +10,8 @@
 
 namespace elk::optim {
 
-/// Steps along the gradient times an approximation of the Hessian's inverse, made of the last steps and of
-/// how the gradient changed with them. It computes the loss itself, several times a step:
+/// Steps along the gradient times an approximation of the inverse Hessian, built from the last steps and the
+/// changes of the gradient in them. It computes the loss itself, several times a step:
 ///
 ///   LBFGS lbfgs(net, {.line_search = true});
 ///   for (int i = 0; i < 10; ++i) loss = lbfgs.step([&] { return mse(net(x), y); });
@@ -22,30 +23,32 @@ class LBFGS {
   /// Its numbers.
   struct Options {
     double lr = 1;
-    int max_iterations = 20;           ///< of a step
-    int max_evaluations = 0;           ///< of the loss in a step; 0: a quarter more than iterations
+    int max_iterations = 20;           ///< in a step
+    int max_evaluations = 0;           ///< of the loss in a step; 0: 1.25 times max_iterations
     double gradient_tolerance = 1e-7;  ///< below it every element of a gradient counts as 0
     double change_tolerance = 1e-9;    ///< a step or a change of the loss below it ends the iterations
     int history = 100;                 ///< how many steps are remembered
-    bool line_search = false;          ///< for lengths that meet the strong Wolfe conditions, not lr itself
+    bool line_search = false;          ///< searches a length that meets the strong Wolfe conditions; else lr
   };
   /// ValueError for a module that lists no parameters.
   LBFGS(const nn::Module& module, const Options& options);
   explicit LBFGS(const nn::Module& module) : LBFGS(module, Options()) {}
 
-  /// Up to max_iterations; `loss` computes the loss, of one element, anew with the parameters as they are.
-  /// Returns the loss at the beginning. A parameter that is frozen stays; TapeError names one without a
-  /// gradient, or, at the first step, the layer of one that the module used and does not list in fields().
-  /// When it or `loss` throws, the parameters and what is remembered are as they were before the step.
+  /// Makes up to max_iterations iterations. `loss` computes the loss, one element, again with the current
+  /// parameters. Returns the loss at the beginning. A frozen parameter does not change. TapeError names a
+  /// parameter without a gradient or, at the first step, the layer of a parameter that the module used but
+  /// does not list in fields(). If it or `loss` throws, the parameters and the history are as before the
+  /// step.
   double step(const std::function<Tensor()>& loss);
 
   double lr() const { return options_.lr; }
   /// ValueError unless it is finite and not negative.
   void set_lr(double lr);
 
-  /// What resuming needs besides the parameters.
+  /// What is needed to resume, besides the parameters.
   State state() const;
-  /// Of an optimizer of the same parameters (ValueError, ShapeError); otherwise throws and changes nothing.
+  /// Takes the state of an optimizer with the same parameters (ValueError, ShapeError); if it throws, nothing
+  /// has changed.
   void load_state(const State& state);
 
  private:

@@ -9,21 +9,21 @@
 namespace elk::optim {
 
 /// Follows the parameters of a module: average = decay * average + (1 - decay) * weight, beginning with the
-/// weights at hand. (B. Polyak, A. Juditsky, 1992, with PyTorch's form of the average.)
+/// current weights. (B. Polyak, A. Juditsky, 1992, with PyTorch's form of the average.)
 ///
 ///   MovingAverage average(net, 0.999);
 ///   ... after each step: average.update();
 ///   average.swap();  // the net predicts with the averages
 ///   average.swap();  // and is trained on
 ///
-/// One that was moved from throws ValueError.
+/// An object that was moved from throws ValueError.
 class MovingAverage {
  public:
   /// ValueError unless 0 <= decay < 1. The module's slots are followed wherever it moves.
   MovingAverage(const nn::Module& module, double decay);
 
-  /// Takes the weights of now into the average. DTypeError when the module was converted meanwhile; then
-  /// nothing has changed.
+  /// Adds the current weights to the average. DTypeError if the module was converted meanwhile; then nothing
+  /// has changed.
   void update();
   /// Exchanges weights and averages. DTypeError likewise.
   void swap();

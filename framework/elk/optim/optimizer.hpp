@@ -12,11 +12,11 @@ namespace elk::kernels {
 struct Gradient;
 }
 
-/// Optimizers, schedules and what is done to gradients before a step.
+/// Optimizers, schedules and changes of gradients before a step.
 namespace elk::optim {
 
-/// What optimizers have in common: a step for every parameter of a module. One of your own says how a weight
-/// moves:
+/// The base of optimizers: a step for every parameter of a module. Your own optimizer defines how a weight
+/// changes:
 ///
 ///   class SignSGD : public elk::optim::Optimizer {
 ///    public:
@@ -30,23 +30,23 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
 
-  /// Updates every parameter that is not frozen. Throws TapeError naming a parameter without a gradient, or,
-  /// at the first step, the layer of one that the module used and does not list in fields(); and DTypeError
-  /// or ShapeError naming one that its gradient or its moments do not fit, as after Module::to. When it
-  /// throws, nothing has changed: no parameter, no moment, no count.
+  /// Updates every parameter that is not frozen. Throws TapeError naming a parameter without a gradient or,
+  /// at the first step, the layer of a parameter that the module used but does not list in fields(). Throws
+  /// DTypeError or ShapeError naming a parameter that its gradient or its moments do not fit, as after
+  /// Module::to. If it throws, nothing has changed: no parameter, no moment, no count.
   void step(const Gradients& gradients);
 
   double lr() const { return lr_; }
   /// ValueError unless it is finite and not negative.
   void set_lr(double lr);
 
-  /// What a group of parameters has of its own.
+  /// The settings of a group of parameters.
   struct Group {
-    double lr_factor = 1;                     ///< times the learning rate
+    double lr_factor = 1;                     ///< the learning rate is multiplied by it
     std::optional<double> weight_decay = {};  ///< in place of the optimizer's
   };
-  /// Makes a group of the parameters that `belongs` picks; for example, no decay of biases and of the
-  /// scales of a LayerNorm:
+  /// Makes a group of the parameters that `belongs` picks; for example, no weight decay for biases and for
+  /// the scales of a LayerNorm:
   ///
   ///   adamw.group([](const nn::NamedSlot& p) { return p.slot->value().rank() < 2; }, {.weight_decay = 0});
   ///
@@ -54,8 +54,8 @@ class Optimizer {
   /// none is picked, or for a negative rate.
   void group(const std::function<bool(const nn::NamedSlot&)>& belongs, const Group& group);
 
-  /// Everything that resuming needs besides the parameters: for each parameter stepped so far, its number of
-  /// steps as "<parameter>.steps" and its moments as "<parameter>.<moment>".
+  /// Everything that is needed to resume, besides the parameters: for each parameter updated so far, its
+  /// number of steps as "<parameter>.steps" and its moments as "<parameter>.<moment>".
   State state() const;
   /// Names, shapes and dtypes must match; otherwise throws and changes nothing.
   void load_state(const State& state);
@@ -66,14 +66,14 @@ class Optimizer {
   Optimizer(const nn::Module& module, double lr, double weight_decay = 0,
             std::vector<const char*> moments = {});
 
-  /// What update() is told of a step.
+  /// The step, as update() gets it.
   struct Step {
-    double lr;            ///< of this parameter now
+    double lr;            ///< of this parameter in this step
     double weight_decay;  ///< likewise
-    std::int64_t number;  ///< of this parameter's own steps, from 1: one that was frozen starts when thawed
+    std::int64_t number;  ///< counts this parameter's own steps from 1; none while it is frozen
   };
-  /// The weight after the step. `moments`, in the order of the constructor's names, are to be replaced by the
-  /// new ones. All have the weight's shape and dtype. Nothing is recorded. When it throws, no parameter has
+  /// Returns the weight after the step, and replaces `moments`, in the order of the constructor's names, by
+  /// the new ones. All have the weight's shape and dtype. Nothing is recorded. If it throws, no parameter has
   /// changed.
   virtual Tensor update(const Tensor& weight, std::vector<Tensor>& moments, const Tensor& gradient,
                         const Step& step) = 0;
@@ -98,7 +98,7 @@ class Optimizer {
   std::shared_ptr<detail::Uses> uses_;  // until the first step
 };
 
-/// One whose kernel writes to the elements: no second copy of the weights while it steps.
+/// An optimizer whose kernel writes to the elements: it needs no second copy of the weights during a step.
 class InPlaceOptimizer : public Optimizer {
  protected:
   using Optimizer::Optimizer;
@@ -144,7 +144,7 @@ class Adam : public InPlaceOptimizer {
     double beta2 = 0.999;
     double epsilon = 1e-8;
     double weight_decay = 0;
-    bool amsgrad = false;  ///< by the largest v so far (S. Reddi et al., 2018)
+    bool amsgrad = false;  ///< uses the largest v so far (S. Reddi et al., 2018)
   };
   Adam(const nn::Module& module, const Options& options);
 
@@ -158,7 +158,7 @@ class Adam : public InPlaceOptimizer {
   bool decoupled_;
 };
 
-/// Adam with decoupled weight decay: w -= lr weight_decay w, apart from the gradient's moments. (I.
+/// Adam with decoupled weight decay: w -= lr weight_decay w, separate from the gradient's moments. (I.
 /// Loshchilov, F. Hutter, 2019.)
 class AdamW : public Adam {
  public:

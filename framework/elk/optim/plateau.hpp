@@ -1,4 +1,4 @@
-// A learning rate that follows what is measured.
+// A learning rate that depends on a measurement.
 #pragma once
 
 #include <elk/optim/optimizer.hpp>
@@ -15,27 +15,27 @@ class ReduceLROnPlateau {
  public:
   /// Its numbers.
   struct Options {
-    bool larger_is_better = false;  ///< an accuracy, say
-    double factor = 0.1;            ///< that the rate is multiplied by
-    int patience = 10;              ///< epochs without an improvement that are let pass
-    double threshold = 1e-4;        ///< an improvement is one by more than this share of the best
-    bool absolute = false;          ///< not a share but a difference
+    bool larger_is_better = false;  ///< for an accuracy, for example
+    double factor = 0.1;            ///< the rate is multiplied by it
+    int patience = 10;              ///< allowed epochs without an improvement
+    double threshold = 1e-4;        ///< an improvement must be more than this share of the best
+    bool absolute = false;          ///< threshold is a difference, not a share
     int cooldown = 0;               ///< epochs after a reduction that are not counted
     double least_lr = 0;
     double epsilon = 1e-8;  ///< a smaller change of the rate is not made
   };
-  /// ValueError for numbers without sense: a factor that is not below 1, for one.
+  /// ValueError for invalid numbers, such as a factor that is not below 1.
   ReduceLROnPlateau(Optimizer& optimizer, const Options& options);
 
-  /// Takes in a measure, and returns whether the rate was lowered. NaN is no improvement.
+  /// Takes a measurement, and returns whether the rate was lowered. NaN is no improvement.
   bool step(double measure);
 
   double best() const { return best_; }
   const Options& options() const { return options_; }
 
-  /// What resuming needs: the optimizer's rate, too.
+  /// What is needed to resume, including the optimizer's rate.
   State state() const;
-  /// Sets the rate as well. ValueError for what is no such state; then nothing has changed.
+  /// Also sets the rate. ValueError for an invalid state; then nothing has changed.
   void load_state(const State& state);
 
  private:

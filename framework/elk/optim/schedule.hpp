@@ -7,7 +7,7 @@
 namespace elk::optim {
 
 /// lr = schedule(base, epoch): epoch is the position in the training, 0 at its beginning, 2.5 in the middle
-/// of the third epoch. Ask once a step, or once an epoch.
+/// of the third epoch. Call it once per step, or once per epoch.
 using Schedule = std::function<double(double base, double epoch)>;
 
 /// The base rate, always.
@@ -25,20 +25,21 @@ Schedule cosine_restarts(double epochs, double factor = 1, double least = 0);
 /// base times a factor that goes linearly from `first` to `last` over `epochs`, and stays. (PyTorch's
 /// LinearLR.)
 Schedule linear(double epochs, double first = 1.0 / 3, double last = 1);
-/// From base down to 0 as (1 - epoch / epochs) to the `power`. (PyTorch's PolynomialLR.)
+/// From base down to 0, as (1 - epoch / epochs) to the power of `power`. (PyTorch's PolynomialLR.)
 Schedule polynomial(double epochs, double power = 1);
-/// What one_cycle can be told.
+/// Options of one_cycle.
 struct OneCycleOptions {
   double rise = 0.3;              ///< the share of the epochs that the way up takes
   double div_factor = 25;         ///< the rate begins at base / div_factor
   double final_div_factor = 1e4;  ///< and ends at that, divided by this
-  bool straight = false;          ///< along lines, not cosines
-  bool three_phases = false;      ///< down as long as up, then on to the end
+  bool straight = false;          ///< along straight lines, not cosines
+  bool three_phases = false;      ///< down takes as long as up, then a third phase to the end
 };
 /// Up from base / 25 to base along half a cosine over the first 30% of `epochs`, then down to base / 250,000.
-/// Asked once a step, and told how many steps an epoch has, it is the rate of PyTorch's OneCycleLR, which
-/// reaches the top and the end with steps; without, both are points in time. The momentum stays as it is, as
-/// with cycle_momentum=False. (L. Smith, N. Topin, "Super-convergence", 2018.) ValueError for negative steps.
+/// Called once per step, with the number of steps of an epoch, it gives the rate of PyTorch's OneCycleLR,
+/// which reaches the top and the end at steps. Without that number, it reaches them at points in time. The
+/// momentum stays as it is, as with cycle_momentum=False. (L. Smith, N. Topin, "Super-convergence", 2018.)
+/// ValueError for negative steps.
 Schedule one_cycle(double epochs, std::int64_t steps_per_epoch = 0, const OneCycleOptions& options = {});
 /// `then`, with the rate rising linearly from 0 over the first `epochs`.
 Schedule warm_up(double epochs, Schedule then);

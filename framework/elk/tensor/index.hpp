@@ -1,4 +1,4 @@
-// What stands in the parentheses of x(...): positions, ranges and new axes, by the names of xtensor's views.
+// The arguments of x(...): positions, ranges and new axes, with the names of xtensor's views.
 //
 //   x(0)                          the first row
 //   x(all(), range(1, 5))         columns 1 to 4
@@ -11,8 +11,8 @@
 
 namespace elk {
 
-/// An end of a range that is not given; in x(range(_, 5)) and x(range(2, _)) after
-/// `using namespace elk::placeholders;`.
+/// An open end of a range, as in x(range(_, 5)) and x(range(2, _)) after `using namespace
+/// elk::placeholders;`.
 namespace placeholders {
 /// What `_` is.
 struct Open {};
@@ -34,7 +34,7 @@ struct Bound {
 }  // namespace detail
 
 /// Elements begin, begin + step, ... up to but not including `end` of an axis, by Python's rules: negative
-/// numbers count from the end, and those beyond the ends are cut. x[{1, 5}] makes one too.
+/// numbers count from the end, and numbers beyond the ends are limited to them. x[{1, 5}] makes a Range too.
 struct Range {
   constexpr Range(detail::Bound first, detail::Bound last, Index stride = 1)
       : begin(first.at), end(last.at), step(stride) {}
@@ -54,12 +54,12 @@ struct NewAxis {};
 /// See NewAxis.
 constexpr NewAxis newaxis() { return {}; }
 
-/// Stands for as many whole axes as are left over.
+/// Stands for all remaining axes, each whole.
 struct Ellipsis {};
 /// See Ellipsis.
 constexpr Ellipsis ellipsis() { return {}; }
 
-/// One of the things in x(...). A number takes one element of an axis, which disappears.
+/// One argument of x(...). A number takes one element of an axis, which disappears.
 class At {
  public:
   template <class T>

@@ -1,4 +1,4 @@
-// Tensor: a cheap handle to an array that nobody changes.
+// Tensor: a cheap handle to an array that never changes.
 #pragma once
 
 #include <cstddef>
@@ -38,7 +38,7 @@ Tensor arange(Index begin, Index end, Index step);
 }  // namespace detail
 
 /// An array of a run-time dtype and shape, row-major. Copying a Tensor copies the handle; operations return
-/// new tensors and never change their arguments. A default-made Tensor is undefined, and so is one
+/// new tensors and never change their arguments. A default-constructed Tensor is undefined, and so is one
 /// that was moved from: it holds nothing, and using it throws.
 class Tensor {
  public:
@@ -66,18 +66,18 @@ class Tensor {
   /// The size of an axis; negative axes count from the end.
   Index size(int axis) const { return shape()[axis]; }
 
-  /// Row i of the first axis, which disappears; negative ones count from the end. It and all below pass
-  /// gradients. IndexError outside.
+  /// Row i of the first axis, which disappears; negative numbers count from the end. This and all below pass
+  /// gradients. IndexError for a row that does not exist.
   template <class T>
   requires(std::is_integral_v<T> && !std::is_same_v<T, bool>) Tensor operator[](T i) const {
     return (*this)(i);
   }
   /// Rows 1 to 4: x[{1, 5}].
   Tensor operator[](const Range& rows) const { return (*this)(rows); }
-  /// By a mask (u8), shaped like the first axes: the elements or rows where it is not 0, in order, (count,
-  /// ...). By positions (i64) of any shape: take_rows(x, which).
+  /// With a mask (u8), shaped like the first axes: the elements or rows where it is not 0, in order, (count,
+  /// ...). With positions (i64) of any shape: take_rows(x, which).
   Tensor operator[](const Tensor& which) const;
-  /// Part of each axis, the first ones in turn: x(0, range(1, 5), all()); see tensor/index.hpp.
+  /// A part of each axis, beginning with the first axis: x(0, range(1, 5), all()); see tensor/index.hpp.
   template <class... T>
   requires(std::is_constructible_v<At, const T&>&&...) Tensor operator()(const T&... at) const {
     const std::initializer_list<At> list{At(at)...};
@@ -93,7 +93,7 @@ class Tensor {
   /// Element `i` in row-major order, as a double.
   double at(Index i) const;
 
-  /// A number that no other tensor has; a parameter keeps its own when its value is updated.
+  /// A number that no other tensor has; a parameter keeps its number when its value is updated.
   std::uint64_t id() const;
 
  private:
@@ -112,14 +112,14 @@ struct NamedTensor {
 /// Named tensors in a fixed order: what a model's `state()` returns and a file holds.
 using State = std::vector<NamedTensor>;
 
-/// Uninitialised elements. For writers of kernels; see tensor/storage.hpp. This and all below throw
-/// ShapeError for a negative or absurd size, and Error when there is no memory for it.
+/// Uninitialised elements, for writers of kernels; see tensor/storage.hpp. This and all below throw
+/// ShapeError for a negative or far too large size, and Error when there is not enough memory.
 Tensor empty(const Shape& shape, DType dtype = f32);
 /// Every element 0.
 Tensor zeros(const Shape& shape, DType dtype = f32);
 /// Every element 1.
 Tensor ones(const Shape& shape, DType dtype = f32);
-/// The same of a tensor's shape and dtype.
+/// The same with a tensor's shape and dtype.
 /// @{
 inline Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
 inline Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
@@ -161,8 +161,8 @@ Tensor from(const std::vector<T>& values) {
 }
 /// 0, 1, ... n - 1.
 Tensor arange(Index n, DType dtype = i64);
-/// begin, begin + step, ... up to but not including `end`: none where there is nothing between. ValueError
-/// for a step of 0 and for what is not finite.
+/// begin, begin + step, ... up to but not including `end`; empty if there is nothing between. ValueError for
+/// a step of 0 and for numbers that are not finite.
 Tensor arange(double begin, double end, double step, DType dtype);
 /// The same: i64 if all numbers are of integer types, and otherwise f32.
 template <class A, class B, class S = int>
@@ -173,7 +173,7 @@ requires(std::is_arithmetic_v<A>&& std::is_arithmetic_v<B>&& std::is_arithmetic_
   else
     return arange(static_cast<double>(begin), static_cast<double>(end), static_cast<double>(step), f32);
 }
-/// `count` numbers from `begin` to `end`, both among them, at equal distances; of one, `begin`.
+/// `count` equally spaced numbers from `begin` to `end`, including both; if count is 1, only `begin`.
 Tensor linspace(double begin, double end, Index count, DType dtype = f32);
 /// Standard normal draws in row-major order.
 Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32);
@@ -181,9 +181,9 @@ Tensor randn(const Shape& shape, Rng& rng, DType dtype = f32);
 Tensor uniform(const Shape& shape, Rng& rng, double low = 0, double high = 1, DType dtype = f32);
 /// Integers from `low` to high - 1, in row-major order; as NumPy's `randint(low, high, shape)`.
 Tensor randint(Index low, Index high, const Shape& shape, Rng& rng, DType dtype = i64);
-/// Positions drawn with the probabilities that `weights`, (n) or (rows, n), has for them, as i64 (count) or
-/// (rows, count): each at most once, or, with `replacement`, any number of times. The weights need not sum to
-/// 1. ValueError for a negative one, one that is not finite, or fewer than `count` to draw from.
+/// Positions drawn with probabilities in proportion to `weights`, (n) or (rows, n), as i64 (count) or (rows,
+/// count): each at most once, or, with `replacement`, any number of times. The weights need not sum to 1.
+/// ValueError for a negative one, one that is not finite, or fewer than `count` to draw from.
 Tensor multinomial(const Tensor& weights, Index count, Rng& rng, bool replacement = false);
 
 /// "f32 (2, 2) [[1, 2], [3, 4]]", one row a line; long axes are shortened to their ends.

@@ -1,4 +1,4 @@
-// Callbacks: what else happens while a network is fitted.
+// Callbacks: further actions while a network is fitted.
 #pragma once
 
 #include <string>
@@ -11,26 +11,26 @@ namespace elk::train {
 
 class Fit;
 
-/// Derive and override what is of interest; the Fit tells where the run is, and can be stopped. Callbacks are
-/// called in the order of their list, so put a Checkpoint behind what it has to keep.
+/// Derive from it and override what you need. The Fit says where the run is, and can be stopped. Callbacks
+/// are called in the order of their list, so put a Checkpoint after the callbacks whose state it has to save.
 class Callback {
  public:
   virtual ~Callback() = default;
 
-  /// Before the first step, or before a run goes on.
+  /// Before the first step, or before a run continues.
   virtual void begun(Fit&) {}
   /// After an update.
   virtual void step_done(Fit&) {}
-  /// After the last step of an epoch: measurements of one's own may be added to `row`.
+  /// After the last step of an epoch: you can add your own measurements to `row`.
   virtual void measure(Fit&, HistoryRow&) {}
-  /// When the epoch's row has entered the history.
+  /// After the epoch's row was added to the history.
   virtual void epoch_done(Fit&) {}
-  /// When the run is over or was stopped: fit.result() tells which.
+  /// When the run is over or was stopped; fit.result() says which.
   virtual void ended(Fit&) {}
 
-  /// What a checkpoint has to keep of this callback, as named tensors.
+  /// The state of this callback that a checkpoint has to save, as named tensors.
   virtual State state() const { return {}; }
-  /// Takes over what state() gave in another process; throws, and changes nothing, where it is not that.
+  /// Takes over the result of state() from another process. For anything else it throws and changes nothing.
   virtual void load_state(const State&) {}
 
  protected:
@@ -39,8 +39,9 @@ class Callback {
   Callback& operator=(const Callback&) = default;
 };
 
-/// Finishes the run after `patience` epochs without a lower val_loss, and in the end puts the weights back
-/// that had the lowest. Each run begins anew. (L. Prechelt, "Early stopping - but when?", 1998.)
+/// Finishes the run after `patience` epochs without a lower val_loss, and at the end restores the weights
+/// with the lowest val_loss. Each run starts counting again. (L. Prechelt, "Early stopping - but when?",
+/// 1998.)
 class EarlyStopping : public Callback {
  public:
   /// ValueError unless patience is at least 1.
@@ -68,8 +69,8 @@ class ReduceLROnPlateau : public Callback {
   /// The optimizer must outlive it.
   ReduceLROnPlateau(optim::Optimizer& optimizer, const Options& options) : plateau_(optimizer, options) {}
 
-  /// ValueError when the fit has a schedule, which sets the rate as well, or no accuracy where that is asked
-  /// for.
+  /// ValueError when the fit has a schedule, which also sets the rate, or when it has no accuracy but
+  /// larger_is_better is set.
   void begun(Fit& fit) override;
   void epoch_done(Fit& fit) override;
   State state() const override { return plateau_.state(); }
@@ -79,14 +80,14 @@ class ReduceLROnPlateau : public Callback {
   optim::ReduceLROnPlateau plateau_;
 };
 
-/// Keeps the run in a file, after every epoch and when it is stopped. Where the file is there already, the
-/// run goes on from it, to the same bits as if it had never stopped.
+/// Saves the run to a file, after every epoch and when it is stopped. If the file exists already, the run
+/// continues from it, with the same bits as if it had never stopped.
 class Checkpoint : public Callback {
  public:
-  /// `about` is kept in the file beside the run, for example its configuration.
+  /// `about` is saved in the file with the run, for example its configuration.
   explicit Checkpoint(std::string path, Metadata about = {});
 
-  /// FileError when the file is damaged or of another run.
+  /// FileError when the file is damaged or belongs to another run.
   void begun(Fit& fit) override;
   void epoch_done(Fit& fit) override;
   void ended(Fit& fit) override;
@@ -96,8 +97,8 @@ class Checkpoint : public Callback {
   Metadata about_;
 };
 
-/// Keeps the history in a file of JSON Lines, each with a digest, by which parse_jsonl notices what changed
-/// at rest. Behind a Checkpoint in the list, it begins with that one's.
+/// Writes the history to a file of JSON Lines, each with a digest, by which parse_jsonl notices changes of
+/// the file. After a Checkpoint in the list, it begins with the history of the checkpoint.
 class HistoryFile : public Callback {
  public:
   explicit HistoryFile(std::string path) : path_(std::move(path)) {}

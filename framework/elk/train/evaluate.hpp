@@ -7,23 +7,23 @@
 
 namespace elk::train {
 
-/// The loss of a batch, shape (), from what the network gives and what it should: logits (N, classes) and
-/// labels i64 (N) for cross_entropy, y (N, ...) and targets of its shape for mse.
+/// The loss of a batch, shape (), from the network's output and the targets: logits (N, classes) and labels
+/// i64 (N) for cross_entropy, y (N, ...) and targets of its shape for mse.
 using Loss = elk::Loss;
 
-/// How a network is called on a batch; where empty, net(batch.x).
+/// How to call a network on a batch; if empty, net(batch.x).
 using Forward = elk::Forward;
 
 /// How well a network does on a data set.
 struct Evaluation {
   double loss;  ///< mean over the examples
-  /// The share of labels whose output is the largest, 0 to 1; labels below 0 do not count. NaN where labels
-  /// are not classes: i64 of the output's shape without its last axis.
+  /// The share of labels whose output is the largest, 0 to 1; labels below 0 do not count. NaN if labels are
+  /// not classes, which are i64 of the output's shape without its last axis.
   double accuracy;
 };
 
-/// Evaluates in batches, without dropout and with nothing recorded, whatever tapes are alive. ShapeError
-/// for an empty data set.
+/// Evaluates in batches, without dropout and without recording, even if tapes exist. ShapeError for an empty
+/// data set.
 Evaluation evaluate(const nn::Module& net, const Examples& examples, const Loss& loss, DType dtype = f32,
                     Index batch_size = 1000, const Forward& forward = {});
 

@@ -1,6 +1,6 @@
 // fit: trains a network on examples: images and labels, or any inputs and targets.
 //
-//   elk::train::Checkpoint checkpoint("run.safetensors");  // killed and started again, it goes on
+//   elk::train::Checkpoint checkpoint("run.safetensors");  // killed and started again, it continues
 //   elk::train::Progress progress;
 //   const auto result = elk::train::fit(net, adam, train, rng, {.epochs = 20, .callbacks = {&progress,
 //   &checkpoint}});
@@ -23,69 +23,69 @@
 #include <elk/train/history.hpp>
 #include <elk/train/parts.hpp>
 
-/// Training, and judging what came of it.
+/// Training and evaluation.
 namespace elk::train {
 
-/// How a network is fitted.
+/// Options of fit.
 struct FitOptions {
-  Loss loss = cross_entropy;        ///< of a batch; what is minimised
-  Index epochs = 10;                ///< passes over the training data, those of a loaded run included
-  Index batch_size = 50;            ///< the last batch of an epoch may be short
-  std::optional<DType> dtype = {};  ///< of the batches; that of the network's parameters where not given
-  Precision precision = Precision::full;  ///< of products while training; evaluation is always in full
-  /// Of the optimizer's learning rate; asked before every step. Without one the rate is the optimizer's own,
-  /// which callbacks may change.
+  Loss loss = cross_entropy;              ///< of a batch; this is minimised
+  Index epochs = 10;                      ///< passes over the training data, including those of a loaded run
+  Index batch_size = 50;                  ///< the last batch of an epoch may be short
+  std::optional<DType> dtype = {};        ///< of the batches; default: that of the network's parameters
+  Precision precision = Precision::full;  ///< of products in training; evaluation is always in full
+  /// Schedule of the optimizer's learning rate, called before every step. Without one, the rate is the
+  /// optimizer's own, which callbacks may change.
   optim::Schedule schedule = {};
   /// How images change from epoch to epoch; with mixup the loss gets soft targets (N, classes).
   std::optional<Augment> augment = {};
-  /// What is done to the gradients before the step: [](auto g) { return optim::clip_norm(std::move(g), 1); }
+  /// Changes the gradients before the step: [](auto g) { return optim::clip_norm(std::move(g), 1); }
   std::function<Gradients(Gradients)> gradients = {};
-  /// The loss of evaluation, where it is another one.
+  /// The loss for evaluation, if it is a different one.
   Loss evaluation_loss = {};
-  Forward forward = {};  ///< how the network is called, where net(batch.x) is not enough
-  /// Each batch is cut into so many parts, on whose number alone the result depends: see Parts. 1: the batch
-  /// as a whole. In parts the loss must be a mean over its examples.
+  Forward forward = {};  ///< how to call the network, if net(batch.x) is not enough
+  /// Cuts each batch into this many parts. The result depends only on this number: see Parts. 1: the batch as
+  /// a whole. With parts the loss must be a mean over the examples.
   Index parts = 1;
-  /// Processes that share the parts, and measure and step together; each begins with the state of rank 0. All
-  /// have the same data, options and callbacks, but that those behind the others may differ where they change
-  /// nothing of the run: let rank 0 alone show and write. Must outlive the run.
+  /// Processes that share the parts, and evaluate and step together; each begins with the state of rank 0.
+  /// All have the same data, options and callbacks. Only callbacks at the end of the list that do not change
+  /// the run may differ: let only rank 0 show and write. Must outlive the run.
   Team* team = nullptr;
-  Examples validation = {};  ///< measured after every epoch, where there is one
-  /// What train_loss is measured on after every epoch; without it, train_loss is the plain mean over the
-  /// epoch's batches of the loss before each update.
+  Examples validation = {};  ///< evaluated after every epoch, if given
+  /// The examples on which train_loss is measured after every epoch. Without them, train_loss is the plain
+  /// mean over the epoch's batches of the loss before each update.
   Examples train_sample = {};
   std::vector<Callback*> callbacks = {};  ///< must outlive the run
 };
 
-/// How a run ended: stopped ones can go on, diverged ones met a loss that is not finite.
+/// How a run ended: a stopped run can continue, a diverged run met a loss that is not finite.
 enum class Status { finished, stopped, diverged };
 
-/// What came of a run.
+/// The result of a run.
 struct Result {
   Status status = Status::finished;
   std::vector<HistoryRow> history;
   std::string problem;  ///< where a diverged run first met a value that is not finite
 };
 
-/// A training run: it can be stopped before any step, saved, and continued to the same bits.
+/// A training run: it can be stopped before any step, saved, and continued with the same bits.
 class Fit {
  public:
-  /// Orders and dropout are drawn from `rng`; the optimizer's rate of now is the schedule's base. All that is
-  /// given by reference must outlive the run, and the network's members must stay where they are. The first
-  /// step throws TapeError when `net` uses a parameter that its fields() do not list. ValueError, ShapeError
-  /// or DTypeError for options or data that no run can begin with.
+  /// Orders and dropout are drawn from `rng`; the optimizer's current rate is the base of the schedule. All
+  /// arguments given by reference must outlive the run, and the network's members must stay where they are.
+  /// The first step throws TapeError when `net` uses a parameter that its fields() do not list. ValueError,
+  /// ShapeError or DTypeError for invalid options or data.
   Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options);
 
   /// Trains from where the run is to its end, or until it is stopped. A loss that is not finite ends it as
-  /// diverged. When the network, the loss, a hook or a callback throws, the run is where it was before the
-  /// step or the end of the epoch that was cut off, running statistics included, and run() goes on from there
-  /// to the same bits. ValueError when somebody changes the rate that a schedule sets.
+  /// diverged. If the network, the loss, a hook or a callback throws, the run is where it was before the
+  /// interrupted step or end of an epoch, including running statistics, and run() continues from there with
+  /// the same bits. ValueError if somebody changes the rate that a schedule sets.
   Result run();
 
-  /// For callbacks: ends the run before the next step, to be continued some time; that of a team, when any
-  /// rank asks, after the next step.
+  /// For callbacks: ends the run before the next step, so that it can be continued later. The run of a team
+  /// ends after the next step, if any rank calls it.
   void stop() { stop_asked_ = true; }
-  /// For callbacks: lets the epoch under way be the last one.
+  /// For callbacks: makes the current epoch the last one.
   void finish() { finish_asked_ = true; }
 
   /// The network that is fitted.
@@ -93,24 +93,24 @@ class Fit {
   const optim::Optimizer& optimizer() const { return optimizer_; }
   const Examples& data() const { return data_; }
   const FitOptions& options() const { return options_; }
-  /// Of the run so far.
+  /// The result of the run so far.
   const Result& result() const { return result_; }
   /// Epochs done.
   Index epoch() const { return epoch_; }
-  /// Batches done in the epoch under way, of batches().
+  /// Batches done in the current epoch, out of batches().
   Index batch() const { return batch_; }
   Index batches() const;
   /// Updates so far.
   std::int64_t step() const { return step_; }
-  /// Of the batch before its update.
+  /// The loss of the batch before its update.
   double loss() const { return loss_; }
   /// The network on `data`, by the loss of evaluation.
   Evaluation measure(const Examples& data) const;
 
-  /// Everything that continuing needs, as one file: the states of network, optimizer, callbacks and Rng, the
-  /// position in the epoch, the history; and `about`.
+  /// Everything that is needed to continue, as one file: the states of network, optimizer, callbacks and Rng,
+  /// the position in the epoch, the history; and `about`.
   void save(const std::string& path, const Metadata& about = {}) const;
-  /// FileError when the file is damaged or of another run; then nothing has changed.
+  /// FileError when the file is damaged or belongs to another run; then nothing has changed.
   void load(const std::string& path);
 
  private:
@@ -153,7 +153,7 @@ class Fit {
   Result result_;
 };
 
-/// Fits `net` to `data` and tells how it went; train::fit(net, adam, {x, y}, rng, {.loss = mse}) for tensors
+/// Fits `net` to `data` and returns the result; train::fit(net, adam, {x, y}, rng, {.loss = mse}) for tensors
 /// of examples. See Fit.
 Result fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng,
            FitOptions options = {});

@@ -1,4 +1,4 @@
-// What is known of a training run after each epoch.
+// The measurements of a training run after each epoch.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ struct HistoryRow {
 
 /// JSON Lines: one object a row, keyed by the names of its fields.
 std::string to_jsonl(const std::vector<HistoryRow>& history);
-/// FileError naming the line for anything to_jsonl does not write, an accuracy that is no share, and a line
-/// that has a digest (see HistoryFile) and was changed since. `first_line` is the number of the first.
+/// FileError naming the line for anything that to_jsonl does not write, an accuracy that is not from 0 to 1,
+/// and a line with a digest (see HistoryFile) that was changed afterwards. `first_line` is the number of the
+/// first.
 std::vector<HistoryRow> parse_jsonl(const std::string& text, const std::string& file,
                                     std::int64_t first_line = 1);
 

@@ -8,7 +8,7 @@
 
 namespace elk::train {
 
-/// Shows the epoch under way, and a row for each that is done.
+/// Shows the current epoch, and a row for each epoch that is done.
 class Progress : public Callback {
  public:
   /// `quiet` shows nothing at all.
@@ -17,9 +17,9 @@ class Progress : public Callback {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// A line of its own.
+  /// Prints a separate line.
   void message(const std::string& text);
-  /// Takes the bar away, before something is printed.
+  /// Removes the bar, before something is printed.
   void clear();
 
   void step_done(Fit& fit) override;

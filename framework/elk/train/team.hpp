@@ -1,4 +1,4 @@
-// Team: processes that train one network together. elk/distributed has one of MPI's.
+// Team: processes that train one network together. elk/distributed has one that uses MPI.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace elk::train {
 
-/// What processes that do the same steps need of each other: all of a team call the same functions in the
-/// same order. They are numbered from 0; these are their ranks.
+/// What processes that do the same steps need from each other. All processes of a team call the same
+/// functions in the same order. They are numbered from 0; these are their ranks.
 class Team {
  public:
   virtual ~Team() = default;
@@ -16,15 +16,15 @@ class Team {
   virtual int rank() const = 0;  ///< of this process, from 0
   virtual int size() const = 0;  ///< how many processes there are
 
-  /// Makes every one of `numbers` its sum over the ranks, added in any order.
+  /// Replaces each of `numbers` by its sum over the ranks, added in any order.
   virtual void sum(std::span<double> numbers) = 0;
   /// The ranks `senders`, in ascending order, send bytes cuts[s] to cuts[s + 1] of `mine` to every rank s.
-  /// `received` takes this rank's share of each sender's bytes, one behind the other.
+  /// `received` gets this rank's share of each sender's bytes, one after another.
   virtual void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
                         std::span<const int> senders, std::span<std::byte> received) = 0;
-  /// Gives every rank all of `all`, of which rank s has made bytes cuts[s] to cuts[s + 1].
+  /// Completes `all` on every rank: rank s contributes bytes cuts[s] to cuts[s + 1].
   virtual void share(std::span<std::byte> all, std::span<const std::size_t> cuts) = 0;
-  /// Makes `bytes` those of rank `root`.
+  /// Replaces `bytes` by those of rank `root`.
   virtual void broadcast(std::string& bytes, int root = 0) = 0;
 
  protected:

@@ -50,9 +50,10 @@ Options parse(int argc, char** argv) {
   add("quick", po::bool_switch(&o.quick),
       "about two minutes: short measurements, two pairs, the small networks");
   add("scaling", po::bool_switch(&o.scaling),
-      "measures instead how the cost of training grows with width, depth, batch and data, and draws it");
+      "measures how the cost of training grows with width, depth, batch and data, and draws it, in place of "
+      "the tables");
   add("filter", po::value(&o.filter)->value_name("REGEX"),
-      "only what the regular expression is found in; see --list");
+      "only names that match the regular expression; see --list");
   add("list", po::bool_switch(&o.list), "prints the names of what would be measured and ends");
   add("pairs", po::value(&o.pairs)->value_name("N")->default_value(5),
       "runs of each program in a side-by-side comparison");
