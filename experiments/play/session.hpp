@@ -39,6 +39,7 @@ class Session {
   std::string answer_to(const Json& request);
   Json start(const Json& state);
   Json report();
+  Json edited(Json answer);
   Json draw(Index size);
   Playground& playground();
 
