@@ -40,7 +40,7 @@ std::vector<Preset> make() {
        "after five layers both are a hundred times too large. A step along such a gradient throws the "
        "weights out of all bounds.",
        "Weights whose size fits the number of inputs: He's.", changed(s, [](State& m) { m.init = "he"; }),
-       chapter6, "6-numbers.md"});
+       chapter6, "6-numbers.md", "Vanishing and exploding"});
 
   s = points("circles", "sigmoid", {8, 8, 8, 8, 8, 8});
   s.lr = 0.1;
@@ -58,7 +58,7 @@ std::vector<Preset> make() {
                  m.activation = "relu";
                  m.init = "he";
                }),
-       chapter6, "6-numbers.md"});
+       chapter6, "6-numbers.md", "Vanishing and exploding"});
 
   s = points("circles", "relu", {8, 8});
   s.init = "he";
@@ -71,7 +71,7 @@ std::vector<Preset> make() {
        "The rate is far too high. A step throws the weights so far that a relu gets only numbers below 0. "
        "It then gives 0 for every example, its slope there is 0 as well, and so no gradient ever comes "
        "back to it.",
-       "A smaller rate.", changed(s, [](State& m) { m.lr = 0.1; }), chapter6, "6-numbers.md"});
+       "A smaller rate.", changed(s, [](State& m) { m.lr = 0.1; }), chapter6, "6-numbers.md", "Dead units"});
 
   s = points("circles", "tanh", {32, 32});
   s.init = "normal";
@@ -92,7 +92,7 @@ std::vector<Preset> make() {
                  m.features = {"x", "y"};
                  m.lr = 0.3;
                }),
-       chapter6, "6-numbers.md"});
+       chapter6, "6-numbers.md", "Saturated units"});
 
   s = points("xor", "tanh", {8});
   s.init = "same";
@@ -104,7 +104,7 @@ std::vector<Preset> make() {
        "All weights begin with the same number. So all units give the same, get the same gradient, and "
        "take the same step: eight units do the work of one, for ever.",
        "Weights drawn at random, which break the symmetry.", changed(s, [](State& m) { m.init = "xavier"; }),
-       chapter4, "4-layers.md"});
+       chapter4, "4-layers.md", "How the weights begin"});
   return list;
 }
 

@@ -91,7 +91,8 @@ Json preset_json(const Preset& p) {
           {"mend", p.mend},
           {"mended", to_json(p.mended)},
           {"chapter", p.chapter},
-          {"file", p.file}};
+          {"file", p.file},
+          {"section", p.section}};
 }
 
 }  // namespace

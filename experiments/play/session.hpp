@@ -21,6 +21,7 @@ struct Preset {
   State mended;         ///< the state with that
   std::string chapter;  ///< of the course: "6. Numbers that break"
   std::string file;     ///< "6-numbers.md"
+  std::string section;  ///< its heading there
 };
 
 /// "Why did that happen?"

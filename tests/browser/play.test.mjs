@@ -184,6 +184,14 @@ describe('the playground', () => {
       await page.click(`[data-name=${name}]`);
       const shown = await text(page, '#preset');
       assert.match(shown, /What one sees\..*\n*[^]*Why\.[^]*What helps\.[^]*chapter \d\. .*docs\/course\/\d-/);
+      // What the course says of it stands in the page.
+      await page.click('#preset-more > summary');
+      const [section] = (await page.evaluate(() => app.ask({do: 'presets'}))).filter((one) => one.name === name).map((one) => one.section);
+      const more = await text(page, '#preset-section');
+      assert.ok(more.startsWith(section) && more.length > 200, more);
+      assert.doesNotMatch((await page.locator('#preset-section p').allInnerTexts()).join(), /```|\*\*|\]\(|<\/?details>|^\|/);
+      assert.match(more, {exploding: /explode/, vanishing: /thousandth/, dead: /kills a quarter/, saturated: /1 - y²/, symmetric: /stay equal for ever/}[name]);
+      assert.deepEqual(await axeFinds(page), []);
       const table = await text(page, '#table'), {layers, train_loss: loss} = await report(page);
       if (name === 'exploding') assert.ok(!(loss < 1e3), `${loss}`);
       if (name === 'vanishing') assert.ok(layers[0].gradient_norm < 1e-3 * layers.at(-1).gradient_norm);

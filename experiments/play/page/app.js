@@ -360,6 +360,8 @@ function choosePreset(preset) {
   $("preset").hidden = false;
   $("preset-name").textContent = preset.title;
   for (const name of ["shows", "why", "mend", "chapter", "file"]) $(`preset-${name}`).textContent = preset[name];
+  $("preset-more").open = false;
+  $("preset-section").replaceChildren(make("h4", {}, preset.section), ...elementsOf(sectionOf(preset.file, preset.section)));
 }
 
 // ---- as C++ ----
