@@ -68,11 +68,6 @@ Set draw(const State& state, Index n, Index first_digit, Rng& rng) {
   return source(state).make(n, state.noise, rng);
 }
 
-Tensor targets_of(const State& state, const Tensor& labels) {
-  if (state.is_digits()) return state.loss == "mse" ? one_hot(labels, 10, f64) : labels;
-  return state.is_classes() && state.loss != "cross_entropy" ? 2 * labels - 1 : labels;
-}
-
 Examples examples(const State& state, const Set& set) {
   const auto& [x, labels] = set;
   if (state.is_digits()) return {{}, x, labels, targets_of(state, labels)};
@@ -89,6 +84,11 @@ Tensor feature(const std::string& name, const Tensor& x, const Tensor& y) {
 }
 
 }  // namespace
+
+Tensor targets_of(const State& state, const Tensor& labels) {
+  if (state.is_digits()) return state.loss == "mse" ? one_hot(labels, 10, f64) : labels;
+  return state.is_classes() && state.loss != "cross_entropy" ? 2 * labels - 1 : labels;
+}
 
 Index train_count(const State& state) {
   return state.is_digits() ? 500 : state.data == "own" ? static_cast<Index>(state.points.size()) : 200;

@@ -25,6 +25,9 @@ Data make_data(const State& state, Rng& rng);
 /// The features of points (N, 2), f64 (N, features).
 Tensor features_of(const State& state, const Tensor& points);
 
+/// Labels as the loss takes them.
+Tensor targets_of(const State& state, const Tensor& labels);
+
 /// How many there are to train on, and to judge by.
 Index train_count(const State& state);
 Index test_count(const State& state);

@@ -68,6 +68,76 @@ std::string network(const State& state) {
   return text + fmt::format("  net.add(linear({}, {}));\n", in, state.outputs());
 }
 
+// Where a number stands, in a tensor of so many columns; 0 of a vector.
+std::string place(Index element, Index columns) {
+  return columns == 0 ? fmt::format("{{{}}}", element)
+                      : fmt::format("{{{}, {}}}", element / columns, element % columns);
+}
+
+std::string change_text(const State& s, const Edit& e) {
+  if (e.tensor == "x") return fmt::format("x = index_put(x, {}, {});", place(e.element, s.inputs()), e.value);
+  if (e.tensor == "labels" && s.is_digits() && s.loss == "mse")
+    return fmt::format("y = index_put(index_put(y, {{{0}}}, 0), {{{0}, {1}}}, 1);", e.element, e.value);
+  if (e.tensor == "labels")
+    return fmt::format("y = index_put(y, {}, {});", place(e.element, s.is_digits() ? 0 : 1), e.value);
+  const bool weight = e.tensor.ends_with(".weight");
+  const std::string layer = e.tensor.substr(0, e.tensor.find('.'));
+  const std::size_t number = layer == "output" ? s.hidden.size() : std::stoul(layer.substr(5)) - 1;
+  const Index in = number == 0 ? s.inputs() : s.hidden[number - 1];
+  return fmt::format("put({}, {}, {});  // {}", 2 * number + (weight ? 0 : 1),
+                     place(e.element, weight ? in : 0), e.value, e.tensor);
+}
+
+// What was changed by hand, up to `steps`; nothing where nothing was.
+std::string changes(const State& s, Index steps) {
+  std::string put, text;
+  for (const Edit& e : s.edits) {
+    if (e.step > steps) break;
+    text += fmt::format("    if (step == {}) {}\n", e.step, change_text(s, e));
+    if (e.tensor.find('.') != std::string::npos)
+      put =
+          "  const auto put = [&](std::size_t parameter, const std::vector<At>& at, double value) {\n"
+          "    const auto slot = net.parameters()[parameter].slot;\n"
+          "    slot->set(index_put(slot->value(), at, value));\n"
+          "  };\n";
+  }
+  if (text.empty()) return "";
+  return put +
+         "  // What was changed by hand, after how many steps.\n  const auto change = [&](int step) {\n" +
+         text + "  };\n";
+}
+
+// The training. Where something is changed by hand, each batch is made when its turn comes.
+std::string loop(const State& s, const std::string& change) {
+  const auto step = [&](const char* indent) {
+    return fmt::format(
+        "{0}Tape tape(rng);\n"
+        "{0}const Tensor loss = {1}(net(inputs), targets);\n"
+        "{0}optimizer.step(tape.backward(loss));\n",
+        indent, loss_text(s));
+  };
+  if (change.empty())
+    return fmt::format(
+        "  int step = 0;\n"
+        "  while (step < steps)\n"
+        "    for (const auto& [inputs, targets] : Batches({{x, y}}, {}, rng, f64)) {{\n"
+        "{}"
+        "      if (++step == steps) break;\n"
+        "    }}\n",
+        s.batch, step("      "));
+  return fmt::format(
+      "  const int batches = {};  // of an epoch\n"
+      "  std::vector<Index> order;\n"
+      "  for (int step = 0; step < steps; ++step) {{\n"
+      "    change(step);\n"
+      "    if (step % batches == 0) order = rng.permutation({});\n"
+      "    const auto [inputs, targets] = *Batches({{x, y}}, {}, order, f64, step % batches).begin();\n"
+      "{}"
+      "  }}\n"
+      "  change(steps);\n",
+      (train_count(s) + s.batch - 1) / s.batch, train_count(s), s.batch, step("    "));
+}
+
 }  // namespace
 
 std::string Playground::as_cpp(Index steps) const {
@@ -89,25 +159,19 @@ std::string Playground::as_cpp(Index steps) const {
       "  Rng rng({});\n"
       "  const auto [points, labels] = {};\n"
       "  const auto [test_points, test_labels] = {};\n"
-      "  const Tensor x = {}, y = {};\n"
+      "  {}Tensor x = {}, y = {};\n"
       "  const Tensor test_x = {}, test_y = {};\n\n",
-      s.seed, call(train_count(s), 0), call(test_count(s), 1), in, target_text(s), in_test, target_test);
+      s.seed, call(train_count(s), 0), call(test_count(s), 1), s.edits.empty() ? "const " : "", in,
+      target_text(s), in_test, target_test);
+  const std::string change = changes(s, steps);
   text += layer_function(s) + network(s);
   text += fmt::format(
-      "  {}\n\n"
-      "  const int steps = {};\n"
-      "  int step = 0;\n"
-      "  while (step < steps)\n"
-      "    for (const auto& [inputs, targets] : Batches({{x, y}}, {}, rng, f64)) {{\n"
-      "      Tape tape(rng);\n"
-      "      const Tensor loss = {}(net(inputs), targets);\n"
-      "      optimizer.step(tape.backward(loss));\n"
-      "      if (++step == steps) break;\n"
-      "    }}\n"
+      "{}\n  {}\n\n"
+      "  const int steps = {};\n{}"
       "  std::printf(\"training loss %.12g, test loss %.12g\\n\", {}(net(x), y).item(),\n"
       "              {}(net(test_x), test_y).item());\n"
       "}}\n",
-      optimizer_text(s), steps, s.batch, loss_text(s), loss_text(s), loss_text(s));
+      change, optimizer_text(s), steps, loop(s, change), loss_text(s), loss_text(s));
   return text;
 }
 

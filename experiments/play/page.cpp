@@ -16,7 +16,8 @@ namespace elk::play {
 #ifdef ELK_WASM
 namespace page {
 
-extern const std::string_view index_html, style_css, app_js, pictures_js, lens_js;
+extern const std::string_view index_html, style_css, app_js, pictures_js, lens_js, chapters_js;
+extern const std::string_view chapter_4, chapter_6;
 extern const std::string_view module_js, module_wasm;
 
 }  // namespace page
@@ -77,11 +78,14 @@ std::string base64(std::string_view bytes) {
 
 std::string whole_page() {
   std::string text(page::index_html), script;
-  for (const std::string_view part : {page::pictures_js, page::lens_js, page::app_js})
+  for (const std::string_view part : {page::pictures_js, page::lens_js, page::chapters_js, page::app_js})
     (script += part) += '\n';
   put(text, "/* script */", script);  // from the back: the first mark found is the page's own
   put(text, "/* module */", page::module_js);
   put(text, "/* wasm */", base64(compressed(page::module_wasm)));
+  put(text, "/* chapters */",
+      "{\"4-layers.md\": " + quoted(page::chapter_4) + ", \"6-numbers.md\": " + quoted(page::chapter_6) +
+          "}");
   put(text, "/* viewer */", quoted(tracing::page("/* data */")));  // which come later
   put(text, "/* style */", std::string(demo::page::base_css) + std::string(page::style_css));
   return text;

@@ -57,13 +57,6 @@ Tensor rows_of(const Tensor& x, const std::vector<Index>& rows) { return index_s
 
 double norm(const Tensor& x) { return std::sqrt(sum(square(x)).item()); }
 
-// With element `at` replaced.
-Tensor with(const Tensor& x, Index at, double value) {
-  std::vector<double> values;
-  for (Index i = 0; i < x.size(); ++i) values.push_back(i == at ? value : x.at(i));
-  return from(values, x.shape());
-}
-
 std::vector<double> column(const Tensor& h, Index unit) {
   const std::span<const double> all = h.data<double>();
   const auto width = static_cast<std::size_t>(h.size(1));
@@ -125,6 +118,8 @@ Playground::Playground(State state)
       batch_loss_(NAN),
       norms_(state_.hidden.size() + 1) {
   order_ = rng_.permutation(train_count(state_));
+  for (const Edit& change : state_.edits) check(change);
+  put_due();
 }
 
 std::vector<Index> Playground::batch_rows() const {
@@ -136,10 +131,12 @@ std::vector<Index> Playground::batch_rows() const {
 void Playground::advance() {
   ++steps_;
   next_ += static_cast<std::size_t>(state_.batch);
-  if (next_ < order_.size()) return;
-  ++epochs_;
-  next_ = 0;
-  order_ = rng_.permutation(train_count(state_));
+  if (next_ >= order_.size()) {
+    ++epochs_;
+    next_ = 0;
+    order_ = rng_.permutation(train_count(state_));
+  }
+  put_due();
 }
 
 void Playground::step(bool watched) {
@@ -255,50 +252,103 @@ std::string Playground::lens(Index rows) const {
   return trace.json(net);
 }
 
-double Playground::edit(const Edit& change, Index rows) {
-  const auto check = [&](Index size) {
-    if (change.element < 0 || change.element >= size)
-      fail<ValueError>("[edit] {} has {} numbers here, and no number {}", change.tensor, size,
-                       change.element);
-    if (!std::isfinite(change.value)) fail<ValueError>("[edit] expected a finite number");
-  };
-  const std::vector<Index> which = lens_rows(rows);
+// ---- numbers that are changed by hand ----
+
+Index Playground::numbers_of(const std::string& tensor) const {
+  if (tensor == "x") return data_.train.inputs.size();
+  if (tensor == "labels") return train_count(state_);
+  for (const nn::NamedSlot& p : net_.parameters())
+    if (p.name == tensor) return p.slot->value().size();
+  fail<ValueError>("[edit] there is no {} to change", shown(tensor, 40));
+}
+
+void Playground::check(const Edit& change) const {
+  const Index size = numbers_of(change.tensor);
+  if (change.element < 0 || change.element >= size)
+    fail<ValueError>("[edit] {} has {} numbers, and no number {}", change.tensor, size, change.element);
+  if (!std::isfinite(change.value)) fail<ValueError>("[edit] expected a finite number");
+  if (change.tensor != "labels") return;
+  if (state_.is_digits() &&
+      !(change.value >= 0 && change.value <= 9 && change.value == std::floor(change.value)))
+    fail<ValueError>("[edit] labels: expected a digit from 0 to 9, got {}", change.value);
+  const double low = state_.loss == "cross_entropy" ? 0 : -1;
+  if (state_.is_classes() && change.value != low && change.value != 1)
+    fail<ValueError>("[edit] labels: expected {} or 1, got {}", low, change.value);
+}
+
+double Playground::put(const Edit& change) {
+  const auto& [step, tensor, element, value] = change;
   Examples& train = data_.train;
-  const auto count = static_cast<Index>(which.size());
-  if (change.tensor == "x") {
-    const Index width = train.inputs.size(1);
-    check(count * width);
-    const Index row = which[static_cast<std::size_t>(change.element / width)], at = change.element % width;
-    const double old = train.inputs.at(row * width + at);
-    train.inputs = with(train.inputs, row * width + at, change.value);
-    if (!state_.is_digits()) {  // the point moves where its feature is a coordinate
-      const std::string& feature = state_.features[static_cast<std::size_t>(at)];
-      if (feature == "x") train.points = with(train.points, 2 * row, change.value);
-      if (feature == "y") train.points = with(train.points, 2 * row + 1, change.value);
-    }
+  if (tensor == "x") {
+    const Index width = state_.inputs(), row = element / width, column = element % width;
+    const double old = train.inputs.at(element);
+    train.inputs = index_put(train.inputs, {row, column}, value);
+    if (state_.is_digits()) return old;
+    // The point moves where its feature is a coordinate.
+    const std::string& feature = state_.features[static_cast<std::size_t>(column)];
+    if (feature == "x" || feature == "y")
+      train.points = index_put(train.points, {row, feature == "y" ? 1 : 0}, value);
     return old;
   }
-  if (change.tensor == "labels") {
-    if (state_.is_digits()) fail<ValueError>("[edit] the labels of digits stay");
-    check(count);
-    const double low = state_.loss == "cross_entropy" ? 0 : -1;
-    if (state_.is_classes() && change.value != low && change.value != 1)
-      fail<ValueError>("[edit] labels: expected {} or 1, got {}", low, change.value);
-    const Index row = which[static_cast<std::size_t>(change.element)];
-    const double old = train.targets.at(row);
-    train.targets = with(train.targets, row, change.value);
-    train.labels = with(train.labels, row, state_.is_classes() ? (change.value > 0 ? 1 : 0) : change.value);
-    if (state_.is_curve()) train.points = with(train.points, 2 * row + 1, change.value);
+  if (tensor == "labels") {
+    const double old = state_.is_digits() ? train.labels.at(element) : train.targets.at(element);
+    if (state_.is_digits()) {
+      train.labels = index_put(train.labels, {element}, value);
+      train.targets = targets_of(state_, train.labels);
+    } else {
+      train.targets = index_put(train.targets, {element, 0}, value);
+      train.labels = index_put(train.labels, {element, 0}, state_.is_classes() ? (value > 0 ? 1 : 0) : value);
+    }
+    if (state_.is_curve()) train.points = index_put(train.points, {element, 1}, value);
     return old;
   }
   for (const nn::NamedSlot& p : net_.parameters())
-    if (p.name == change.tensor) {
-      const Tensor value = p.slot->value();
-      check(value.size());
-      p.slot->set(with(value, change.element, change.value));
-      return value.at(change.element);
+    if (p.name == tensor) {
+      const Tensor now = p.slot->value();
+      const std::vector<At> at = now.rank() == 1
+                                     ? std::vector<At>{element}
+                                     : std::vector<At>{element / now.size(1), element % now.size(1)};
+      p.slot->set(index_put(now, at, value));
+      return now.at(element);
     }
-  fail<ValueError>("[edit] there is no {} to change", shown(change.tensor, 40));
+  fail<ValueError>("[edit] there is no {} to change", shown(tensor, 40));
+}
+
+void Playground::put_due() {
+  replaced_.clear();
+  for (const Edit& change : state_.edits)
+    if (change.step == steps_) replaced_.push_back(put(change));
+}
+
+double Playground::edit(Edit change, Index rows) {
+  if (change.tensor == "x" || change.tensor == "labels") {
+    const std::vector<Index> which = lens_rows(rows);
+    const Index width = change.tensor == "x" ? state_.inputs() : 1;
+    const Index here = static_cast<Index>(which.size()) * width;
+    if (change.element < 0 || change.element >= here)
+      fail<ValueError>("[edit] {} has {} numbers here, and no number {}", change.tensor, here,
+                       change.element);
+    change.element = which[static_cast<std::size_t>(change.element / width)] * width + change.element % width;
+  }
+  check(change);
+  if (state_.edits.size() >= most_edits)
+    fail<ValueError>("[edit] expected at most {} changes: start again without them", most_edits);
+  change.step = steps_;
+  const auto place = std::find_if(state_.edits.begin(), state_.edits.end(),
+                                  [&](const Edit& other) { return other.step > steps_; });
+  state_.edits.insert(place, change);
+  return replaced_.emplace_back(put(change));
+}
+
+void Playground::undo() {
+  if (replaced_.empty()) fail<ValueError>("[undo] nothing was changed since the last step");
+  const auto behind = std::find_if(state_.edits.begin(), state_.edits.end(),
+                                   [&](const Edit& other) { return other.step > steps_; });
+  Edit change = *std::prev(behind);
+  change.value = replaced_.back();
+  put(change);
+  replaced_.pop_back();
+  state_.edits.erase(std::prev(behind));
 }
 
 }  // namespace elk::play

@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +24,6 @@ struct LayerReport {
   Index distinct = 0;        ///< how many units do not do the same as one before them
   double mean = 0, deviation = 0;                              ///< of what its units give
   double weight_norm = 0, gradient_norm = 0, update_norm = 0;  ///< of its weights in the last step
-};
-
-/// A tensor of the step under the lens that one may change: where its numbers stand.
-struct Edit {
-  std::string tensor;  ///< "x", "labels", or a parameter: "layer1.weight"
-  Index element = 0;   ///< row-major; of the lens's rows for x and labels
-  double value = 0;
 };
 
 class Playground {
@@ -72,8 +64,12 @@ class Playground {
   /// The rows of the training set that it looks at.
   std::vector<Index> lens_rows(Index rows) const;
 
-  /// Changes a number, and returns what was there. ValueError for what is not there or cannot be.
-  double edit(const Edit& change, Index rows);
+  /// Changes a number now, and returns what was there. `change.element` of x and labels is one of the lens's
+  /// rows. The state has it from here on. ValueError for what is not there or cannot be.
+  double edit(Edit change, Index rows);
+  /// Takes back the last of the changes that were made after as many steps as now. ValueError if there is
+  /// none.
+  void undo();
 
   /// The program that does the same with the library, for `steps` steps. It prints the losses on both sets.
   std::string as_cpp(Index steps) const;
@@ -81,6 +77,10 @@ class Playground {
  private:
   void advance();
   std::vector<Index> batch_rows() const;
+  Index numbers_of(const std::string& tensor) const;
+  void check(const Edit& change) const;
+  double put(const Edit& change);
+  void put_due();
 
   State state_;
   Rng rng_;
@@ -90,6 +90,7 @@ class Playground {
   std::vector<Index> order_;  // of this epoch
   std::size_t next_ = 0;      // in it
   Index steps_ = 0, epochs_ = 0;
+  std::vector<double> replaced_;  // by the edits after as many steps as now
   double batch_loss_;
   struct Norms {
     double weight = 0, gradient = 0, update = 0;

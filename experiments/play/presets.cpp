@@ -37,7 +37,7 @@ std::vector<Preset> make() {
        "makes its numbers almost three times as large, and backward does the same to the gradients: after "
        "five layers both are a hundred times too large. A step along such a gradient makes the weights huge.",
        "Weights whose size fits the number of inputs: He's initialization.",
-       changed(s, [](State& m) { m.init = "he"; }), chapter6, "6-numbers.md"});
+       changed(s, [](State& m) { m.init = "he"; }), chapter6, "6-numbers.md", "Vanishing and exploding"});
 
   s = points("circles", "sigmoid", {8, 8, 8, 8, 8, 8});
   s.lr = 0.1;
@@ -54,7 +54,7 @@ std::vector<Preset> make() {
                  m.activation = "relu";
                  m.init = "he";
                }),
-       chapter6, "6-numbers.md"});
+       chapter6, "6-numbers.md", "Vanishing and exploding"});
 
   s = points("circles", "relu", {8, 8});
   s.init = "he";
@@ -66,7 +66,7 @@ std::vector<Preset> make() {
                   "only numbers below 0. Its output is then 0 for every example, its slope there is 0 as "
                   "well, and so it never gets a gradient again.",
                   "A smaller learning rate.", changed(s, [](State& m) { m.lr = 0.1; }), chapter6,
-                  "6-numbers.md"});
+                  "6-numbers.md", "Dead units"});
 
   s = points("circles", "tanh", {32, 32});
   s.init = "normal";
@@ -86,7 +86,7 @@ std::vector<Preset> make() {
                  m.features = {"x", "y"};
                  m.lr = 0.3;
                }),
-       chapter6, "6-numbers.md"});
+       chapter6, "6-numbers.md", "Saturated units"});
 
   s = points("xor", "tanh", {8});
   s.init = "same";
@@ -97,7 +97,8 @@ std::vector<Preset> make() {
                   "All weights begin with the same number. So all units have the same output, get the same "
                   "gradient, and take the same step: eight units do the work of one, for ever.",
                   "Random weights, which break the symmetry.",
-                  changed(s, [](State& m) { m.init = "xavier"; }), chapter4, "4-layers.md"});
+                  changed(s, [](State& m) { m.init = "xavier"; }), chapter4, "4-layers.md",
+                  "How the weights begin"});
   return list;
 }
 

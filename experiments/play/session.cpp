@@ -5,6 +5,11 @@
 
 #include <elk/base/format.hpp>
 #include <elk/ops/activation.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/index.hpp>
+#include <elk/ops/linalg.hpp>
+#include <elk/ops/math.hpp>
+#include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 
 namespace elk::play {
@@ -69,6 +74,13 @@ Index whole(const Json& request, const char* member, Index low, Index high, Inde
   return value.get<Index>();
 }
 
+// What makes a unit give more: the mean of the images, each counted by how far the unit is above its own mean
+// there. h (N, units) and images (N, pixels) give (units, pixels).
+Tensor images_of(const Tensor& h, const Tensor& images) {
+  const Tensor above = h - mean(h, {0}, true), weight = reshape(sum(abs(above), {0}), {h.size(1), 1});
+  return matmul_tn(above, images) / maximum(weight, 1e-300);
+}
+
 Json preset_json(const Preset& p) {
   return {{"name", p.name},
           {"title", p.title},
@@ -79,7 +91,8 @@ Json preset_json(const Preset& p) {
           {"mend", p.mend},
           {"mended", to_json(p.mended)},
           {"chapter", p.chapter},
-          {"file", p.file}};
+          {"file", p.file},
+          {"section", p.section}};
 }
 
 }  // namespace
@@ -114,15 +127,25 @@ std::string Session::answer_to(const Json& request) {
   if (what == "report") return report().dump();
   if (what == "picture") return draw(whole(request, "size", 2, 200, 50)).dump();
   const Index rows = whole(request, "rows", 0, 500, 0);
-  if (what == "lens") return "{\"trace\":" + playground().lens(rows) + "}";
+  if (what == "lens") {
+    const std::string trace = playground().lens(rows);
+    const Tensor labels =
+        index_select(playground().data().train.labels, 0, from(playground().lens_rows(rows)));
+    return "{\"trace\":" + trace + ",\"labels\":" + numbers(labels).dump() + "}";
+  }
   if (what == "edit") {
     if (!request.contains("tensor") || !request["tensor"].is_string() || !request.contains("value") ||
         !request["value"].is_number())
       fail<ValueError>("[edit] expected a tensor, an element and a value");
-    const Edit change{request["tensor"].get<std::string>(), whole(request, "element", 0, 1 << 20, 0),
-                      request["value"].get<double>()};
+    const Edit change{.tensor = request["tensor"].get<std::string>(),
+                      .element = whole(request, "element", 0, 1 << 20, 0),
+                      .value = request["value"].get<double>()};
     const double old = playground().edit(change, rows);
-    return Json{{"old", number(old)}, {"train", points_json(playground().data().train)}}.dump();
+    return edited({{"old", number(old)}}).dump();
+  }
+  if (what == "undo") {
+    playground().undo();
+    return edited({}).dump();
   }
   if (what == "cpp") {
     const Index steps = playground().steps();
@@ -130,8 +153,14 @@ std::string Session::answer_to(const Json& request) {
         .dump();
   }
   fail<ValueError>(
-      "[play] expected choices, presets, start, step, report, picture, lens, edit or cpp, got {}",
+      "[play] expected choices, presets, start, step, report, picture, lens, edit, undo or cpp, got {}",
       shown(what, 40));
+}
+
+Json Session::edited(Json answer) {
+  answer["edits"] = edits_json(playground().state());
+  if (!playground().state().is_digits()) answer["train"] = points_json(playground().data().train);
+  return answer;
 }
 
 Json Session::start(const Json& json) {
@@ -161,19 +190,21 @@ Json Session::report() {
       const Tensor& value = parameter.slot->value();
       weights.push_back(value.size() <= most_weights ? numbers(value) : Json(nullptr));
     }
-  return {{"steps", p.steps()},
-          {"epochs", p.epochs()},
-          {"batch_loss", number(p.batch_loss())},
-          {"train_loss", number(train.loss)},
-          {"test_loss", number(test.loss)},
-          {"train_accuracy", number(train.accuracy)},
-          {"test_accuracy", number(test.accuracy)},
-          {"layers", std::move(layers)},
-          {"weights", std::move(weights)}};
+  Json report{{"steps", p.steps()},
+              {"epochs", p.epochs()},
+              {"batch_loss", number(p.batch_loss())},
+              {"train_loss", number(train.loss)},
+              {"test_loss", number(test.loss)},
+              {"train_accuracy", number(train.accuracy)},
+              {"test_accuracy", number(test.accuracy)},
+              {"layers", std::move(layers)},
+              {"weights", std::move(weights)}};
+  if (!p.state().edits.empty() && !p.state().is_digits()) report["train"] = points_json(p.data().train);
+  return report;
 }
 
-// Of points: what each layer makes of a plane, or of a line. Of digits: the weights of the first layer, and
-// the probabilities of some test images.
+// Of points: what each layer makes of a plane, or of a line. Of digits: the weights of the first layer, the
+// probabilities of some test images, and the images of the units of later layers.
 Json Session::draw(Index size) {
   const Playground& p = playground();
   picture_.clear();
@@ -186,6 +217,9 @@ Json Session::draw(Index size) {
   if (p.state().is_digits()) {
     add("weights", p.net().parameters().front().slot->value());
     add("probabilities", softmax(p.net()(slice(p.data().test.inputs, 0, 0, shown_digits))));
+    const std::vector<Tensor> units = p.maps(p.data().train.inputs);
+    for (std::size_t i = 2; i < units.size(); ++i)
+      add(i + 1 == units.size() ? "output" : fmt::format("layer{}", i), images_of(units[i], units[0]));
     return {{"parts", std::move(parts)}};
   }
   if (grid_size_ != size) {

@@ -21,6 +21,7 @@ struct Preset {
   State mended;         ///< the state with that
   std::string chapter;  ///< of the course: "6. Numbers that break"
   std::string file;     ///< "6-numbers.md"
+  std::string section;  ///< its heading there
 };
 
 /// "Why did that happen?"
@@ -39,6 +40,7 @@ class Session {
   std::string answer_to(const Json& request);
   Json start(const Json& state);
   Json report();
+  Json edited(Json answer);
   Json draw(Index size);
   Playground& playground();
 

@@ -58,6 +58,13 @@ const Json& list(const char* member, const Json& json, std::size_t most) {
   return json;
 }
 
+Edit edit(const Json& json) {
+  if (list("edits", json, 4).size() != 4)
+    fail<ValueError>("[state] edits: expected step, tensor, element and value");
+  return {whole("edits", json[0], 0, 1e6), text("edits", json[1]), whole("edits", json[2], 0, 1e6),
+          number("edits", json[3], -1e300, 1e300)};
+}
+
 using Read = std::function<void(State&, const Json&)>;
 const std::map<std::string, Read>& readers() {
   static const std::map<std::string, Read> all{
@@ -99,6 +106,13 @@ const std::map<std::string, Read>& readers() {
                                static_cast<double>(whole("points", one[2], 0, 1))});
          }
        }},
+      {"edits",
+       [](State& s, const Json& j) {
+         s.edits.clear();
+         for (const Json& one : list("edits", j, most_edits)) s.edits.push_back(edit(one));
+         std::stable_sort(s.edits.begin(), s.edits.end(),
+                          [](const Edit& a, const Edit& b) { return a.step < b.step; });
+       }},
   };
   return all;
 }
@@ -135,7 +149,14 @@ Json to_json(const State& s) {
             {"batch", s.batch},   {"dropout", s.dropout},       {"weight_decay", s.weight_decay},
             {"seed", s.seed}};
   if (s.data == "own") json["points"] = s.points;
+  if (!s.edits.empty()) json["edits"] = edits_json(s);
   return json;
+}
+
+Json edits_json(const State& state) {
+  Json list = Json::array();
+  for (const Edit& e : state.edits) list.push_back({e.step, e.tensor, e.element, e.value});
+  return list;
 }
 
 Json choices() {

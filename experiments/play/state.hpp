@@ -14,6 +14,14 @@ namespace elk::play {
 
 using Json = nlohmann::ordered_json;
 
+/// A number that is changed by hand.
+struct Edit {
+  Index step = 0;      ///< after so many steps
+  std::string tensor;  ///< "x", "labels", or a parameter: "layer1.weight"
+  Index element = 0;   ///< row-major; of x and labels in the whole training set
+  double value = 0;    ///< of labels as the loss takes them, of digits the digit
+};
+
 struct State {
   std::string data = "circles";
   double noise = 0.1;
@@ -28,6 +36,7 @@ struct State {
   double dropout = 0, weight_decay = 0;
   std::uint32_t seed = 1;
   std::vector<std::array<double, 3>> points;  ///< x, y and class of data "own"
+  std::vector<Edit> edits;                    ///< in the order of their steps
 
   bool is_digits() const { return data == "digits"; }
   bool is_curve() const { return data == "curve"; }
@@ -40,6 +49,11 @@ struct State {
 /// names the member for what is unknown, malformed, or does not go together.
 State state_from(const Json& json);
 Json to_json(const State& state);
+
+Json edits_json(const State& state);
+
+/// How many edits a state has at most.
+constexpr std::size_t most_edits = 200;
 
 /// What the members that are words can be: {"data": ["circles", ...], ...}; "loss" by kind of data.
 Json choices();

@@ -31,8 +31,11 @@ execFileSync(process.argv[3], ['--quiet', '--out-dir', folder, 'xor']);
 const trace = await open(browser, `file://${folder}/xor/trace.html`,
                          {viewport: {width: 1100, height: 640}, reducedMotion: 'reduce'});
 await trace.page.locator('#step').fill('4');
-await trace.page.locator('#frame').fill('14');
-await trace.page.locator('#frame').blur();
+await trace.page.evaluate(() => { // of which the layer is one operation
+  const {entries, backwardAt} = step();
+  go(backwardAt[entries.findLastIndex((entry) => entry.operation === 'linear')]);
+});
+await trace.page.locator('#step').blur();
 await trace.page.screenshot({path: join(images, 'trace.png')});
 await rm(folder, {recursive: true});
 

@@ -184,6 +184,14 @@ describe('the playground', () => {
       await page.click(`[data-name=${name}]`);
       const shown = await text(page, '#preset');
       assert.match(shown, /What you see\..*\n*[^]*Why\.[^]*What helps\.[^]*chapter \d\. .*docs\/course\/\d-/);
+      // What the course says of it stands in the page.
+      await page.click('#preset-more > summary');
+      const [section] = (await page.evaluate(() => app.ask({do: 'presets'}))).filter((one) => one.name === name).map((one) => one.section);
+      const more = await text(page, '#preset-section');
+      assert.ok(more.startsWith(section) && more.length > 200, more);
+      assert.doesNotMatch((await page.locator('#preset-section p').allInnerTexts()).join(), /```|\*\*|\]\(|<\/?details>|^\|/);
+      assert.match(more, {exploding: /explode/, vanishing: /thousandth/, dead: /kills a quarter/, saturated: /1 - y²/, symmetric: /stay equal for ever/}[name]);
+      assert.deepEqual(await axeFinds(page), []);
       const table = await text(page, '#table'), {layers, train_loss: loss} = await report(page);
       if (name === 'exploding') assert.ok(!(loss < 1e3), `${loss}`);
       if (name === 'vanishing') assert.ok(layers[0].gradient_norm < 1e-3 * layers.at(-1).gradient_norm);
@@ -275,6 +283,93 @@ describe('the playground', () => {
     assert.equal(await page.locator('#lens').isVisible(), false);
   });
 
+  visit('has what was changed by hand in its address, which shows the same to others', '#data=xor&hidden=3&batch=4', {}, async (page) => {
+    for (let k = 0; k < 5; ++k) await page.keyboard.press('s');
+    await page.keyboard.press('l');
+    await viewer(page).locator('#caption').waitFor();
+    for (const [name, value] of [['x', '1.25'], ['output.weight', '-0.5']]) {
+      await chosen(page, name);
+      const input = viewer(page).locator('input.field').first();
+      await input.fill(value);
+      await input.press('Enter');
+    }
+    assert.match(await text(page, '#changes'), /^Changed by hand: output\.weight\[0, 0\] = −0\.5 after step 5; x\[\d+, 0\] = 1\.25 after step 5\./);
+    await page.evaluate(() => { show(steps(60), true); });
+    await chosen(page, 'layer1.bias');
+    await viewer(page).locator('input.field').first().fill('2');
+    await viewer(page).locator('input.field').first().press('Enter');
+    const [address, expected] = [await page.evaluate(() => location.hash), await report(page)];
+    assert.match(address, /&edits=5,x,\d+,1\.25;5,output\.weight,0,-0\.5;65,layer1\.bias,0,2$/);
+    // The link goes to the step of the last change.
+    await page.goto('about:blank');
+    await page.goto(url + address);
+    await page.waitForSelector('body[data-ready]');
+    await page.waitForFunction(() => app.report.steps === 65 && !app.playing);
+    assert.deepEqual(await report(page), expected);
+    assert.match(await text(page, '#progress'), /^Step 65 /);
+    assert.match(await text(page, '#changes'), /layer1\.bias\[0\] = 2 after step 65/);
+    // The program has them, too.
+    await page.click('#open-cpp');
+    assert.match(await text(page, '#cpp-text'), /if \(step == 5\) x = index_put\(x, \{\d+, 0\}, 1\.25\);[^]*if \(step == 65\) put\(1, \{0\}, 2\);  \/\/ layer1\.bias/);
+    await page.click('#close-cpp');
+    // The same run again, and one without them.
+    await page.keyboard.press('r');
+    assert.equal((await report(page)).steps, 0);
+    await page.evaluate(() => show(steps(65), true));
+    assert.equal((await report(page)).train_loss, expected.train_loss);
+    await page.keyboard.press('l');
+    await page.click('#undo');
+    assert.doesNotMatch(await page.evaluate(() => location.hash), /layer1\.bias/);
+    assert.equal(await page.locator('#undo').isDisabled(), true);
+    await page.click('#forget');
+    assert.equal(await page.locator('#changes').isVisible(), false);
+    assert.doesNotMatch(await page.evaluate(() => location.hash), /edits/);
+    assert.deepEqual((await state(page)).edits, undefined);
+  });
+
+  visit('shows what units of digits see, and takes other labels', '#data=digits&hidden=12,6&activation=relu&init=he&lr=0.01&batch=32', {}, async (page) => {
+    assert.equal(await page.locator('.unit').count(), 12 + 6 + 10);
+    assert.match(await text(page, '#inside-note'), /pictures are its weights: .* made of the training images/);
+    await page.evaluate(() => { app.ask({do: 'step', count: 300}); app.refresh(); });
+    assert.ok((await report(page)).train_accuracy > 0.8);
+    // The picture of each output is that of its own digit more than the others are.
+    const right = await page.evaluate(() => {
+      const [, , , output] = app.picture(), mean = k => app.digits.pixels.filter((v, i) => i % 196 === k).reduce((a, b) => a + b) / 40;
+      const grey = Array.from({length: 196}, (_, k) => mean(k));
+      const {pixels, labels} = app.digits;
+      let right = 0;
+      for (let digit = 0; digit < 10; ++digit) {
+        const ink = Array(10).fill(0), count = Array(10).fill(0);
+        labels.forEach((label, i) => {
+          ++count[label];
+          for (let k = 0; k < 196; ++k) ink[label] += (pixels[196 * i + k] - grey[k]) * output.at(digit, k);
+        });
+        const means = ink.map((v, c) => count[c] ? v / count[c] : -1e9);
+        right += means.indexOf(Math.max(...means)) === digit;
+      }
+      return right;
+    });
+    assert.ok(right >= 5, `${right}`); // by chance it would be one
+    for (const unit of [0, 13, 20]) assert.ok((await look(page, `.unit canvas >> nth=${unit}`)).painted > 0.2, `${unit}`);
+    assert.match(await page.locator('.unit canvas >> nth=25').getAttribute('aria-label'), /^output for 7: images for it/);
+    await page.locator('#inside').screenshot({path: join(screenshots, 'play-digits-units.png')});
+    await page.click('#open-lens');
+    await viewer(page).locator('#caption').waitFor();
+    assert.equal(await page.locator('#lens-labels').isVisible(), false);
+    await set(page, '#lens-rows', '4');
+    const loss = async () => (await page.evaluate(() => app.ask({do: 'lens', rows: 4}))).trace.steps[0].loss;
+    const before = await loss(), old = await page.locator('#label-1').inputValue();
+    await page.locator('#label-1').fill(String((Number(old) + 1) % 10));
+    await page.locator('#label-1').press('Enter');
+    assert.notEqual(await loss(), before);
+    assert.match(await text(page, '#changes'), /labels\[\d+\] = \d after step 300\./);
+    await page.click('#undo');
+    assert.equal(await loss(), before);
+    assert.equal(await page.locator('#label-1').inputValue(), old);
+    assert.deepEqual(await axeFinds(page), []);
+    assert.deepEqual(await poorControls(page), []);
+  });
+
   visit('gives the program in C++', '#data=spiral', {}, async (page) => {
     await page.click('#one');
     await page.click('#open-cpp');
@@ -292,7 +387,8 @@ describe('the playground', () => {
   });
 
   for (const [hash, says] of [['#data=cats', /data: expected circles/], ['#hidden=8,x', /hidden: expected a number/], ['#lr=', /./], ['#evil=<b>', /there is no "evil"/],
-                              ['#points=1', /./], ['#hidden=9999', /hidden: expected a number from 1 to 32/], ['#%E0%A4%A', /./], ['#loss=l1', /loss: expected/]])
+                              ['#points=1', /./], ['#edits=0,layer1.weight,99,1', /layer1\.weight has 16 numbers, and no number 99/], ['#edits=1', /edits: expected/],
+                              ['#edits=0,%3Cb%3E,0,1', /there is no "<b>" to change/], ['#hidden=9999', /hidden: expected a number from 1 to 32/], ['#%E0%A4%A', /./], ['#loss=l1', /loss: expected/]])
     visit(`says what is wrong with the address ${hash}`, hash, {}, async (page) => {
       if (hash !== '#lr=' && hash !== '#points=1') assert.match(await text(page, '#problem'), says);
       await page.click('#one');

@@ -37,6 +37,30 @@ Job job(const std::string& name) {
                   {"weight_decay", 0.01},
                   {"noise", 0.25},
                   {"batch", 33}});
+  // Numbers changed by hand: of the first step, between two batches of an epoch, and behind the last step.
+  if (name == "edited")
+    state.update({{"data", "moons"},
+                  {"loss", "cross_entropy"},
+                  {"dropout", 0.1},
+                  {"edits",
+                   {{0, "layer1.weight", 3, 0.25},
+                    {0, "x", 14, -1.5},
+                    {30, "labels", 7, 1},
+                    {30, "x", 201, 0.125},
+                    {33, "layer1.bias", 5, -0.5},
+                    {75, "layer2.weight", 9, 1.75}}}});
+  if (name == "edited_digits")
+    state.update(
+        {{"data", "digits"},
+         {"hidden", {12}},
+         {"activation", "relu"},
+         {"batch", 50},
+         {"edits", {{0, "labels", 3, 9}, {4, "labels", 400, 2}, {5, "x", 30000, 1}, {90, "x", 3, 1}}}});
+  if (name == "edited_curve")
+    state.update({{"data", "curve"},
+                  {"features", {"x"}},
+                  {"batch", 40},
+                  {"edits", {{2, "labels", 3, 1.5}, {7, "labels", 120, -2}, {8, "x", 11, 0.5}}}});
   return {state_from(state), 75};
 }
 

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <elk/ops/reduce.hpp>
 #include <play/session.hpp>
 
 namespace elk::play {
@@ -160,8 +161,40 @@ TEST(Picture, HasEveryUnitAtEveryPixel) {
   EXPECT_FLOAT_EQ(session.picture()[1], 2.7f);
   started(session, {{"data", "digits"}, {"hidden", {4}}});
   const Json digits = ask(session, {{"do", "picture"}})["parts"];
+  ASSERT_EQ(digits.size(), 3u);
   EXPECT_EQ(digits[0]["columns"], 196);
   EXPECT_EQ(digits[1]["columns"], 10);
+  EXPECT_EQ(digits[2],
+            Json({{"name", "output"}, {"rows", 10}, {"columns", 196}, {"offset", 4 * 196 + 40 * 10}}));
+}
+
+// What an output of digits has for its picture: where ink makes it give more, its own digit is.
+TEST(Picture, OfLaterUnitsIsMadeOfImages) {
+  Session session;
+  started(session,
+          {{"data", "digits"}, {"hidden", {24}}, {"activation", "relu"}, {"lr", 0.01}, {"batch", 32}});
+  ask(session, {{"do", "step"}, {"count", 300}});
+  const Json part = ask(session, {{"do", "picture"}})["parts"][2];
+  const Playground same(state_from({{"data", "digits"}}));  // of the same images
+  const Tensor mean_image = mean(same.data().train.inputs, {0});
+  int right = 0;
+  for (Index digit = 0; digit < 10; ++digit) {
+    double best = -1e9;
+    Index which = -1;
+    for (Index other = 0; other < 10; ++other) {
+      double ink = 0, count = 0;
+      for (Index i = 0; i < 500; ++i) {
+        if (same.data().train.labels.at(i) != static_cast<double>(other)) continue;
+        ++count;
+        for (Index k = 0; k < 196; ++k)
+          ink += session.picture()[std::size_t(part["offset"]) + static_cast<std::size_t>(196 * digit + k)] *
+                 (same.data().train.inputs.at(196 * i + k) - mean_image.at(k));
+      }
+      if (ink / count > best) best = ink / count, which = other;
+    }
+    right += which == digit;
+  }
+  EXPECT_GE(right, 9);
 }
 
 // The lens shows the very step that comes next, and leaves everything as it was.
@@ -208,6 +241,70 @@ TEST(Lens, EditsRecomputeAndGoBack) {
     ask(session, request);
     EXPECT_EQ(loss(), first) << tensor;
   }
+}
+
+// A state has what was changed by hand: whoever starts with it gets the same run.
+TEST(Edits, AreInTheState) {
+  for (const char* data : {"moons", "digits", "curve"}) {
+    SCOPED_TRACE(data);
+    Session session, other;
+    Json state{{"data", data}, {"hidden", {4}}, {"batch", 20}};
+    if (state["data"] == "curve") state.update({{"loss", "mse"}, {"features", {"x"}}});
+    started(session, state);
+    const auto edit = [&](const char* tensor, Index element, double value) {
+      return ask(session,
+                 {{"do", "edit"}, {"rows", 4}, {"tensor", tensor}, {"element", element}, {"value", value}});
+    };
+    edit("layer1.weight", 2, 0.75);
+    edit("labels", 1, 1);
+    ask(session, {{"do", "step"}, {"count", 13}});
+    edit("x", 3, 0.5);
+    edit("x", 3, 0.25);
+    ask(session, {{"do", "step"}, {"count", 20}});
+    state["edits"] = edit("output.bias", 0, -1)["edits"];
+    ASSERT_EQ(state["edits"].size(), 5u);
+    EXPECT_EQ(state["edits"][0], Json({0, "layer1.weight", 2, 0.75}));
+    EXPECT_EQ(state["edits"][4], Json({33, "output.bias", 0, -1.0}));
+    EXPECT_EQ(state["edits"][2][2], state["edits"][3][2]);
+    EXPECT_EQ(started(other, state)["state"]["edits"], state["edits"]);
+    const Json again = ask(other, {{"do", "step"}, {"count", 33}}), now = ask(session, {{"do", "report"}});
+    for (const char* what : {"train_loss", "test_loss", "weights"}) EXPECT_EQ(again[what], now[what]) << what;
+    EXPECT_EQ(ask(other, {{"do", "lens"}}), ask(session, {{"do", "lens"}}));
+  }
+}
+
+TEST(Edits, AreTakenBackUntilTheNextStep) {
+  Session session;
+  started(session, {{"data", "digits"}, {"hidden", {4}}});
+  const Json before = ask(session, {{"do", "report"}});
+  const auto edit = [&](const char* tensor, double value) {
+    return ask(session, {{"do", "edit"}, {"tensor", tensor}, {"element", 1}, {"value", value}});
+  };
+  for (const char* tensor : {"x", "labels", "output.weight"}) EXPECT_TRUE(edit(tensor, 5).contains("old"));
+  EXPECT_NE(ask(session, {{"do", "report"}}), before);
+  for (std::size_t left : {2u, 1u, 0u}) EXPECT_EQ(ask(session, {{"do", "undo"}})["edits"].size(), left);
+  EXPECT_EQ(ask(session, {{"do", "report"}}), before);
+  EXPECT_EQ(ask(session, {{"do", "undo"}})["error"], "[undo] nothing was changed since the last step");
+  edit("labels", 5);
+  ask(session, {{"do", "step"}});
+  EXPECT_EQ(ask(session, {{"do", "undo"}})["error"], "[undo] nothing was changed since the last step");
+  EXPECT_EQ(edit("labels", 12)["error"], "[edit] labels: expected a digit from 0 to 9, got 12");
+}
+
+TEST(Edits, InAStateAreChecked) {
+  const auto error = [](const Json& edit) { return error_of({{"edits", {edit}}}); };
+  EXPECT_EQ(error({0, "layer1.weight", 3}), "[state] edits: expected step, tensor, element and value");
+  EXPECT_EQ(error({0, "layer1.weight", 16, 1}), "[edit] layer1.weight has 16 numbers, and no number 16");
+  EXPECT_EQ(error({5, "layer9.weight", 0, 1}), "[edit] there is no \"layer9.weight\" to change");
+  EXPECT_EQ(error({0.5, "x", 0, 1}), "[state] edits: expected a whole number, got 0.5");
+  EXPECT_EQ(error({0, "labels", 0, 0.5}), "[edit] labels: expected 0 or 1, got 0.5");
+  EXPECT_EQ(error({0, "x", 400, 1}), "[edit] x has 400 numbers, and no number 400");
+  Session session;
+  Json edits = Json::array();
+  for (int i = 0; i < 200; ++i) edits.push_back({1, "x", i, 0.5});
+  started(session, {{"edits", edits}});
+  EXPECT_EQ(ask(session, {{"do", "edit"}, {"tensor", "x"}, {"element", 0}, {"value", 1}})["error"],
+            "[edit] expected at most 200 changes: start again without them");
 }
 
 Json after(const State& state, Index steps) {

@@ -55,7 +55,7 @@ function compare(requests, what) {
 const session = (state, steps) => [
   {do: 'start', state}, {do: 'step', count: 1}, {do: 'step', count: steps}, {do: 'picture', size: 20}, {do: 'lens', rows: 0},
   {do: 'edit', rows: 4, tensor: 'x', element: 1, value: 0.5}, {do: 'edit', rows: 4, tensor: 'output.weight', element: 0, value: -0.25},
-  {do: 'lens', rows: 4}, {do: 'step', count: 3}, {do: 'cpp'},
+  {do: 'lens', rows: 4}, {do: 'edit', rows: 4, tensor: 'labels', element: 2, value: 1}, {do: 'undo'}, {do: 'step', count: 3}, {do: 'cpp'},
 ];
 
 describe('the engine as WebAssembly', () => {
@@ -88,6 +88,11 @@ describe('the engine as WebAssembly', () => {
       compare([{do: 'start', state}, {do: 'step', count: few}], name);
       compare([{do: 'start', state: mended}, {do: 'step', count: 60}], `${name}, mended`);
     }
+  });
+
+  it('has the same numbers where some were changed by hand', () => {
+    const edits = [[0, 'x', 7, 0.5], [3, 'labels', 12, 1], [3, 'layer1.weight', 1, -1], [20, 'output.bias', 0, 0.25]];
+    for (const data of ['moons', 'digits']) compare(session({data, hidden: [6], edits}, 40), data);
   });
 
   it('refuses with the same words', () => compare([

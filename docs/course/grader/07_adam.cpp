@@ -1,7 +1,9 @@
 #include <cmath>
+#include <string>
 
 #include <elk/elk.hpp>
 
+#include "digits.hpp"
 #include "grader.hpp"
 
 elk::Tensor my_adam(const elk::Tensor& w, const elk::Tensor& gradient, elk::Tensor& m, elk::Tensor& v,
@@ -57,14 +59,27 @@ elk::Tensor mistaken(int steps, bool inside, bool corrected) {
 
 }  // namespace
 
-const course::Exercise adam("07_adam", [](course::Grader& grader) {
-  const auto check = [&](const char* what, int steps) {
-    grader.value(
-        what, [&] { return yours(steps); }, expected(steps), 1e-9,
-        {{"epsilon stands inside of the root; it is added to the root.", mistaken(steps, true, true)},
-         {"the averages are not corrected for having begun at 0: hint 2.", mistaken(steps, false, false)}});
-  };
-  check("the first step", 1);
-  check("the second step", 2);
-  check("a hundred steps", 100);
-});
+const course::Exercise adam(
+    "07_adam",
+    [](course::Grader& grader) {
+      const auto check = [&](const char* what, int steps) {
+        grader.value(
+            what, [&] { return yours(steps); }, expected(steps), 1e-9,
+            {{"epsilon stands inside of the root; it is added to the root.", mistaken(steps, true, true)},
+             {"the averages are not corrected for having begun at 0: hint 2.",
+              mistaken(steps, false, false)}});
+      };
+      check("the first step", 1);
+      check("the second step", 2);
+      check("a hundred steps", 100);
+    },
+    []() -> std::string {
+      course::Weights m = course::layers({784, 10}), v;
+      for (elk::Tensor& mean : m) v.push_back(mean = elk::zeros(mean.shape(), elk::f64));
+      return course::learns(
+          "a layer that your Adam trained", course::layers({784, 10}),
+          [](const elk::Tensor& x, const course::Weights& w) { return elk::linear(x, w[0], w[1]); },
+          {.update = [&](std::size_t i, const elk::Tensor& w, const elk::Tensor& gradient, int step) {
+            return my_adam(w, gradient, m[i], v[i], step, 0.01);
+          }});
+    });

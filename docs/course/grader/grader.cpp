@@ -134,6 +134,15 @@ std::string with_diagnosis(const std::string& wrong, const std::string& diagnosi
   return diagnosis.empty() ? wrong : wrong + "\n" + diagnosis;
 }
 
+// What a solved exercise unlocks. It is solved whatever comes of this.
+std::string run_on_digits(const Exercise& exercise) {
+  try {
+    return exercise.on_digits();
+  } catch (const std::exception& error) {
+    return fmt::format("the digits, but there your code ended with this: {}", error.what());
+  }
+}
+
 // Whether it is solved.
 bool grade(const Exercise& exercise) {
   const int number = std::stoi(exercise.name);
@@ -141,7 +150,7 @@ bool grade(const Exercise& exercise) {
   Grader grader;
   exercise.check(grader);
   if (grader.solved())
-    fmt::print("solved: all {} checks pass\n", grader.checks());
+    fmt::print("solved: all {} checks pass\nunlocked: {}\n", grader.checks(), run_on_digits(exercise));
   else
     fmt::print("not solved yet; for a hint: ./elk course {} --hint 1\n", number);
   return grader.solved();
@@ -149,7 +158,8 @@ bool grade(const Exercise& exercise) {
 
 }  // namespace
 
-Exercise::Exercise(const char* its_name, void (*its_check)(Grader&)) : name(its_name), check(its_check) {
+Exercise::Exercise(const char* its_name, void (*its_check)(Grader&), std::string (*its_run)())
+    : name(its_name), check(its_check), on_digits(its_run) {
   exercises().push_back(this);
 }
 
@@ -202,7 +212,7 @@ void Grader::value(const std::string& what, const std::function<elk::Tensor()>& 
   check(what, [&]() -> std::string {
     const elk::Tensor found = compute();
     const std::string wrong = compare(found, expected, tolerance);
-    if (wrong.empty() || !found.defined() || found.shape() != expected.shape()) return wrong;
+    if (wrong.empty() || !found.defined()) return wrong;
     for (const Mistake& mistake : mistakes)
       if (compare(found, mistake.result, tolerance).empty()) return wrong + "\n" + mistake.what;
     return with_diagnosis(wrong, diagnose(found, expected, sizes));

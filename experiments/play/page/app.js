@@ -2,7 +2,7 @@
 
 const app = {
   state: null, defaults: null, choices: null, train: null, test: null, digits: null,
-  playing: false, history: [], mark: null, size: 40, frames: 0
+  playing: false, goal: null, history: [], mark: null, size: 40, frames: 0
 };
 
 const form = $("form"), field = name => form.elements[name];
@@ -29,12 +29,18 @@ function startEngine(module) {
 
 const numeric = new Set(["noise", "lr", "batch", "dropout", "weight_decay", "seed"]);
 
+// "20,layer1.weight,3,0.25": after 20 steps.
+function editFrom(text) {
+  return text.split(",").map((part, k) => (k === 1 ? part : Number(part)));
+}
+
 function stateFromHash(hash) {
   const state = {};
   for (const [name, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
     if (name === "hidden") state.hidden = text ? text.split(",").map(Number) : [];
     else if (name === "features") state.features = text ? text.split(",") : [];
     else if (name === "points") state.points = text ? text.split(";").map(point => point.split(",").map(Number)) : [];
+    else if (name === "edits") state.edits = text ? text.split(";").map(editFrom) : [];
     else state[name] = numeric.has(name) ? Number(text) : text;
   }
   return state;
@@ -44,7 +50,8 @@ function hashOf(state) {
   const parts = [];
   for (const [name, value] of Object.entries(state)) {
     if (JSON.stringify(value) === JSON.stringify(app.defaults[name])) continue;
-    const text = name === "points" ? value.map(point => point.join(",")).join(";") : Array.isArray(value) ? value.join(",") : value;
+    if (name === "edits" && !value.length) continue;
+    const text = ["points", "edits"].includes(name) ? value.map(one => one.join(",")).join(";") : Array.isArray(value) ? value.join(",") : value;
     parts.push(`${name}=${text}`);
   }
   return parts.join("&");
@@ -54,18 +61,22 @@ function hashOf(state) {
 
 const message = error => error.replace(/^\[\w+\] /, "");
 
-// Starts with a state; false, and nothing has changed, where it is refused.
-function start(state, {preset = false} = {}) {
-  const answer = app.ask({do: "start", state});
+function toAddress() {
+  history.replaceState(null, "", `#${hashOf(app.state)}`);
+}
+
+// Starts with a state; false, and nothing has changed, where it is refused. Numbers that were changed by hand belong to
+// one run: another begins without them.
+function start(state, {preset = false, edited = false} = {}) {
+  const answer = app.ask({do: "start", state: edited ? state : {...state, edits: []}});
   $("problem").hidden = !answer.error;
   if (answer.error) {
     $("problem").textContent = `That cannot be: ${message(answer.error)}`;
     return false;
   }
-  Object.assign(app, {state: answer.state, train: answer.train, test: answer.test, digits: answer.digits, history: []});
-  forgetChanges();
+  Object.assign(app, {state: answer.state, train: answer.train, test: answer.test, digits: answer.digits, history: [], goal: null});
   if (!preset) hidePreset();
-  history.replaceState(null, "", `#${hashOf(app.state)}`);
+  toAddress();
   fill();
   build();
   show(answer.report, true);
@@ -73,11 +84,19 @@ function start(state, {preset = false} = {}) {
 }
 
 function fromAddress() {
-  if (start(stateFromHash(location.hash))) return;
+  if (start(stateFromHash(location.hash), {edited: true})) return toLastEdit();
   const problem = `The address asks for what cannot be: ${$("problem").textContent.replace(/^That cannot be: /, "")} Here is the usual network instead.`;
   start({});
   $("problem").textContent = problem;
   $("problem").hidden = false;
+}
+
+// Trains up to where the last number was changed by hand, so that a link shows what its sender saw.
+function toLastEdit() {
+  const last = (app.state.edits || []).at(-1);
+  if (!last || last[0] === 0) return;
+  app.play(true);
+  app.goal = last[0];
 }
 
 // ---- the form ----
@@ -147,17 +166,28 @@ function changed() {
 
 const names = list => list.map(word);
 
+// What a screen reader calls the picture of a unit.
+function unitName(l, u) {
+  const {state} = app, output = l === state.hidden.length;
+  const unit = output && state.data === "digits" ? `output for ${u}` : `layer ${l + 1}, unit ${u + 1}`;
+  if (state.data !== "digits") return unit;
+  return `${unit}: ${l ? "images for it, less those against it" : "its weights"}`;
+}
+
 function build() {
   const {state} = app, columns = [];
   if (state.data === "digits") {
-    const units = state.hidden[0] || 10;
-    columns.push({title: `weights of ${state.hidden.length ? "layer 1" : "the output"}`, units: [...Array(units).keys()].map(u => `weights of unit ${u + 1}`)});
+    [...state.hidden, 10].forEach((n, l) => {
+      const output = l === state.hidden.length, title = output ? "output" : `layer ${l + 1}`;
+      columns.push({title: l ? `${title}: images` : `${title}: weights`, units: [...Array(n).keys()].map(u => unitName(l, u))});
+    });
   } else {
     columns.push({title: "inputs", units: names(state.features)});
-    state.hidden.forEach((n, l) => columns.push({title: `layer ${l + 1}`, units: [...Array(n).keys()].map(u => `layer ${l + 1}, unit ${u + 1}`)}));
+    state.hidden.forEach((n, l) => columns.push({title: `layer ${l + 1}`, units: [...Array(n).keys()].map(u => unitName(l, u))}));
     columns.push({title: "output", units: ["output"]});
   }
   layOut(columns);
+  if (state.data === "digits") network.units.at(-1).forEach((unit, digit) => unit.dataset.says = digit);
   const picture = $("picture");
   picture.className = state.data === "curve" || state.data === "digits" ? "flat" : "square";
   app.mark = state.data === "own" ? app.mark || [0, 0] : null;
@@ -167,21 +197,23 @@ function build() {
     : "Blue is one class, orange the other; the background is what the network says.";
   $("show-test").parentElement.hidden = ["digits", "own"].includes(state.data);
   $("inside-note").textContent = state.data === "digits"
-    ? "Each small picture is the weights of one unit, as an image: ink where it is blue speaks for the unit, where it is orange against it."
+    ? "The first layer has a weight for each pixel, so its pictures are its weights: ink where it is blue speaks for the unit, ink where it is orange against it." +
+      (state.hidden.length ? " The weights of later layers belong to no pixels. Their pictures are made of the training images: the mean of those on which " +
+        "the unit gives more than it does on average, less the mean of the others, each image counted by how far it is from that average." : "")
     : "Each small picture is one unit, over the same plane as the large one: blue where it is above 0, orange below. Lines are weights: thick where they are large.";
 }
 
 function paintAll(report) {
   const parts = app.picture(), {state, size} = app;
   if (state.data === "digits") {
-    const [weights, probabilities] = parts;
+    const [weights, probabilities, ...images] = parts;
     drawDigits($("picture"), app.digits, probabilities);
-    network.units[0].forEach((unit, u) => {
+    [weights, ...images].forEach((part, l) => network.units[l].forEach((unit, u) => {
       let most = 0;
-      for (let i = 0; i < 196; ++i) most = Math.max(most, Math.abs(weights.at(u, i)));
-      paint(unit.firstChild, 14, 14, i => weights.at(u, i) / (most || 1));
-    });
-    return sharp(network.edges);
+      for (let i = 0; i < 196; ++i) most = Math.max(most, Math.abs(part.at(u, i)));
+      paint(unit.firstChild, 14, 14, i => part.at(u, i) / (most || 1));
+    }));
+    return drawEdges(report.weights.slice(1));
   }
   const sets = $("show-test").checked && state.data !== "own" ? [app.train, app.test] : [app.train];
   if (state.data === "curve") drawCurve($("picture"), parts.at(-1), sets);
@@ -211,10 +243,10 @@ function fillTable(report) {
       cell(typeof l.mean === "number" ? `${shown(l.mean, 2)} ± ${shown(l.deviation, 2)}` : "not finite", typeof l.mean !== "number"));
   });
   $("table").tBodies[0].replaceChildren(...rows);
-  if (app.state.data === "digits") return;
-  report.layers.slice(0, -1).forEach((l, k) => network.units[k + 1].forEach((unit, u) => {
+  const first = app.state.data === "digits" ? 0 : 1;  // column of layer 1
+  report.layers.slice(0, -1).forEach((l, k) => network.units[k + first].forEach((unit, u) => {
     unit.className = `unit${l.dead[u] ? " dead" : l.flat[u] > 0.8 ? " flat" : ""}`;
-    const label = `layer ${k + 1}, unit ${u + 1}${l.dead[u] ? ": dead" : l.flat[u] > 0.8 ? ": saturated" : ""}`;
+    const label = `${unitName(k, u)}${l.dead[u] ? ": dead" : l.flat[u] > 0.8 ? ": saturated" : ""}`;
     if (unit.firstChild.title !== label) {
       unit.firstChild.title = label;
       unit.firstChild.setAttribute("aria-label", label);
@@ -243,6 +275,7 @@ function show(report, said) {
     ? `Your points: ${app.state.points.length}. The arrow keys move the mark, Enter adds a point. ${sentence(report)}`
     : `What the network says. ${sentence(report)}`);
   if (said) $("status").textContent = sentence(report);
+  showChanges();
   if (lens.open && said) showLens();
 }
 
@@ -251,19 +284,28 @@ app.refresh = () => show(app.ask({do: "report"}), true);
 // ---- training ----
 
 function steps(count) {
-  forgetChanges();
-  return app.ask({do: "step", count});
+  const report = app.ask({do: "step", count});
+  if (report.train) app.train = report.train;
+  return report;
 }
 
 function frame() {
   if (!app.playing) return;
   const speed = Number($("speed").value);
   let report;
-  if (speed) {
+  if (app.goal) {
+    const end = performance.now() + 12;
+    do report = steps(Math.min(20, app.goal - (report || app.report).steps));
+    while (report.steps < app.goal && performance.now() < end);
+  } else if (speed) {
     report = steps(speed);
   } else {
     const end = performance.now() + 12;
     do report = steps(3); while (performance.now() < end);
+  }
+  if (app.goal && report.steps >= app.goal) {
+    app.report = report;
+    return app.play(false);
   }
   show(report, false);
   ++app.frames;
@@ -273,6 +315,7 @@ function frame() {
 app.play = on => {
   if (app.playing === on) return;
   app.playing = on;
+  app.goal = null;
   $("play").textContent = on ? "Pause" : "Play";
   if (on) requestAnimationFrame(frame);
   else show(app.report, true);
@@ -285,7 +328,7 @@ function oneStep() {
 
 function restart() {
   const on = app.playing;
-  start(app.state, {preset: true});
+  start(app.state, {preset: true, edited: true});
   if (on) app.play(true);
 }
 
@@ -317,6 +360,8 @@ function choosePreset(preset) {
   $("preset").hidden = false;
   $("preset-name").textContent = preset.title;
   for (const name of ["shows", "why", "mend", "chapter", "file"]) $(`preset-${name}`).textContent = preset[name];
+  $("preset-more").open = false;
+  $("preset-section").replaceChildren(make("h4", {}, preset.section), ...elementsOf(sectionOf(preset.file, preset.section)));
 }
 
 // ---- as C++ ----
@@ -379,6 +424,7 @@ function listen() {
   click("close-lens", () => openLens(false));
   click("take-step", oneStep);
   click("undo", undoChange);
+  click("forget", () => start(app.state, {preset: true}));
   $("lens-rows").addEventListener("change", () => showLens());
   click("open-cpp", () => openCpp(true));
   click("close-cpp", () => openCpp(false));

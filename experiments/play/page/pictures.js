@@ -155,12 +155,12 @@ function drawDigits(canvas, {pixels, labels}, probabilities) {
 
 // ---- the network ----
 
-const network = {};
+const network = {}, most = 10;  // units in one column; of larger layers the weights are not drawn
 
 // A column of small pictures for the inputs, each layer, and the output.
 function layOut(names) {
   const columns = names.map(({title, units}) => {
-    const grid = units.length > 8;
+    const grid = units.length > most;
     return make("div", {class: `column${grid ? " grid" : ""}`}, make("span", {}, title), units.map(label =>
       make("div", {class: "unit"}, make("canvas", {width: 1, height: 1, role: "img", "aria-label": label, title: label}))));
   });
@@ -192,7 +192,7 @@ function drawEdges(weights) {
   }));
   weights.forEach((w, l) => {
     const from = places[l], to = places[l + 1];
-    if (!w || !from || !to || from.length > 8 || to.length > 8) return;
+    if (!w || !from || !to || from.length > most || to.length > most) return;
     to.forEach(([left, , y1], j) => from.forEach(([, right, y0], i) => {
       const value = w[j * from.length + i], size = Math.abs(value);
       if (!(size > 0.02)) return;

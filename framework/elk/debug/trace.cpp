@@ -224,8 +224,10 @@ class Draw {
           const auto known = known_.find(call.module);
           const Known what = known != known_.end() ? known->second : Known{"", step.kind_of.at(call.module)};
           const std::string title = what.name + (what.name.empty() ? "" : " · ") + what.kind;
-          graph.groups.push_back({what.name, what.kind, ++calls[call.module], result[i],
-                                  std::min(220.0, 30 + 6.4 * letters(title))});
+          const std::string own = what.name.substr(what.name.rfind('.') + 1);  // beside an edge in the middle
+          graph.groups.push_back(
+              {what.name, what.kind, ++calls[call.module], result[i],
+               std::min(220.0, std::max(30 + 6.4 * letters(title), 50 + 12.8 * letters(own)))});
         }
         result[i] = at->second;
       }
