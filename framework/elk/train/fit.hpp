@@ -46,6 +46,8 @@ struct FitOptions {
   /// Each batch is cut into so many parts, on whose number alone the result depends: see Parts. 1: the batch
   /// as a whole. In parts the loss must be a mean over its examples.
   Index parts = 1;
+  /// How ranks send the gradients of their parts; bf16 rounds them, on one rank too: see Parts.
+  Precision wire = Precision::full;
   /// Processes that share the parts, and measure and step together; each begins with the state of rank 0. All
   /// have the same data, options and callbacks, but that those behind the others may differ where they change
   /// nothing of the run: let rank 0 alone show and write. Must outlive the run.
