@@ -95,6 +95,9 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   add("parts", number(c.parts)->value_name("P"),
       "cut every batch into P parts, which up to P processes of mpirun share: the result depends on P, not "
       "on the number of processes");
+  add("wire", text(c.wire)->value_name("W"),
+      "how processes send the gradients of their parts: full, or bf16, half of f32, to which they are then "
+      "rounded, for any number of processes");
   add("epochs", number(c.epochs)->value_name("N"), "passes over the training examples");
   add("train-size", number(c.train_size)->value_name("N"),
       "training examples to learn from, drawn at random from those that are not held out; 0 = all");
@@ -167,6 +170,7 @@ ordered_json all_options(const TrainConfig& c) {
           {"weight-decay", c.weight_decay},
           {"batch-size", c.batch_size},
           {"parts", c.parts},
+          {"wire", c.wire},
           {"epochs", c.epochs},
           {"train-size", c.train_size},
           {"validation", c.validation.value()},
@@ -289,6 +293,7 @@ void resolve(TrainConfig& c) {
   one_of("optimizer", c.optimizer, {"sgd", "adam", "adamw"});
   one_of("dtype", c.dtype, {"f32", "f64"});
   one_of("precision", c.precision, {"f32", "bf16"});
+  one_of("wire", c.wire, {"full", "bf16"});
   if (c.precision == "bf16" && c.dtype != "f32")
     fail<UsageError>("--precision bf16 is for --dtype f32, got --dtype {}", c.dtype);
   const std::vector<Index> widths = c.hidden_widths();
@@ -312,6 +317,8 @@ void resolve(TrainConfig& c) {
   in_range("parts", static_cast<double>(c.parts), 1, 65536);
   if (c.parts > c.batch_size)
     fail<UsageError>("--parts: a batch of {} examples has no {} parts", c.batch_size, c.parts);
+  if (c.parts == 1 && c.wire != "full")
+    fail<UsageError>("--wire {}: nothing is sent where --parts is 1", c.wire);
   if (c.parts > 1 && c.paper()) fail<UsageError>("--parts: the paper protocol takes each batch as a whole");
   in_range("epochs", static_cast<double>(c.epochs), 1, most);
   in_range("train-size", static_cast<double>(c.train_size), 0, most);
@@ -328,6 +335,7 @@ void resolve(TrainConfig& c) {
 std::string to_json(const TrainConfig& c) {
   ordered_json object = all_options(c);
   if (c.parts == 1) object.erase("parts");
+  if (c.wire == "full") object.erase("wire");
   return object.dump(2) + "\n";
 }
 

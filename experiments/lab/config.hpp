@@ -37,7 +37,8 @@ struct TrainConfig {
   std::string schedule = "constant";
   double weight_decay = 0;
   std::int64_t batch_size = 50;
-  std::int64_t parts = 1;  // written only where it is another number: keys and files of before stay
+  std::int64_t parts = 1;     // written only where it is another number: keys and files of before stay
+  std::string wire = "full";  // likewise
   std::int64_t epochs = 10;
   std::int64_t train_size = 0;             // 0 = all
   std::optional<std::int64_t> validation;  // resolve() settles it by the data set

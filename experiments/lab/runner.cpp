@@ -98,6 +98,7 @@ struct Answer {
 };
 
 constexpr const char *end_word = "end", *bye_word = "bye";  // to a worker, and its answer
+constexpr const char* wait_word = "wait";                   // to workers: rank 0 has something else to do
 constexpr const char *alive_word = "alive", *left_word = "left", *refused_word = "refused",
                      *done_word = "done";
 
@@ -110,23 +111,50 @@ Answer parse_answer(const std::string& text) {
   return {Answer::done, "", parse_line(line), train::parse_jsonl(rows, "a worker's answer")};
 }
 
-// Tells rank 0 of every second of work, and hears whether it is to end.
-class Beat {
+// What a worker has heard from rank 0.
+class Ear {
  public:
-  explicit Beat(Crew& crew) : crew_(crew) {}
-  bool operator()() {
-    if (since(last_) < 0.5) return ended_;
-    last_ = Clock::now();
-    crew_.send(0, alive_word);
+  explicit Ear(Crew& crew) : crew_(crew) {}
+  /// The next message that asks for more than a note, if there is one.
+  std::optional<std::string> listen() {
     int from = 0;
-    for (std::string text; crew_.receive(from, text);) ended_ = ended_ || text == end_word;
-    return ended_;
+    for (std::string text; crew_.receive(from, text);) {
+      last_ = Clock::now();
+      attended_ = text != wait_word;
+      ended_ = ended_ || text == end_word;
+      if (text != alive_word && text != wait_word && text != end_word) return text;
+    }
+    return std::nullopt;
   }
-  bool ended() const { return ended_; }
+  const std::atomic<bool>& ended() const { return ended_; }
+  /// Error when rank 0 should have given a sign for long.
+  void check() const {
+    if (attended_ && since(last_) > crew_.patience())
+      throw Error(fmt::format("rank 0 has given no sign for {:g} s", crew_.patience()));
+  }
 
  private:
   Crew& crew_;
-  bool ended_ = false;
+  Clock::time_point last_ = Clock::now();
+  bool attended_ = false;
+  std::atomic<bool> ended_ = false;
+};
+
+// Tells rank 0 of every second of work, and hears whether it is to end.
+class Beat {
+ public:
+  Beat(Crew& crew, Ear& ear) : crew_(crew), ear_(ear) {}
+  bool operator()() {
+    if (since(last_) < 0.5) return ear_.ended();
+    last_ = Clock::now();
+    crew_.send(0, alive_word);
+    (void)ear_.listen();
+    return ear_.ended();
+  }
+
+ private:
+  Crew& crew_;
+  Ear& ear_;
   Clock::time_point last_ = Clock::now();
 };
 
@@ -318,8 +346,12 @@ void Runner::hand_out(Queue& queue, Board& board) {
     board.stopped();
     queue.put_back(*std::exchange(worker.run, std::nullopt));
   };
-  Clock::time_point look_again = Clock::now();
+  const auto tell_all = [&](const char* word) {
+    for (int rank = 1; rank < crew.size(); ++rank) crew.send(rank, word);
+  };
+  Clock::time_point look_again = Clock::now(), told = look_again;
   for (Worker& worker : workers_) worker.heard = look_again;
+  tell_all(alive_word);
   while (queue.left > 0 && stop_signal() == 0) {
     bool idle = true;
     int from = 0;
@@ -358,9 +390,14 @@ void Runner::hand_out(Queue& queue, Board& board) {
       idle = false;
     }
     if (!any) throw Error("no worker is left");
+    if (since(told) > crew.patience() / 8) {
+      told = Clock::now();
+      tell_all(alive_word);
+    }
     board.show();
     if (idle) std::this_thread::sleep_for(std::chrono::microseconds(300));
   }
+  tell_all(wait_word);
 }
 
 std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings) {
@@ -394,23 +431,24 @@ std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings) {
 
 void serve(Crew& crew, Work& work) {
   set_threads(1);
-  Beat beat(crew);
+  Ear ear(crew);
   bool told = false;  // rank 0, that a signal ends this worker
-  while (!beat.ended()) {
-    int from = 0;
-    std::string text;
-    if (!crew.receive(from, text)) {
+  while (true) {
+    const std::optional<std::string> text = ear.listen();
+    if (ear.ended()) break;
+    if (!text) {
       if (stop_signal() != 0 && !std::exchange(told, true)) crew.send(0, left_word);
+      ear.check();
       std::this_thread::sleep_for(std::chrono::microseconds(300));
       continue;
     }
-    if (text == end_word) break;
-    const auto [key, rest] = cut(text);
+    const auto [key, rest] = cut(*text);
     const auto [data, settings] = cut(rest);
     try {
       if (const std::string own = work.data(settings); own != data)
         throw UsageError(fmt::format("--data-dir: it has another {}: SHA-256 {}, rank 0 has {}",
                                      work.data_name(settings), own, data));
+      Beat beat(crew, ear);
       const auto result = do_run(work, {settings, data, key}, [&] { return beat() || stop_signal() != 0; });
       if (result)
         crew.send(

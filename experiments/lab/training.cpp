@@ -108,6 +108,7 @@ Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>&
               .evaluation_loss = loss,
               .parts = config.parts};
   if (config.precision == "bf16") options_.precision = Precision::bf16;
+  if (config.wire == "bf16") options_.wire = Precision::bf16;
   if (validation_.size() > 0) options_.validation = validation_;
   if (!config.augment.empty())
     options_.augment.emplace(parse_augment(config.augment), static_cast<std::uint32_t>(config.seed));

@@ -107,6 +107,97 @@ TEST(Parts, AreAddedInPairs) {
   }
 }
 
+// The nearest number of 8 significant bits, ties to even.
+float rounded(float x) {
+  if (x == 0) return x;
+  const int exponent = std::ilogb(x) - 7;
+  return std::ldexp(std::nearbyint(std::ldexp(x, -exponent)), exponent);
+}
+
+TEST(Parts, AreRoundedOnTheWire) {
+  const nn::Sequential net = plain_net(f32);
+  const auto part_of = [&](Index i, Index count) {
+    Rng rng(1);
+    Tape tape(rng);
+    const Batches batches(digits().take(0, 24), 24);
+    const Batch rows = batches.begin().part(i, count);
+    std::vector<float> all;
+    for (const double v : numbers(tape.backward(cross_entropy(net(rows.x), rows.labels), scalar(1.0 / 3))))
+      all.push_back(rounded(static_cast<float>(v)));
+    return all;
+  };
+  const auto a = part_of(0, 3), b = part_of(1, 3), c = part_of(2, 3);
+  std::vector<double> expected;
+  for (std::size_t i = 0; i < a.size(); ++i) expected.push_back(rounded(rounded(a[i] + b[i]) + c[i]));
+  const auto all = numbers(step(Parts(3, nullptr, Precision::bf16), net, 24, f32).gradients);
+  EXPECT_EQ(all, expected);
+  EXPECT_NE(all, numbers(step(Parts(3), net, 24, f32).gradients));
+  for (const int ranks : {1, 2, 3})
+    Threads(ranks).run([&](Team& team) {
+      EXPECT_EQ(numbers(step(Parts(3, &team, Precision::bf16), net, 24, f32).gradients), expected) << ranks;
+    });
+}
+
+// Larger than what is sent at once.
+nn::Sequential large_net() {
+  Rng rng(3);
+  return nn::Sequential{nn::Linear(784, 1100, rng), nn::Tanh(), nn::Linear(1100, 1000, rng), nn::Tanh(),
+                        nn::Linear(1000, 10, rng)};
+}
+
+TEST(Parts, OfLargeNetsAreSentInPieces) {
+  const nn::Sequential net = large_net();
+  for (const Precision wire : {Precision::full, Precision::bf16}) {
+    const std::vector<double> expected = numbers(step(Parts(3, nullptr, wire), net, 5, f32).gradients);
+    for (const int ranks : {2, 3})
+      Threads(ranks).run([&](Team& team) {
+        EXPECT_EQ(numbers(step(Parts(3, &team, wire), net, 5, f32).gradients), expected) << ranks;
+      });
+  }
+}
+
+// A team that notes when something is sent.
+class Watched : public Team {
+ public:
+  Watched(Team& team, const std::function<void()>& note) : team_(team), note_(note) {}
+  int rank() const override { return team_.rank(); }
+  int size() const override { return team_.size(); }
+  void sum(std::span<double> numbers) override { team_.sum(numbers); }
+  void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
+                std::span<const int> senders, std::span<std::byte> received) override {
+    note_();
+    team_.exchange(mine, cuts, senders, received);
+  }
+  void share(std::span<std::byte> all, std::span<const std::size_t> cuts) override { team_.share(all, cuts); }
+  void broadcast(std::string& bytes, int root) override { team_.broadcast(bytes, root); }
+
+ private:
+  Team& team_;
+  std::function<void()> note_;
+};
+
+TEST(Parts, AreSentWhileBackwardComputesTheRest) {
+  const nn::Sequential net = large_net();
+  Threads(2).run([&](Team& team) {
+    bool first_layer = false;  // whether backward is there
+    std::vector<bool> sent_before;
+    Watched watched(team, [&] { sent_before.push_back(!first_layer); });
+    Rng rng(7);
+    const Batches batches(digits().take(0, 4), 4);
+    (void)Parts(2, &watched).backward(net, rng, batches.begin(), [&](const Batch& part) {
+      first_layer = false;
+      const Tensor h = net[0](part.x);
+      Tensor y = record("probe", detach(h), wrt(h, [&](const Tensor& dy) {
+                          first_layer = true;
+                          return dy;
+                        }));
+      for (std::size_t i = 1; i < net.size(); ++i) y = net[i](y);
+      return cross_entropy(y, part.labels);
+    });
+    EXPECT_THAT(sent_before, testing::ElementsAre(true, false));
+  });
+}
+
 // BatchNorm, dropout and Adam have a state; the last batch has 10 examples.
 struct Given {
   Given() : net(make()), adam(net, {.lr = 0.01}) {

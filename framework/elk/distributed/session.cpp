@@ -42,7 +42,10 @@ int count_of(std::size_t bytes) { return static_cast<int>(bytes); }
 
 struct Session::Inside {
   MPI_Comm all = MPI_COMM_NULL;
-  bool ours = false;  // to end
+  // Collective calls match by the order in which they begin, which those of two kinds need not share.
+  MPI_Comm exchanges = MPI_COMM_NULL, shares = MPI_COMM_NULL;
+  bool broken = false;  // something was left in the midst
+  bool ours = false;    // to end
   int exceptions = 0;
   int rank = 0, size = 1, processors = 1;
   double patience = 600;
@@ -73,6 +76,13 @@ struct Session::Inside {
     }
   }
 
+  void check_whole() const {
+    if (broken)
+      fail<Error>(
+          "[distributed] an exception has ended a step in the midst of its sending: rank {} has to end",
+          rank);
+  }
+
   void find_processors() {
     MPI_Comm machine = MPI_COMM_NULL;
     check(MPI_Comm_split_type(all, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &machine),
@@ -87,6 +97,41 @@ struct Session::Inside {
     MPI_Comm_free(&machine);
     processors = std::clamp(CPU_COUNT(&any) / neighbours, 1, std::max(1, available_processors()));
   }
+};
+
+namespace {
+
+// What MPI may look at until a call is done.
+struct Call {
+  MPI_Request request = MPI_REQUEST_NULL;
+  std::vector<int> counts, at, from_counts, from_at;
+};
+
+}  // namespace
+
+class Session::OnItsWay : public train::Transfer {
+ public:
+  OnItsWay(Inside& in, std::unique_ptr<Call> call, const char* name)
+      : in_(in), call_(std::move(call)), name_(name) {}
+  ~OnItsWay() override {
+    if (call_->request == MPI_REQUEST_NULL) return;
+    in_.broken = true;
+    (void)call_.release();
+  }
+  OnItsWay(const OnItsWay&) = delete;
+  OnItsWay& operator=(const OnItsWay&) = delete;
+
+  bool done() override {
+    int is_done = 0;
+    check(MPI_Test(&call_->request, &is_done, MPI_STATUS_IGNORE), name_);
+    return is_done != 0;
+  }
+  void wait() override { in_.wait(call_->request, name_); }
+
+ private:
+  Inside& in_;
+  std::unique_ptr<Call> call_;
+  const char* name_;
 };
 
 Session::Session(int& argc, char**& argv) : inside_(std::make_unique<Inside>()) {
@@ -109,6 +154,8 @@ Session::Session(int& argc, char**& argv) : inside_(std::make_unique<Inside>()) 
   }
   check(MPI_Comm_dup(MPI_COMM_WORLD, &in.all), "MPI_Comm_dup");
   MPI_Comm_set_errhandler(in.all, MPI_ERRORS_RETURN);
+  check(MPI_Comm_dup(in.all, &in.exchanges), "MPI_Comm_dup");
+  check(MPI_Comm_dup(in.all, &in.shares), "MPI_Comm_dup");
   MPI_Comm_rank(in.all, &in.rank);
   MPI_Comm_size(in.all, &in.size);
   if (in.size == 1 && launched() > 1)
@@ -124,7 +171,7 @@ Session::~Session() {
   // Others may wait for this process: to end MPI now would be to wait for them.
   if (std::uncaught_exceptions() > in.exceptions) return;
   for (Inside::Sent& sent : in.sent) MPI_Wait(&sent.request, MPI_STATUS_IGNORE);
-  MPI_Comm_free(&in.all);
+  for (MPI_Comm* each : {&in.exchanges, &in.shares, &in.all}) MPI_Comm_free(each);
   if (in.ours) MPI_Finalize();
 }
 
@@ -145,37 +192,51 @@ void Session::sum(std::span<double> numbers) {
   }
 }
 
-void Session::exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
-                       std::span<const int> senders, std::span<std::byte> received) {
+std::unique_ptr<train::Transfer> Session::begin_exchange(std::span<const std::byte> mine,
+                                                         std::span<const std::size_t> cuts,
+                                                         std::span<const int> senders,
+                                                         std::span<std::byte> received) {
+  inside_->check_whole();
   const auto ranks = static_cast<std::size_t>(inside_->size), rank = static_cast<std::size_t>(inside_->rank);
   const int own = count_of(cuts[rank + 1] - cuts[rank]);
-  std::vector<int> counts(ranks), at(ranks), from_counts(ranks), from_at(ranks);
+  auto call = std::make_unique<Call>();
+  for (auto* list : {&call->counts, &call->at, &call->from_counts, &call->from_at}) list->resize(ranks);
   for (std::size_t r = 0; r < ranks && !mine.empty(); ++r) {
-    counts[r] = count_of(cuts[r + 1] - cuts[r]);
-    at[r] = count_of(cuts[r]);
+    call->counts[r] = count_of(cuts[r + 1] - cuts[r]);
+    call->at[r] = count_of(cuts[r]);
   }
   for (std::size_t i = 0; i < senders.size(); ++i) {
-    from_counts[static_cast<std::size_t>(senders[i])] = own;
-    from_at[static_cast<std::size_t>(senders[i])] = static_cast<int>(i) * own;
+    call->from_counts[static_cast<std::size_t>(senders[i])] = own;
+    call->from_at[static_cast<std::size_t>(senders[i])] = static_cast<int>(i) * own;
   }
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Ialltoallv(mine.data(), counts.data(), at.data(), MPI_BYTE, received.data(), from_counts.data(),
-                       from_at.data(), MPI_BYTE, inside_->all, &request),
+  check(MPI_Ialltoallv(mine.data(), call->counts.data(), call->at.data(), MPI_BYTE, received.data(),
+                       call->from_counts.data(), call->from_at.data(), MPI_BYTE, inside_->exchanges,
+                       &call->request),
         "MPI_Ialltoallv");
-  inside_->wait(request, "MPI_Ialltoallv");
+  return std::make_unique<OnItsWay>(*inside_, std::move(call), "MPI_Ialltoallv");
+}
+
+void Session::exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
+                       std::span<const int> senders, std::span<std::byte> received) {
+  begin_exchange(mine, cuts, senders, received)->wait();
+}
+
+std::unique_ptr<train::Transfer> Session::begin_share(std::span<std::byte> all,
+                                                      std::span<const std::size_t> cuts) {
+  inside_->check_whole();
+  auto call = std::make_unique<Call>();
+  for (std::size_t r = 0; r + 1 < cuts.size(); ++r) {
+    call->counts.push_back(count_of(cuts[r + 1] - cuts[r]));
+    call->at.push_back(count_of(cuts[r]));
+  }
+  check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data(), call->counts.data(), call->at.data(),
+                        MPI_BYTE, inside_->shares, &call->request),
+        "MPI_Iallgatherv");
+  return std::make_unique<OnItsWay>(*inside_, std::move(call), "MPI_Iallgatherv");
 }
 
 void Session::share(std::span<std::byte> all, std::span<const std::size_t> cuts) {
-  std::vector<int> counts, at;
-  for (std::size_t r = 0; r + 1 < cuts.size(); ++r) {
-    counts.push_back(count_of(cuts[r + 1] - cuts[r]));
-    at.push_back(count_of(cuts[r]));
-  }
-  MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data(), counts.data(), at.data(), MPI_BYTE,
-                        inside_->all, &request),
-        "MPI_Iallgatherv");
-  inside_->wait(request, "MPI_Iallgatherv");
+  begin_share(all, cuts)->wait();
 }
 
 void Session::broadcast(std::string& bytes, int root) {

@@ -44,6 +44,14 @@ class Session : public train::Team {
   void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
                 std::span<const int> senders, std::span<std::byte> received) override;
   void share(std::span<std::byte> all, std::span<const std::size_t> cuts) override;
+  /// These return at once; what they were given is MPI's until they are done. An exception in between must
+  /// end this process: both throw Error from then on.
+  std::unique_ptr<train::Transfer> begin_exchange(std::span<const std::byte> mine,
+                                                  std::span<const std::size_t> cuts,
+                                                  std::span<const int> senders,
+                                                  std::span<std::byte> received) override;
+  std::unique_ptr<train::Transfer> begin_share(std::span<std::byte> all,
+                                               std::span<const std::size_t> cuts) override;  ///< likewise
   void broadcast(std::string& bytes, int root = 0) override;
 
   /// Sends `bytes` to a rank. Returns at once; they arrive in the order in which they were sent.
@@ -63,6 +71,7 @@ class Session : public train::Team {
 
  private:
   struct Inside;
+  class OnItsWay;
   std::unique_ptr<Inside> inside_;
 };
 

@@ -91,7 +91,7 @@ Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng
   if (options_.epochs < 0) fail<ValueError>("[fit] epochs must be at least 0, got {}", options_.epochs);
   if (options_.batch_size < 1)
     fail<ValueError>("[fit] the batch size must be at least 1, got {}", options_.batch_size);
-  const Parts parts(options_.parts, options_.team);
+  const Parts parts(options_.parts, options_.team, options_.wire);
   if (options_.parts > 1) parts_ = parts;
   const std::vector<nn::NamedSlot> parameters = net.parameters();
   uses_ = net.uses();
@@ -401,8 +401,9 @@ void Fit::unpack(const SafetensorsFile& file, const std::string& path) {
 void Fit::join() {
   Team& team = *options_.team;
   agree(team, "data and options",
-        fmt::format("{} examples in batches of {}, {} epochs, {}, {} parts", data_.size(),
-                    options_.batch_size, options_.epochs, *options_.dtype, options_.parts));
+        fmt::format("{} examples in batches of {}, {} epochs, {}, {} parts{}", data_.size(),
+                    options_.batch_size, options_.epochs, *options_.dtype, options_.parts,
+                    options_.wire == Precision::bf16 ? ", bf16 on the wire" : ""));
   std::string bytes;
   if (team.rank() == 0) {
     const SafetensorsFile file = pack();

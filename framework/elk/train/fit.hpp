@@ -46,6 +46,8 @@ struct FitOptions {
   /// Cuts each batch into this many parts. The result depends only on this number: see Parts. 1: the batch as
   /// a whole. With parts the loss must be a mean over the examples.
   Index parts = 1;
+  /// How ranks send the gradients of their parts; bf16 rounds them, on one rank too: see Parts.
+  Precision wire = Precision::full;
   /// Processes that share the parts, and evaluate and step together; each begins with the state of rank 0.
   /// All have the same data, options and callbacks. Only callbacks at the end of the list that do not change
   /// the run may differ: let only rank 0 show and write. Must outlive the run.

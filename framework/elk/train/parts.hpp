@@ -15,6 +15,7 @@
 
 #include <elk/autograd/tape.hpp>
 #include <elk/base/error.hpp>
+#include <elk/base/precision.hpp>
 #include <elk/data/batches.hpp>
 #include <elk/nn/module.hpp>
 #include <elk/train/team.hpp>
@@ -37,7 +38,11 @@ class Parts {
  public:
   /// By this process alone, or shared by `team`, which must outlive this: rank r of R does parts r count / R
   /// to (r + 1) count / R, without the last. ValueError unless there is a part for every rank.
-  explicit Parts(Index count, Team* team = nullptr);
+  ///
+  /// With `wire` bf16 ranks send gradients as bfloat16 (8 significant bits), half the bytes of f32. So that
+  /// ranks still make no difference, each part's gradient and each sum of the tree is rounded to it, here
+  /// too.
+  explicit Parts(Index count, Team* team = nullptr, Precision wire = Precision::full);
 
   Index count() const { return count_; }
   /// The parts that this process does: from first() up to but not including last().
@@ -76,6 +81,7 @@ class Parts {
  private:
   Index count_, first_, last_;
   Team* team_;
+  Precision wire_;
 };
 
 /// Thrown by agree() on all ranks, with the same text.

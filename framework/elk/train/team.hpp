@@ -2,10 +2,26 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 
 namespace elk::train {
+
+/// Something that is on its way between ranks.
+class Transfer {
+ public:
+  virtual ~Transfer() = default;
+  /// Whether it has come to its end. Whoever asks helps it on.
+  virtual bool done() = 0;
+  /// Returns when it has.
+  virtual void wait() = 0;
+
+ protected:
+  Transfer() = default;
+  Transfer(const Transfer&) = default;
+  Transfer& operator=(const Transfer&) = default;
+};
 
 /// What processes that do the same steps need from each other. All processes of a team call the same
 /// functions in the same order. They are numbered from 0; these are their ranks.
@@ -24,6 +40,19 @@ class Team {
                         std::span<const int> senders, std::span<std::byte> received) = 0;
   /// Completes `all` on every rank: rank s contributes bytes cuts[s] to cuts[s + 1].
   virtual void share(std::span<std::byte> all, std::span<const std::size_t> cuts) = 0;
+  /// Begin an exchange() and a share(), which may go on afterwards, with what they were given: null when all
+  /// is done. All ranks begin those of one kind in the same order. These here do all at once.
+  virtual std::unique_ptr<Transfer> begin_exchange(std::span<const std::byte> mine,
+                                                   std::span<const std::size_t> cuts,
+                                                   std::span<const int> senders,
+                                                   std::span<std::byte> received) {
+    exchange(mine, cuts, senders, received);
+    return nullptr;
+  }
+  virtual std::unique_ptr<Transfer> begin_share(std::span<std::byte> all, std::span<const std::size_t> cuts) {
+    share(all, cuts);
+    return nullptr;
+  }  ///< likewise
   /// Replaces `bytes` by those of rank `root`.
   virtual void broadcast(std::string& bytes, int root = 0) = 0;
 
