@@ -265,10 +265,12 @@ void Store::read_summaries() {
       refuse(problem.what());
     }
     const auto [at, added] = position_.try_emplace(run.key, runs_.size());
-    if (added)
+    if (added) {
       runs_.push_back(std::move(run));
-    else
+    } else {
       runs_[at->second] = std::move(run);
+      kept_ = 0;
+    }
   }
   summaries_read_ += static_cast<std::int64_t>(begin);
   if (newline_is_damaged(std::string_view(text).substr(begin))) {
@@ -302,8 +304,9 @@ void Store::index_curves() {
                       epoch == pieces_.back().epochs + 1;
     if (!next) {
       if (epoch != 1) piece.epochs = none;
-      if (!piece.key.empty()) piece_of_[piece.key] = pieces_.size();
-      pieces_.push_back(std::move(piece));
+      add_piece(std::move(piece));
+    } else {
+      kept_ = std::min(kept_, pieces_.size() - 1);
     }
     pieces_.back().end = curves_read_;
     ++pieces_.back().epochs;
@@ -317,6 +320,12 @@ void Store::index_curves() {
   curves_lines_ = pieces_.back().line - 1;
   piece_of_.erase(pieces_.back().key);
   pieces_.pop_back();
+  kept_ = std::min(kept_, pieces_.size());
+}
+
+void Store::add_piece(Piece piece) {
+  if (!piece.key.empty() && !piece_of_.insert_or_assign(piece.key, pieces_.size()).second) kept_ = 0;
+  pieces_.push_back(std::move(piece));
 }
 
 // The epochs of a run, if they are all known.
@@ -339,6 +348,7 @@ void Store::follow_curves() {
   if (const int old = std::exchange(curves_, file); old >= 0) ::close(old);
   curves_read_ = curves_lines_ = 0;
   pieces_.clear();
+  kept_ = 0;
   piece_of_.clear();
 }
 
@@ -410,10 +420,14 @@ void Store::move_aside() {
   const auto kept = [&](const Piece& piece) { return known_curve(piece.key) == &piece; };
   // What is damaged explains more than what it left without a run.
   const Piece* first = nullptr;
-  for (const Piece& piece : pieces_)
-    if (!kept(piece) && (first == nullptr || (first->problem.empty() && !piece.problem.empty())))
+  for (std::size_t i = kept_; i < pieces_.size(); ++i)
+    if (const Piece& piece = pieces_[i];
+        !kept(piece) && (first == nullptr || (first->problem.empty() && !piece.problem.empty())))
       first = &piece;
-  if (first == nullptr) return;
+  if (first == nullptr) {
+    kept_ = pieces_.size();
+    return;
+  }
   const std::string why = !first->problem.empty()
                               ? first->problem
                               : fmt::format("[store] {}: line {}: no run that is known has these epochs",
@@ -475,6 +489,19 @@ void Store::add(const RunSummary& run, const std::vector<train::HistoryRow>& cur
   append(curves_, curves_name, lines);
   append(summaries_, summaries_name, to_line(run));
   read_summaries();
+  // What was written just now need not be read.
+  const auto in_order = [&] {
+    for (std::size_t i = 0; i < curve.size(); ++i)
+      if (curve[i].epoch != static_cast<std::int64_t>(i) + 1) return false;
+    return true;
+  };
+  if (lines.empty() || !in_order()) return;
+  Piece piece{.key = run.key, .line = curves_lines_ + 1, .begin = curves_read_};
+  piece.epochs = static_cast<std::int64_t>(curve.size());
+  curves_lines_ += piece.epochs;
+  curves_read_ += static_cast<std::int64_t>(lines.size());
+  piece.end = curves_read_;
+  add_piece(std::move(piece));
 }
 
 }  // namespace elk::lab

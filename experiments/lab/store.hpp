@@ -106,6 +106,7 @@ class Store {
   std::string path(const char* name) const { return folder_ + "/" + name; }
   void read_summaries();
   void index_curves();  // both with nobody writing, as all below
+  void add_piece(Piece piece);
   void follow_curves();
   const Piece* known_curve(const std::string& key) const;
   const Piece* find_curve(const std::string& key);
@@ -122,6 +123,7 @@ class Store {
   std::int64_t summaries_read_ = 0, lines_read_ = 0;       // bytes and lines known
   std::int64_t curves_read_ = 0, curves_lines_ = 0;        // bytes and lines known, those of pieces_
   std::vector<Piece> pieces_;
+  std::size_t kept_ = 0;  // pieces, from the first on, that are known to be the curve of a run
   std::unordered_map<std::string, std::size_t> piece_of_;  // the last of a key
 };
 

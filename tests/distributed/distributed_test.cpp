@@ -1,6 +1,7 @@
 // What several ranks of MPI do is what one process does, to the bit; and what becomes of it when some of them
 // fail, differ, are killed or stall.
 #include <dirent.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <fstream>
@@ -134,6 +135,16 @@ class Distributed : public TrainProgram {
     }
     return all;
   }
+  // Of a file that may be torn, or not be there yet.
+  std::set<std::string> complete_lines(const std::string& name) const {
+    std::set<std::string> all;
+    if (!std::filesystem::exists(path(name))) return all;
+    const std::string text = file(name);
+    for (std::size_t begin = 0, end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+      all.insert(text.substr(begin, end - begin));
+    return all;
+  }
+  static int kills_times() { return std::getenv("ELK_LONG_TESTS") != nullptr ? 10 : 1; }
   void expect_same_store(const std::string& a, const std::string& b) {
     for (const char* name : {"summaries.jsonl", "curves.jsonl"}) EXPECT_EQ(rows(a, name), rows(b, name));
   }
@@ -194,6 +205,12 @@ TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
     expect_same_run(folder, "whole");
   }
   EXPECT_THAT(file("whole/config.json"), HasSubstr("\"parts\": 4"));
+  EXPECT_THAT(file("whole/config.json"), Not(HasSubstr("wire")));
+  ASSERT_EQ(run_alone("train", options({"--out-dir", "bf16", "--wire", "bf16"})).code, 0);
+  ASSERT_EQ(run_mpi(3, "train", options({"--out-dir", "bf16-3", "--wire", "bf16"})).code, 0);
+  expect_same_run("bf16-3", "bf16");
+  EXPECT_THAT(file("bf16/config.json"), HasSubstr("\"wire\": \"bf16\""));
+  EXPECT_NE(history("bf16"), history("whole"));
   ASSERT_EQ(run_alone("train", options({"--out-dir", "one", "--parts", "1"})).code, 0);
   EXPECT_THAT(file("one/config.json"), Not(HasSubstr("parts")));
   EXPECT_NE(history("one"), history("whole"));
@@ -229,10 +246,10 @@ TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
 }
 
 TEST_F(Distributed, TrainSurvivesKillsOfAnyRank) {
-  const Arguments longer{"--epochs", "30"};
+  const Arguments longer{"--epochs", std::to_string(30 * kills_times())};
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   std::mt19937 random(1);
-  for (int i = 0; i < 2; ++i) {
+  for (int i = 0; i < 2 * kills_times(); ++i) {
     const bool begun = std::filesystem::exists(path("r/checkpoint.safetensors"));
     Child child(start(2, "train",
                       begun ? Arguments{"--resume", "--out-dir", "r", "--quiet"}
@@ -303,22 +320,98 @@ TEST_F(Distributed, SweepsHaveTheRowsOfOneProcess) {
   expect_same_store("several", "one");
 }
 
+// kill -9 at random moments, again and again, until the sweep has got through.
 TEST_F(Distributed, SweepsSurviveKillsOfWorkersAndOfRank0) {
   ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "20"})).code, 0);
+  const auto words = [&] { return start(3, "width", sweep("r", {"--epochs", "20"})); };
+  const auto begun = std::chrono::steady_clock::now();
+  ASSERT_EQ(Child(words(), mpi()).wait().code, 0);
+  const double whole = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
   std::mt19937 random(2);
-  const Arguments words = sweep("r", {"--epochs", "20"});
-  for (int i = 0; i < 3; ++i) {
-    Child child(start(3, "width", words), mpi());
-    wait_for([&] { return process(2).has_value(); }, "rank 2");
-    std::this_thread::sleep_for(std::chrono::milliseconds(200 + random() % 300));
-    const auto victim = process(i % 3);
-    if (!victim) break;
-    ::kill(*victim, SIGKILL);
-    (void)child.wait();
+  std::uniform_real_distribution<double> moment(0, whole);
+  int of_workers = 5 * kills_times(), of_rank_0 = 2 * kills_times();
+  int through = 0, had_done_runs = 0;
+  std::filesystem::remove_all(path("r"));
+  while (of_workers + of_rank_0 > 0) {
+    const bool rank_0 =
+        static_cast<int>(random() % static_cast<unsigned>(of_workers + of_rank_0)) < of_rank_0;
+    const int rank = rank_0 ? 0 : 1 + static_cast<int>(random() % 2);
+    const std::set<std::string> before = complete_lines("r/summaries.jsonl");
+    Child child(words(), mpi());
+    wait_for([&] { return process(rank).has_value(); }, "the rank");
+    std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
+    const auto victim = process(rank);
+    if (victim) ::kill(*victim, SIGKILL);
+    const Outcome outcome = child.wait();
+    const std::set<std::string> after = complete_lines("r/summaries.jsonl");
+    ASSERT_TRUE(std::includes(after.begin(), after.end(), before.begin(), before.end())) << "lost a run";
+    if (victim) --(rank_0 ? of_rank_0 : of_workers);
+    if (victim && after.size() > before.size()) ++had_done_runs;
+    if (!victim && outcome.code == 0) {
+      ++through;
+      expect_same_store("r", "one");
+      std::filesystem::remove_all(path("r"));
+    }
   }
-  const Outcome last = run_mpi(3, "width", words);
+  const Outcome last = Child(words(), mpi()).wait();
   ASSERT_EQ(last.code, 0) << last.err;
   expect_same_store("r", "one");
+  std::printf("%d kills of workers, %d of rank 0, %d of them when it had done runs; got through %d times\n",
+              5 * kills_times(), 2 * kills_times(), had_done_runs, through + 1);
+}
+
+TEST_F(Distributed, AFullDiskAtRank0EndsAllWithOneMessage) {
+  const auto fill = [](pid_t process) {  // its next byte is one too many
+    const rlimit none{0, 0};
+    return prlimit(process, RLIMIT_FSIZE, &none, nullptr);
+  };
+  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "20"})).code, 0);
+  Child child(start(3, "width", sweep("r", {"--epochs", "20"})), mpi());
+  wait_for([&] { return !complete_lines("r/summaries.jsonl").empty(); }, "a run");
+  ASSERT_EQ(fill(process(0).value()), 0);
+  const auto begun = std::chrono::steady_clock::now();
+  const Outcome outcome = child.wait();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
+  expect_failed(outcome, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("width: [store] r/"));
+  EXPECT_THAT(outcome.err, HasSubstr("File too large"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("width: rank ")));
+  ASSERT_EQ(run_mpi(3, "width", sweep("r", {"--epochs", "20"})).code, 0);
+  expect_same_store("r", "one");
+
+  Child training(start(2, "train", options({"--epochs", "1000", "--out-dir", "t"})), mpi());
+  wait_for([&] { return !complete_lines("t/history.jsonl").empty(); }, "an epoch");
+  ASSERT_EQ(fill(process(0).value()), 0);
+  const Outcome trained = training.wait();
+  expect_failed(trained, 1);
+  EXPECT_THAT(trained.err, HasSubstr("train: ["));
+  EXPECT_THAT(trained.err, HasSubstr("File too large"));
+}
+
+TEST_F(Distributed, AStoppedRankEndsTraining) {
+  for (const int rank : {0, 1}) {
+    Child child(start(2, "train", options({"--epochs", "5000", "--out-dir", "t" + std::to_string(rank)})),
+                mpi({{"ELK_MPI_PATIENCE", "2"}}));
+    wait_for([&] { return !complete_lines("t" + std::to_string(rank) + "/history.jsonl").empty(); },
+             "an epoch");
+    ::kill(process(rank).value(), SIGSTOP);
+    const auto begun = std::chrono::steady_clock::now();
+    const Outcome outcome = child.wait();
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
+    EXPECT_NE(outcome.code, 0);
+    EXPECT_THAT(outcome.err, HasSubstr("has waited 2 s for other ranks, which do not answer"));
+  }
+}
+
+TEST_F(Distributed, AStoppedRank0EndsASweep) {
+  Child child(start(3, "width", sweep("r", {"--epochs", "50"})), mpi({{"ELK_MPI_PATIENCE", "2"}}));
+  wait_for([&] { return !complete_lines("r/summaries.jsonl").empty(); }, "a run");
+  ::kill(process(0).value(), SIGSTOP);
+  const auto begun = std::chrono::steady_clock::now();
+  const Outcome outcome = child.wait();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
+  EXPECT_NE(outcome.code, 0);
+  EXPECT_THAT(outcome.err, HasSubstr("rank 0 has given no sign for 2 s"));
 }
 
 TEST_F(Distributed, AWorkerThatStallsCostsItsRunAlone) {

@@ -207,7 +207,7 @@ cluster() {
   start_slurm
   # A minute's limit, and more than half of that to do, in many runs: signalled, queued again, finished. Slurm looks
   # at limits every half minute.
-  sweep="--smoke --quiet --widths 16 --epochs 400 --seeds ${ELK_SLURM_RUNS:-300}"
+  sweep="--smoke --quiet --widths 16 --epochs 400 --seeds ${ELK_SLURM_RUNS:-100}"
   # shellcheck disable=SC2086  # words
   run "$project/elk" slurm width --nodes 1 --ntasks-per-node 3 --time 1 $sweep --out-dir several
   check "a script" exits 0

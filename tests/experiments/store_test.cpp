@@ -7,11 +7,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <ctime>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -21,6 +29,7 @@
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
 #include <lab/config.hpp>
+#include <lab/crew.hpp>
 #include <lab/runner.hpp>
 #include <lab/store.hpp>
 #include <lab/trainings.hpp>
@@ -584,6 +593,70 @@ TEST_F(RunnerTest, TwoProcessesShareTheWork) {
   EXPECT_EQ(runs.size(), 8u);
   run(folder_ / "alone", configs, 1);
   EXPECT_EQ(rows_of(folder()), rows_of(folder_ / "alone"));
+}
+
+double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+// Workers that have done a run as soon as they get it.
+class QuickCrew : public Crew {
+ public:
+  explicit QuickCrew(int size) : size_(size) {}
+  int size() const override { return size_; }
+  void send(int to, const std::string& text) override {
+    if (std::count(text.begin(), text.end(), '\n') < 2) return;  // no job
+    const double before = processor_seconds();
+    const auto key_end = text.find('\n'), digest_end = text.find('\n', key_end + 1);
+    RunSummary run = run_of(1);
+    run.key = text.substr(0, key_end);
+    run.data = text.substr(key_end + 1, digest_end - key_end - 1);
+    run.config = text.substr(digest_end + 1);
+    std::vector<train::HistoryRow> rows;
+    for (int epoch = 1; epoch <= 3; ++epoch)
+      rows.push_back(
+          {.epoch = epoch, .step = epoch, .train_loss = 0.5, .val_loss = 0.4, .val_accuracy = 0.9});
+    answers_.emplace_back(to, fmt::format("done\n{}{}", to_line(run), train::to_jsonl(rows)));
+    seconds_ += processor_seconds() - before;
+  }
+  bool receive(int& from, std::string& text) override {
+    if (answers_.empty()) return false;
+    std::tie(from, text) = std::move(answers_.front());
+    answers_.pop_front();
+    return true;
+  }
+  double patience() const override { return 600; }
+  void set_stalled() override {}
+  double seconds() const { return seconds_; }  // that it took itself
+
+ private:
+  int size_;
+  double seconds_ = 0;
+  std::deque<std::pair<int, std::string>> answers_;
+};
+
+// What rank 0 spends on a run that another one does is mostly the store's, and must not grow with their
+// number.
+TEST_F(RunnerTest, HandsOutManyRuns) {
+  const bool all = std::getenv("ELK_LONG_TESTS") != nullptr;
+  const int count = all ? 100'000 : 4'000;
+  std::vector<std::string> settings;
+  for (int seed = 0; seed < count; ++seed) settings.push_back(canonical_json(config_of(seed)));
+  QuickCrew crew(1025);
+  Trainings trainings(DataSets("", 200));
+  Store store(folder());
+  const auto begun = std::chrono::steady_clock::now();
+  const double before = processor_seconds();
+  const std::vector<RunSummary> runs =
+      Runner(store, trainings, {.program = "test", .quiet = true, .crew = &crew}).run(settings);
+  const double used = processor_seconds() - before - crew.seconds(),
+               took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double mib = static_cast<double>(usage.ru_maxrss) / 1024;
+  std::printf("%d runs: %.3f ms of a processor each, %.3f ms of time; %.0f MiB\n", count, 1e3 * used / count,
+              1e3 * took / count, mib);
+  EXPECT_EQ(runs.size(), settings.size());
+  EXPECT_LT(used / count, 10e-3);
+  EXPECT_LT(mib, 1024);
 }
 
 }  // namespace
