@@ -88,7 +88,7 @@ awk -v processors="$processors" -v runs="$runs" '
   END {
     fit()
     printf "%d processors. Forward and backward %.1f GFLOP/s, sums and update %.2f ns a weight, %.2f GB/s between ranks.\n\n",
-      processors, 1e-9 / k[1], 1e9 * k[2], k[3] > 0 ? 1e-9 / k[3] : 0
+      processors, 1e-9 / k[1], 1e9 * k[2], (k[3] > 0 ? 1e-9 / k[3] : 0)
     print "| hidden | batch | ranks | ms a step | the model | off | |\n|---|---|---|---|---|---|---|"
     for (i = 1; i <= count; ++i) {
       said = model(weights(width[i]), batch[i], rank[i], processors)
