@@ -123,6 +123,7 @@ skip() {
 
 # A Slurm of one node, which says that it has four processors.
 start_slurm() {
+  [ -n "${ELK_LONG_TESTS:-}" ] || skip "it waits for time limits, which are whole minutes: set ELK_LONG_TESTS=1"
   [ "$(id -u)" -eq 0 ] || skip "a Slurm of one's own needs root"
   for command in munged slurmctld slurmd sbatch srun; do
     command -v "$command" >/dev/null || skip "$command is not installed: apt-get install slurm-wlm"
