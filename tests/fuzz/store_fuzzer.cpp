@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include <elk/io/atomic_file.hpp>
 #include <lab/store.hpp>

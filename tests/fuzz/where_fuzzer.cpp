@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include <lab/config.hpp>
 #include <lab/store.hpp>
 
 #include "fuzz.hpp"
