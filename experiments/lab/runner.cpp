@@ -111,6 +111,10 @@ Answer parse_answer(const std::string& text) {
   return {Answer::done, "", parse_line(line), train::parse_jsonl(rows, "a worker's answer")};
 }
 
+void tell_all(Crew& crew, const char* word) {
+  for (int rank = 1; rank < crew.size(); ++rank) crew.send(rank, word);
+}
+
 // What a worker has heard from rank 0.
 class Ear {
  public:
@@ -126,7 +130,7 @@ class Ear {
     }
     return std::nullopt;
   }
-  const std::atomic<bool>& ended() const { return ended_; }
+  bool ended() const { return ended_; }
   /// Error when rank 0 should have given a sign for long.
   void check() const {
     if (attended_ && since(last_) > crew_.patience())
@@ -137,7 +141,7 @@ class Ear {
   Crew& crew_;
   Clock::time_point last_ = Clock::now();
   bool attended_ = false;
-  std::atomic<bool> ended_ = false;
+  bool ended_ = false;
 };
 
 // Tells rank 0 of every second of work, and hears whether it is to end.
@@ -346,12 +350,9 @@ void Runner::hand_out(Queue& queue, Board& board) {
     board.stopped();
     queue.put_back(*std::exchange(worker.run, std::nullopt));
   };
-  const auto tell_all = [&](const char* word) {
-    for (int rank = 1; rank < crew.size(); ++rank) crew.send(rank, word);
-  };
   Clock::time_point look_again = Clock::now(), told = look_again;
   for (Worker& worker : workers_) worker.heard = look_again;
-  tell_all(alive_word);
+  tell_all(crew, alive_word);
   while (queue.left > 0 && stop_signal() == 0) {
     bool idle = true;
     int from = 0;
@@ -392,12 +393,12 @@ void Runner::hand_out(Queue& queue, Board& board) {
     if (!any) throw Error("no worker is left");
     if (since(told) > crew.patience() / 8) {
       told = Clock::now();
-      tell_all(alive_word);
+      tell_all(crew, alive_word);
     }
     board.show();
     if (idle) std::this_thread::sleep_for(std::chrono::microseconds(300));
   }
-  tell_all(wait_word);
+  tell_all(crew, wait_word);
 }
 
 std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings) {
@@ -461,7 +462,7 @@ void serve(Crew& crew, Work& work) {
 }
 
 void dismiss(Crew& crew, const std::string& program) {
-  for (int rank = 1; rank < crew.size(); ++rank) crew.send(rank, end_word);
+  tell_all(crew, end_word);
   std::set<int> gone{0};
   const Clock::time_point begun = Clock::now();
   while (static_cast<int>(gone.size()) < crew.size()) {

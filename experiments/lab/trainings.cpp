@@ -4,9 +4,12 @@
 #include <cmath>
 #include <iterator>
 
+#include <nlohmann/json.hpp>
+
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
 #include <lab/digest.hpp>
+#include <lab/function.hpp>
 #include <lab/program.hpp>
 #include <lab/training.hpp>
 
@@ -53,28 +56,17 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
 
 namespace {
 
-class StopWhenAsked : public train::Callback {
- public:
-  explicit StopWhenAsked(const std::function<bool()>& ended) : ended_(ended) {}
-  void begun(train::Fit& fit) override { check(fit); }
-  void step_done(train::Fit& fit) override { check(fit); }
-  void epoch_done(train::Fit& fit) override { check(fit); }
-
- private:
-  void check(train::Fit& fit) const {
-    if (ended_()) fit.stop();
-  }
-  const std::function<bool()>& ended_;
-};
+// Of a run that need not be read as a whole for it.
+std::string dataset_of(const std::string& settings) {
+  return nlohmann::json::parse(settings).at("dataset").get<std::string>();
+}
 
 }  // namespace
 
-std::string Trainings::data(const std::string& settings) {
-  return sets_.digest(parse_canonical(settings).dataset);
-}
+std::string Trainings::data(const std::string& settings) { return sets_.digest(dataset_of(settings)); }
 
 std::string Trainings::data_name(const std::string& settings) {
-  return "data set of the name " + parse_canonical(settings).dataset;
+  return "data set of the name " + dataset_of(settings);
 }
 
 double Trainings::estimate(const std::string& settings) {
@@ -86,8 +78,8 @@ bool Trainings::run(const std::string& settings, const std::function<bool()>& en
                     std::vector<train::HistoryRow>& curve) {
   const TrainConfig config = parse_canonical(settings);
   Training training(config, sets_[config.dataset]);
-  StopWhenAsked stop(ended);
-  TrainingResult result = training.run({&stop});
+  Progress progress(ended);
+  TrainingResult result = training.run({&progress});
   if (result.status == train::Status::stopped) return false;
   summary.status = result.status == train::Status::diverged ? "diverged" : "done";
   summary.error = result.problem;

@@ -257,8 +257,12 @@ std::string Playground::lens(Index rows) const {
 Index Playground::numbers_of(const std::string& tensor) const {
   if (tensor == "x") return data_.train.inputs.size();
   if (tensor == "labels") return train_count(state_);
+  return slot_of(tensor)->value().size();
+}
+
+std::shared_ptr<nn::Parameter::Slot> Playground::slot_of(const std::string& tensor) const {
   for (const nn::NamedSlot& p : net_.parameters())
-    if (p.name == tensor) return p.slot->value().size();
+    if (p.name == tensor) return p.slot;
   fail<ValueError>("[edit] there is no {} to change", shown(tensor, 40));
 }
 
@@ -302,22 +306,23 @@ double Playground::put(const Edit& change) {
     if (state_.is_curve()) train.points = index_put(train.points, {element, 1}, value);
     return old;
   }
-  for (const nn::NamedSlot& p : net_.parameters())
-    if (p.name == tensor) {
-      const Tensor now = p.slot->value();
-      const std::vector<At> at = now.rank() == 1
-                                     ? std::vector<At>{element}
-                                     : std::vector<At>{element / now.size(1), element % now.size(1)};
-      p.slot->set(index_put(now, at, value));
-      return now.at(element);
-    }
-  fail<ValueError>("[edit] there is no {} to change", shown(tensor, 40));
+  const auto slot = slot_of(tensor);
+  const Tensor now = slot->value();
+  const std::vector<At> at = now.rank() == 1 ? std::vector<At>{element}
+                                             : std::vector<At>{element / now.size(1), element % now.size(1)};
+  slot->set(index_put(now, at, value));
+  return now.at(element);
 }
 
 void Playground::put_due() {
   replaced_.clear();
   for (const Edit& change : state_.edits)
     if (change.step == steps_) replaced_.push_back(put(change));
+}
+
+std::vector<Edit>::iterator Playground::first_to_come() {
+  return std::find_if(state_.edits.begin(), state_.edits.end(),
+                      [&](const Edit& change) { return change.step > steps_; });
 }
 
 double Playground::edit(Edit change, Index rows) {
@@ -334,21 +339,18 @@ double Playground::edit(Edit change, Index rows) {
   if (state_.edits.size() >= most_edits)
     fail<ValueError>("[edit] expected at most {} changes: start again without them", most_edits);
   change.step = steps_;
-  const auto place = std::find_if(state_.edits.begin(), state_.edits.end(),
-                                  [&](const Edit& other) { return other.step > steps_; });
-  state_.edits.insert(place, change);
+  state_.edits.insert(first_to_come(), change);
   return replaced_.emplace_back(put(change));
 }
 
 void Playground::undo() {
   if (replaced_.empty()) fail<ValueError>("[undo] nothing was changed since the last step");
-  const auto behind = std::find_if(state_.edits.begin(), state_.edits.end(),
-                                   [&](const Edit& other) { return other.step > steps_; });
-  Edit change = *std::prev(behind);
+  const auto last = std::prev(first_to_come());
+  Edit change = *last;
   change.value = replaced_.back();
   put(change);
   replaced_.pop_back();
-  state_.edits.erase(std::prev(behind));
+  state_.edits.erase(last);
 }
 
 }  // namespace elk::play

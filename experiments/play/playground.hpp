@@ -78,9 +78,11 @@ class Playground {
   void advance();
   std::vector<Index> batch_rows() const;
   Index numbers_of(const std::string& tensor) const;
+  std::shared_ptr<nn::Parameter::Slot> slot_of(const std::string& tensor) const;
   void check(const Edit& change) const;
   double put(const Edit& change);
   void put_due();
+  std::vector<Edit>::iterator first_to_come();  // of the edits, after the steps of now
 
   State state_;
   Rng rng_;

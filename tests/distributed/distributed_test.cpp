@@ -148,6 +148,15 @@ class Distributed : public TrainProgram {
   void expect_same_store(const std::string& a, const std::string& b) {
     for (const char* name : {"summaries.jsonl", "curves.jsonl"}) EXPECT_EQ(rows(a, name), rows(b, name));
   }
+  // Stops a process for good: the others end in time, with an error. What they say.
+  std::string end_by_stopping(int rank, Child& child) {
+    ::kill(process(rank).value(), SIGSTOP);
+    const auto begun = std::chrono::steady_clock::now();
+    const Outcome outcome = child.wait();
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
+    EXPECT_NE(outcome.code, 0);
+    return outcome.err;
+  }
   Arguments sweep(const std::string& folder, const Arguments& others = {}) {
     return Arguments{"--smoke", "--quiet", "--widths", "16,24", "--out-dir", folder} + others;
   }
@@ -394,24 +403,15 @@ TEST_F(Distributed, AStoppedRankEndsTraining) {
                 mpi({{"ELK_MPI_PATIENCE", "2"}}));
     wait_for([&] { return !complete_lines("t" + std::to_string(rank) + "/history.jsonl").empty(); },
              "an epoch");
-    ::kill(process(rank).value(), SIGSTOP);
-    const auto begun = std::chrono::steady_clock::now();
-    const Outcome outcome = child.wait();
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
-    EXPECT_NE(outcome.code, 0);
-    EXPECT_THAT(outcome.err, HasSubstr("has waited 2 s for other ranks, which do not answer"));
+    EXPECT_THAT(end_by_stopping(rank, child),
+                HasSubstr("has waited 2 s for other ranks, which do not answer"));
   }
 }
 
 TEST_F(Distributed, AStoppedRank0EndsASweep) {
   Child child(start(3, "width", sweep("r", {"--epochs", "50"})), mpi({{"ELK_MPI_PATIENCE", "2"}}));
   wait_for([&] { return !complete_lines("r/summaries.jsonl").empty(); }, "a run");
-  ::kill(process(0).value(), SIGSTOP);
-  const auto begun = std::chrono::steady_clock::now();
-  const Outcome outcome = child.wait();
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(30));
-  EXPECT_NE(outcome.code, 0);
-  EXPECT_THAT(outcome.err, HasSubstr("rank 0 has given no sign for 2 s"));
+  EXPECT_THAT(end_by_stopping(0, child), HasSubstr("rank 0 has given no sign for 2 s"));
 }
 
 TEST_F(Distributed, AWorkerThatStallsCostsItsRunAlone) {

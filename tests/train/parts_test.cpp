@@ -163,12 +163,16 @@ class Watched : public Team {
   int rank() const override { return team_.rank(); }
   int size() const override { return team_.size(); }
   void sum(std::span<double> numbers) override { team_.sum(numbers); }
-  void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
-                std::span<const int> senders, std::span<std::byte> received) override {
+  std::unique_ptr<Transfer> begin_exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
+                                           std::span<const int> senders,
+                                           std::span<std::byte> received) override {
     note_();
-    team_.exchange(mine, cuts, senders, received);
+    return team_.begin_exchange(mine, cuts, senders, received);
   }
-  void share(std::span<std::byte> all, std::span<const std::size_t> cuts) override { team_.share(all, cuts); }
+  std::unique_ptr<Transfer> begin_share(std::span<std::byte> all,
+                                        std::span<const std::size_t> cuts) override {
+    return team_.begin_share(all, cuts);
+  }
   void broadcast(std::string& bytes, int root) override { team_.broadcast(bytes, root); }
 
  private:

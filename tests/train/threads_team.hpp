@@ -4,6 +4,7 @@
 #include <barrier>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,9 +23,12 @@ class ThreadsRank : public Team {
   int rank() const override { return rank_; }
   int size() const override;
   void sum(std::span<double> numbers) override;
-  void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
-                std::span<const int> senders, std::span<std::byte> received) override;
-  void share(std::span<std::byte> all, std::span<const std::size_t> cuts) override;
+  std::unique_ptr<train::Transfer> begin_exchange(std::span<const std::byte> mine,
+                                                  std::span<const std::size_t> cuts,
+                                                  std::span<const int> senders,
+                                                  std::span<std::byte> received) override;
+  std::unique_ptr<train::Transfer> begin_share(std::span<std::byte> all,
+                                               std::span<const std::size_t> cuts) override;
   void broadcast(std::string& bytes, int root) override;
 
  private:
@@ -75,8 +79,11 @@ inline void ThreadsRank::sum(std::span<double> numbers) {
   std::copy(sums.begin(), sums.end(), numbers.begin());
 }
 
-inline void ThreadsRank::exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
-                                  std::span<const int> senders, std::span<std::byte> received) {
+// All at once, as the next one.
+inline std::unique_ptr<train::Transfer> ThreadsRank::begin_exchange(std::span<const std::byte> mine,
+                                                                    std::span<const std::size_t> cuts,
+                                                                    std::span<const int> senders,
+                                                                    std::span<std::byte> received) {
   const auto rank = static_cast<std::size_t>(rank_);
   const std::size_t own = cuts[rank + 1] - cuts[rank];
   all_.meet(rank_, const_cast<std::byte*>(mine.data()), [&] {
@@ -84,15 +91,18 @@ inline void ThreadsRank::exchange(std::span<const std::byte> mine, std::span<con
       std::memcpy(received.data() + i * own,
                   all_.of<std::byte>(static_cast<std::size_t>(senders[i])) + cuts[rank], own);
   });
+  return nullptr;
 }
 
-inline void ThreadsRank::share(std::span<std::byte> all, std::span<const std::size_t> cuts) {
+inline std::unique_ptr<train::Transfer> ThreadsRank::begin_share(std::span<std::byte> all,
+                                                                 std::span<const std::size_t> cuts) {
   all_.meet(rank_, all.data(), [&] {
     for (std::size_t rank = 0; rank + 1 < cuts.size(); ++rank)
       if (rank != static_cast<std::size_t>(rank_))
         std::memcpy(all.data() + cuts[rank], all_.of<std::byte>(rank) + cuts[rank],
                     cuts[rank + 1] - cuts[rank]);
   });
+  return nullptr;
 }
 
 inline void ThreadsRank::broadcast(std::string& bytes, int root) {

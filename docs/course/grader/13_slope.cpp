@@ -25,14 +25,8 @@ const course::Exercise slope(
           "that of exp(w) at 0.5", [](double w) { return std::exp(w); }, 0.5, std::exp(0.5));
     },
     []() -> std::string {
-      // How near an image is to the mean image of each digit.
       const course::Digits& all = course::digits();
-      const elk::Tensor means =
-          elk::matmul_tn(all.targets, all.x) / elk::reshape(elk::sum(all.targets, {0}), {10, 1});
-      const auto nearness = [&](const elk::Tensor& x) {
-        return (elk::matmul_nt(x, means) - elk::sum(elk::square(means), {1}) / 2) / 5;
-      };
-      const elk::Tensor scores = nearness(all.x);
+      const elk::Tensor scores = course::nearness(all.x);
       // A number for each digit, added to that: all begin wrong.
       elk::Rng rng(1);
       elk::Tensor b = 3 * elk::randn({10}, rng, elk::f64);
@@ -45,5 +39,5 @@ const course::Exercise slope(
         }
       return course::reads(
           "what compares with ten mean images, and has ten numbers that learned by 300 of your slopes,",
-          nearness(all.test_x) + b);
+          course::nearness(all.test_x) + b);
     });

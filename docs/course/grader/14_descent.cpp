@@ -23,14 +23,8 @@ const course::Exercise descent(
       check("fifty steps", 0.03, 50, 4);
     },
     []() -> std::string {
-      // How near an image is to the mean image of each digit.
       const course::Digits& all = course::digits();
-      const elk::Tensor means =
-          elk::matmul_tn(all.targets, all.x) / elk::reshape(elk::sum(all.targets, {0}), {10, 1});
-      const auto nearness = [&](const elk::Tensor& x) {
-        return (elk::matmul_nt(x, means) - elk::sum(elk::square(means), {1}) / 2) / 5;
-      };
-      const elk::Tensor scores = nearness(all.x);
+      const elk::Tensor scores = course::nearness(all.x);
       // By how much that counts.
       const auto loss = [&](double s) { return elk::cross_entropy(s * scores, all.labels).item(); };
       const double s = my_descent(loss, 0.1, 1, 50);
@@ -38,5 +32,5 @@ const course::Exercise descent(
           fmt::format("what compares with ten mean images, at a loss of {:.2f} that your descent "
                       "brought down to {:.2f},",
                       loss(0.1), loss(s)),
-          s * nearness(all.test_x));
+          s * course::nearness(all.test_x));
     });

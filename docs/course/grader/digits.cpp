@@ -22,6 +22,12 @@ const Digits& digits() {
   return all;
 }
 
+Tensor nearness(const Tensor& x) {
+  const Digits& all = digits();
+  const Tensor means = elk::matmul_tn(all.targets, all.x) / elk::reshape(elk::sum(all.targets, {0}), {10, 1});
+  return (elk::matmul_nt(x, means) - elk::sum(elk::square(means), {1}) / 2) / 5;
+}
+
 Weights layers(const std::vector<Index>& sizes) {
   elk::Rng rng(1);
   Weights list;

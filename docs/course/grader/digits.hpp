@@ -17,6 +17,9 @@ struct Digits {
 };
 const Digits& digits();
 
+/// How near images (N, 784) are to the mean image of each digit: (N, 10), the larger the nearer.
+elk::Tensor nearness(const elk::Tensor& x);
+
 using Weights = std::vector<elk::Tensor>;
 /// What a network with these weights makes of images (N, 784): logits (N, 10).
 using Model = std::function<elk::Tensor(const elk::Tensor& x, const Weights& w)>;

@@ -216,11 +216,6 @@ std::unique_ptr<train::Transfer> Session::begin_exchange(std::span<const std::by
   return std::make_unique<OnItsWay>(*inside_, std::move(call), "MPI_Ialltoallv");
 }
 
-void Session::exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
-                       std::span<const int> senders, std::span<std::byte> received) {
-  begin_exchange(mine, cuts, senders, received)->wait();
-}
-
 std::unique_ptr<train::Transfer> Session::begin_share(std::span<std::byte> all,
                                                       std::span<const std::size_t> cuts) {
   inside_->check_whole();
@@ -233,10 +228,6 @@ std::unique_ptr<train::Transfer> Session::begin_share(std::span<std::byte> all,
                         MPI_BYTE, inside_->shares, &call->request),
         "MPI_Iallgatherv");
   return std::make_unique<OnItsWay>(*inside_, std::move(call), "MPI_Iallgatherv");
-}
-
-void Session::share(std::span<std::byte> all, std::span<const std::size_t> cuts) {
-  begin_share(all, cuts)->wait();
 }
 
 void Session::broadcast(std::string& bytes, int root) {

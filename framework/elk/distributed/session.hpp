@@ -41,9 +41,6 @@ class Session : public train::Team {
   int processors() const;
 
   void sum(std::span<double> numbers) override;
-  void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
-                std::span<const int> senders, std::span<std::byte> received) override;
-  void share(std::span<std::byte> all, std::span<const std::size_t> cuts) override;
   /// These return at once; what they were given is MPI's until they are done. An exception in between must
   /// end this process: both throw Error from then on.
   std::unique_ptr<train::Transfer> begin_exchange(std::span<const std::byte> mine,

@@ -36,23 +36,16 @@ class Team {
   virtual void sum(std::span<double> numbers) = 0;
   /// The ranks `senders`, in ascending order, send bytes cuts[s] to cuts[s + 1] of `mine` to every rank s.
   /// `received` gets this rank's share of each sender's bytes, one after another.
-  virtual void exchange(std::span<const std::byte> mine, std::span<const std::size_t> cuts,
-                        std::span<const int> senders, std::span<std::byte> received) = 0;
-  /// Completes `all` on every rank: rank s contributes bytes cuts[s] to cuts[s + 1].
-  virtual void share(std::span<std::byte> all, std::span<const std::size_t> cuts) = 0;
-  /// Begin an exchange() and a share(), which may go on afterwards, with what they were given: null when all
-  /// is done. All ranks begin those of one kind in the same order. These here do all at once.
+  /// It may go on afterwards, with what it was given: null when all is done. All ranks begin theirs in the
+  /// same order.
   virtual std::unique_ptr<Transfer> begin_exchange(std::span<const std::byte> mine,
                                                    std::span<const std::size_t> cuts,
                                                    std::span<const int> senders,
-                                                   std::span<std::byte> received) {
-    exchange(mine, cuts, senders, received);
-    return nullptr;
-  }
-  virtual std::unique_ptr<Transfer> begin_share(std::span<std::byte> all, std::span<const std::size_t> cuts) {
-    share(all, cuts);
-    return nullptr;
-  }  ///< likewise
+                                                   std::span<std::byte> received) = 0;
+  /// Completes `all` on every rank: rank s contributes bytes cuts[s] to cuts[s + 1]. It may go on, likewise;
+  /// the order is one of its own.
+  virtual std::unique_ptr<Transfer> begin_share(std::span<std::byte> all,
+                                                std::span<const std::size_t> cuts) = 0;
   /// Replaces `bytes` by those of rank `root`.
   virtual void broadcast(std::string& bytes, int root = 0) = 0;
 
