@@ -2,14 +2,18 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <string>
+#include <vector>
 
 #include <elk/nn/initializers.hpp>
 #include <elk/ops/arithmetic.hpp>
+#include <elk/ops/convolution.hpp>
 #include <elk/ops/linalg.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
+#include <nlohmann/json.hpp>
 #include <support.hpp>
 
 namespace elk::nn {
@@ -94,6 +98,59 @@ TEST(Init, OrthogonalRowsOrColumns) {
   EXPECT_LT(max(abs(matmul_nt(rows, rows) - one_hot(arange(4), 4))).item(), 1e-6);
 }
 
+TEST(Init, PutsOnesAndZerosWhereTorchDoes) {  // torch_init.py
+  const nlohmann::json cases = nlohmann::json::parse(std::ifstream(ELK_TESTS_DIR "/nn/torch_init.json"));
+  EXPECT_EQ(cases.size(), 19u);
+  for (const nlohmann::json& fixture : cases)
+    for (const DType dtype : {f32, f64}) {
+      SCOPED_TRACE(fixture.dump());
+      Shape shape;
+      for (const Index size : fixture["shape"]) shape.push_back(size);
+      Parameter p(full(shape, 7, dtype));
+      const std::uint64_t id = p.value().id();
+      const std::string name = fixture["name"];
+      if (name == "sparse_") {
+        Rng rng(1);
+        init::sparse_(p, rng, fixture["sparsity"]);
+        EXPECT_EQ(values(sum(equal(p, 0), 0)), fixture["zeros"].get<std::vector<double>>());
+      } else {
+        if (name == "eye_") {
+          init::eye_(p);
+        } else {
+          init::dirac_(p, fixture["groups"]);
+        }
+        EXPECT_EQ(values(p), fixture["values"].get<std::vector<double>>());
+      }
+      EXPECT_EQ(p.value().id(), id);
+      EXPECT_EQ(p.dtype(), dtype);
+    }
+}
+
+TEST(Init, DiracPassesTheInputThrough) {
+  Rng rng(1);
+  const Tensor x = randn({2, 4, 5, 6}, rng);
+  for (const Index groups : {1, 2, 4}) {
+    Parameter kernel(zeros({4, 4 / groups, 3, 3}));
+    init::dirac_(kernel, groups);
+    EXPECT_EQ(values(conv2d(x, kernel, Tensor(), {.padding = 1, .groups = groups})), values(x));
+  }
+}
+
+TEST(Init, SparseZerosAreOthersInEachColumn) {
+  Rng rng(1);
+  Parameter p(zeros({200, 50}, f64));
+  init::sparse_(p, rng, 0.3, 2);
+  const Tensor zero = equal(p, 0);
+  EXPECT_EQ(sum(zero).item(), 60 * 50);
+  EXPECT_EQ(min(sum(zero, 0)).item(), 60);
+  EXPECT_EQ(max(sum(zero, 0)).item(), 60);
+  EXPECT_NE(values(zero(all(), 0)), values(zero(all(), 1)));
+  EXPECT_LT(max(sum(zero, 1)).item(), 35);  // 15 of 50 on average
+  EXPECT_GT(min(sum(zero, 1)).item(), 2);
+  EXPECT_NEAR(std_of(p) / (2 * std::sqrt(0.7)), 1, 0.02);
+  EXPECT_NEAR(mean(p.value()).item(), 0, 0.05);
+}
+
 TEST(Init, SaysWhatHasNoFan) {
   Rng rng(1);
   Parameter bias(zeros({3})), weight(zeros({3, 3}));
@@ -105,6 +162,30 @@ TEST(Init, SaysWhatHasNoFan) {
             "[orthogonal_] expected a weight (out, in, ...), got (3)");
   EXPECT_EQ(error_of<ValueError>([&] { init::normal_(weight, rng, 0, -1); }),
             "[normal_] std must be finite and not negative, got -1");
+}
+
+TEST(Init, RefusesShapesAndSharesThatDoNotFit) {
+  Rng rng(1);
+  Parameter vector(ones({3})), matrix(ones({3, 3})), kernel(ones({4, 2, 3}));
+  EXPECT_EQ(error_of<ShapeError>([&] { init::eye_(kernel); }),
+            "[eye_] expected a matrix (out, in), got (4, 2, 3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { init::dirac_(matrix); }),
+            "[dirac_] expected a weight (out, in, ...) with a kernel of one to three axes, got (3, 3)");
+  EXPECT_EQ(error_of<ShapeError>([&] { init::dirac_(kernel, 3); }),
+            "[dirac_] expected groups that divide the 4 output channels, got 3");
+  EXPECT_EQ(error_of<ShapeError>([&] { init::dirac_(kernel, 0); }),
+            "[dirac_] expected groups that divide the 4 output channels, got 0");
+  EXPECT_EQ(error_of<ShapeError>([&] { init::sparse_(vector, rng, 0.5); }),
+            "[sparse_] expected a matrix (out, in), got (3)");
+  EXPECT_EQ(error_of<ValueError>([&] { init::sparse_(matrix, rng, 1.5); }),
+            "[sparse_] sparsity must be from 0 to 1, got 1.5");
+  EXPECT_EQ(error_of<ValueError>([&] { init::sparse_(matrix, rng, 0.5, -1); }),
+            "[sparse_] std must be finite and not negative, got -1");
+  for (const Parameter* p : {&matrix, &kernel}) EXPECT_EQ(sum(p->value()).item(), p->value().size());
+  Parameter none(zeros({0, 3})), no_kernel(zeros({2, 2, 0}));  // nothing to fill
+  init::eye_(none);
+  init::sparse_(none, rng, 0.5);
+  init::dirac_(no_kernel);
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -138,6 +139,48 @@ void orthogonal_(Parameter& p, Rng& rng, double gain) {
   for (std::size_t i = 0; i < out; ++i)
     for (std::size_t j = 0; j < in; ++j) values.push_back(gain * (wide ? vectors[i][j] : vectors[j][i]));
   p.set(cast(from(values, p.shape()), p.value().dtype()));
+}
+
+void eye_(Parameter& p) {
+  if (p.shape().rank() != 2) fail<ShapeError>("[eye_] expected a matrix (out, in), got {}", p.shape());
+  p.set(cast(equal(expand(arange(p.shape()[0]), 1), expand(arange(p.shape()[1]), 0)), p.dtype()));
+}
+
+void dirac_(Parameter& p, Index groups) {
+  const Shape& shape = p.shape();
+  if (shape.rank() < 3 || shape.rank() > 5)
+    fail<ShapeError>("[dirac_] expected a weight (out, in, ...) with a kernel of one to three axes, got {}",
+                     shape);
+  if (groups < 1 || shape[0] % groups != 0)
+    fail<ShapeError>("[dirac_] expected groups that divide the {} output channels, got {}", shape[0], groups);
+  Index kernel = 1, middle = 0;  // its size, and the position of its middle
+  for (int i = 2; i < shape.rank(); ++i) {
+    kernel *= shape[i];
+    middle = middle * shape[i] + shape[i] / 2;
+  }
+  const Index outputs = shape[0] / groups;
+  std::vector<double> values(static_cast<std::size_t>(p.value().size()));
+  if (kernel > 0)
+    for (Index group = 0; group < groups; ++group)
+      for (Index i = 0; i < std::min(outputs, shape[1]); ++i)
+        values[static_cast<std::size_t>(((group * outputs + i) * shape[1] + i) * kernel + middle)] = 1;
+  p.set(cast(from(values, shape), p.dtype()));
+}
+
+void sparse_(Parameter& p, Rng& rng, double sparsity, double std) {
+  if (p.shape().rank() != 2) fail<ShapeError>("[sparse_] expected a matrix (out, in), got {}", p.shape());
+  if (!(sparsity >= 0 && sparsity <= 1))
+    fail<ValueError>("[sparse_] sparsity must be from 0 to 1, got {}", sparsity);
+  check_std("sparse_", std);
+  const Index out = p.shape()[0], in = p.shape()[1];
+  const auto zero = static_cast<std::size_t>(std::ceil(sparsity * static_cast<double>(out)));
+  std::vector<double> values(static_cast<std::size_t>(out * in));
+  for (double& value : values) value = std * rng.normal();
+  for (Index column = 0; column < in; ++column) {
+    const std::vector<Index> rows = rng.permutation(out);
+    for (std::size_t i = 0; i < zero; ++i) values[static_cast<std::size_t>(rows[i] * in + column)] = 0;
+  }
+  p.set(cast(from(values, p.shape()), p.dtype()));
 }
 
 }  // namespace elk::nn::init

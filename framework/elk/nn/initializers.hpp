@@ -51,6 +51,15 @@ void kaiming_normal_(Parameter& p, Rng& rng, const KaimingOptions& options = {})
 /// Orthogonal rows (or columns, if there are fewer) of length `gain`; the axes after the first are taken
 /// together. (A. Saxe et al., 2013.)
 void orthogonal_(Parameter& p, Rng& rng, double gain = 1);
+/// The identity, of a matrix: 1 on the diagonal, 0 elsewhere.
+void eye_(Parameter& p);
+/// The same for a convolution's weight (out, in / groups, ...), whose kernel has one to three axes: with a
+/// padding of half the kernel each output channel is the input channel of its number, within its group; those
+/// that have none are 0. ShapeError unless `groups` divide the output channels.
+void dirac_(Parameter& p, Index groups = 1);
+/// A matrix (out, in) in which a share `sparsity` of each column, rounded up, is 0, and the rest normal with
+/// mean 0. (J. Martens, "Deep learning via Hessian-free optimization", 2010.)
+void sparse_(Parameter& p, Rng& rng, double sparsity, double std = 0.01);
 
 }  // namespace init
 
