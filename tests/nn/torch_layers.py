@@ -141,5 +141,26 @@ case("encoder", nn.TransformerEncoderLayer(6, 2, dim_feedforward=8, dropout=0, b
 case("encoder_norm_first", nn.TransformerEncoderLayer(6, 3, dim_feedforward=8, dropout=0, activation="gelu", norm_first=True, batch_first=True),
      randn(2, 4, 6), call=lambda module, x: module(x, src_mask=torch.triu(torch.ones(4, 4, dtype=torch.bool), 1)))
 
+
+class Residual(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+case("linear", nn.Linear(5, 3), randn(2, 4, 5))
+case("linear_without_bias", nn.Linear(5, 3, bias=False), randn(4, 5))
+case("layer_norm", nn.LayerNorm(5), randn(2, 3, 5))
+case("flatten", nn.Sequential(nn.Flatten(), nn.Linear(12, 3)), randn(2, 3, 4))
+case("dropout", nn.Sequential(nn.Linear(5, 4), nn.Dropout(0), nn.Linear(4, 3)), randn(4, 5))  # what it draws is its own
+case("residual", Residual(nn.LayerNorm(5), nn.Linear(5, 5), nn.Tanh()), randn(4, 5))
+# Activations: alone, far to both sides; and between layers, which learn.
+for name, module in {
+    "relu": nn.ReLU(), "leaky_relu": nn.LeakyReLU(), "leaky_relu_slope": nn.LeakyReLU(0.2), "sigmoid": nn.Sigmoid(), "tanh": nn.Tanh(),
+    "gelu": nn.GELU(), "silu": nn.SiLU(), "elu": nn.ELU(), "elu_alpha": nn.ELU(1.7), "selu": nn.SELU(), "softsign": nn.Softsign(),
+    "hardtanh": nn.Hardtanh(), "hardtanh_limits": nn.Hardtanh(-0.5, 1.5), "log_sigmoid": nn.LogSigmoid(), "softmax": nn.Softmax(-1),
+}.items():
+    case(name, module, 3 * randn(4, 5))
+    case(name + "_between", nn.Sequential(nn.Linear(5, 6), module, nn.Linear(6, 3)), randn(4, 5))
+
 lines = (f"{json.dumps(name)}: {json.dumps(value)}" for name, value in cases.items())
 pathlib.Path(__file__).with_suffix(".json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -2,10 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
+#include <regex>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +21,7 @@
 #include <elk/nn/layers.hpp>
 #include <elk/nn/pooling.hpp>
 #include <elk/nn/recurrent.hpp>
+#include <elk/nn/residual.hpp>
 #include <elk/nn/sequential.hpp>
 #include <elk/ops/loss.hpp>
 #include <elk/ops/shape.hpp>
@@ -66,9 +71,33 @@ Layer attention(nn::MultiheadAttention module) {
           }};
 }
 
-const std::map<std::string, Make>& table() {
+// An activation alone, and one between two layers.
+template <class Activation>
+void add(std::map<std::string, Make>& layers, const std::string& name, const Activation& activation) {
+  layers[name] = [activation](Rng&) { return layer(activation); };
+  layers[name + "_between"] = [activation](Rng& rng) {
+    return layer(nn::Sequential{nn::Linear(5, 6, rng), activation, nn::Linear(6, 3, rng)});
+  };
+}
+
+std::map<std::string, Make> all_layers() {
   using namespace nn;
-  static const std::map<std::string, Make> layers{
+  std::map<std::string, Make> layers{
+      {"linear", [](Rng& rng) { return layer(Linear(5, 3, rng)); }},
+      {"linear_without_bias", [](Rng& rng) { return layer(Linear(5, 3, rng, {.bias = false})); }},
+      {"layer_norm", [](Rng&) { return layer(LayerNorm(5)); }},
+      {"flatten",
+       [](Rng& rng) {
+         return layer(Sequential{Flatten(), Linear(12, 3, rng)});
+       }},
+      {"dropout",
+       [](Rng& rng) {
+         return layer(Sequential{Linear(5, 4, rng), Dropout(0), Linear(4, 3, rng)});
+       }},
+      {"residual",
+       [](Rng& rng) {
+         return layer(Residual{LayerNorm(5), Linear(5, 5, rng), Tanh()});
+       }},
       {"conv1d", [](Rng& rng) { return layer(Conv1d(3, 4, 3, rng)); }},
       {"conv1d_all",
        [](Rng& rng) {
@@ -166,6 +195,26 @@ const std::map<std::string, Make>& table() {
              {.dim_feedforward = 8, .dropout = 0, .gelu = true, .norm_first = true, .causal = true}));
        }},
   };
+  add(layers, "relu", ReLU());
+  add(layers, "leaky_relu", LeakyReLU());
+  add(layers, "leaky_relu_slope", LeakyReLU(0.2));
+  add(layers, "sigmoid", Sigmoid());
+  add(layers, "tanh", Tanh());
+  add(layers, "gelu", GELU());
+  add(layers, "silu", SiLU());
+  add(layers, "elu", ELU());
+  add(layers, "elu_alpha", ELU(1.7));
+  add(layers, "selu", SELU());
+  add(layers, "softsign", Softsign());
+  add(layers, "hardtanh", Hardtanh());
+  add(layers, "hardtanh_limits", Hardtanh(-0.5, 1.5));
+  add(layers, "log_sigmoid", LogSigmoid());
+  add(layers, "softmax", Softmax());
+  return layers;
+}
+
+const std::map<std::string, Make>& table() {
+  static const std::map<std::string, Make> layers = all_layers();
   return layers;
 }
 
@@ -250,9 +299,42 @@ std::vector<std::string> names() {
 INSTANTIATE_TEST_SUITE_P(Of, TorchLayers, testing::ValuesIn(names()),
                          [](const auto& one) { return one.param; });
 
-TEST(TorchLayers, EveryLayerHasItsFixture) {
+TEST(TorchLayers, EveryRowHasItsFixture) {
   for (const auto& [name, make] : table()) EXPECT_TRUE(fixtures().contains(name)) << name;
   EXPECT_EQ(fixtures().size(), table().size());
+}
+
+// The kinds of modules in `module`: "Conv2d" of "Conv2d(3, 4, 3)".
+void add_kinds(const nn::Module& module, std::set<std::string>& kinds) {
+  const std::string text = module.describe();
+  kinds.insert(text.substr(0, text.find('(')));
+  nn::Fields fields;
+  const_cast<nn::Module&>(module).fields(fields);
+  for (const nn::Fields::Field& field : fields.list())
+    if (field.module != nullptr) add_kinds(*field.module, kinds);
+}
+
+// By the headers, so that a new layer is missed here.
+TEST(TorchLayers, EveryLayerHasARow) {
+  Rng rng(1);
+  std::set<std::string> compared;
+  for (const auto& [name, make] : table()) add_kinds(*make(rng).module, compared);
+  // What several layers have in common, and what PyTorch does not have.
+  const std::set<std::string> others{"BatchNorm", "Convolution", "Recurrent",
+                                     "Function",  "Normalize",   "Whiten"};
+  const std::regex layer(R"(class (\w+) : public (Module|BatchNorm|Convolution|Recurrent|Sequential) )");
+  int found = 0;
+  for (const auto& file : std::filesystem::directory_iterator(ELK_TESTS_DIR "/../framework/elk/nn")) {
+    if (file.path().extension() != ".hpp") continue;
+    std::stringstream text;
+    text << std::ifstream(file.path()).rdbuf();
+    const std::string header = text.str();
+    for (std::sregex_iterator at(header.begin(), header.end(), layer), end; at != end; ++at, ++found) {
+      const std::string name = (*at)[1];
+      EXPECT_TRUE(compared.contains(name) || others.contains(name)) << name << " of " << file.path();
+    }
+  }
+  EXPECT_GT(found, 40);
 }
 
 }  // namespace
