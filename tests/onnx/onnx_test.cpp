@@ -117,6 +117,11 @@ std::vector<Case> cases() {
   add("ResidualsOfThreeAxes",
       Sequential{Residual{LayerNorm(4), linear(4, 8), GELU(), linear(8, 4)}, Flatten(), linear(12, 2)},
       {3, 4});
+  add("SameAs", Sequential{linear(4, 4), Tanh(), SameAs(0), Tanh(), SameAs(0)}, {4});
+  add("SameAsOfBlocks",
+      Sequential{Residual{LayerNorm(4), linear(4, 4), GELU()}, SameAs(0),
+                 TransformerEncoderLayer(4, 2, rng, {.dim_feedforward = 5}), SameAs(2), SameAs(0)},
+      {3, 4});
   for (const std::string& activation : models::activation_names())
     add("MLP",
         models::MLP(

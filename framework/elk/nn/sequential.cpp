@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <typeinfo>
 
 #include <elk/base/format.hpp>
@@ -15,28 +14,46 @@ Sequential::Sequential(std::initializer_list<Layer> layers) {
       return;
     }
   for (const Layer& layer : layers) {
+    if (layer.same_) {
+      add(SameAs(*layer.same_));
+      continue;
+    }
     layer.part_.name = std::to_string(parts_.size());
     append(std::move(layer.part_));
   }
 }
 
+// Where the module of part i is first.
+std::size_t Sequential::first_of(std::size_t i) const {
+  std::size_t first = 0;
+  while (parts_[first].module != parts_[i].module) ++first;
+  return first;
+}
+
 Sequential::Sequential(const Sequential& other) : Module(other) {
-  for (const Part& part : other.parts_)
-    parts_.push_back({part.name, part.copy(*part.module), part.copy, part.assign});
+  for (std::size_t i = 0; i < other.parts_.size(); ++i) {
+    const Part& part = other.parts_[i];
+    const std::size_t first = other.first_of(i);
+    std::shared_ptr<Module> module = first < i ? parts_[first].module : part.copy(*part.module);
+    parts_.push_back({part.name, std::move(module), part.copy, part.assign});
+  }
 }
 
 Sequential& Sequential::operator=(Sequential&& other) {
   if (this == &other) return *this;
   Module::operator=(std::move(other));
-  const auto alike = [](const Part& a, const Part& b) {
-    const Module &of_a = *a.module, &of_b = *b.module;
-    return a.name == b.name && typeid(of_a) == typeid(of_b) && a.assign != nullptr;
-  };
-  if (std::equal(parts_.begin(), parts_.end(), other.parts_.begin(), other.parts_.end(), alike))
+  bool alike = parts_.size() == other.parts_.size();
+  for (std::size_t i = 0; alike && i < parts_.size(); ++i) {
+    const Module &a = *parts_[i].module, &b = *other.parts_[i].module;
+    alike = parts_[i].name == other.parts_[i].name && typeid(a) == typeid(b) && parts_[i].assign != nullptr &&
+            first_of(i) == other.first_of(i);
+  }
+  if (alike) {
     for (std::size_t i = 0; i < parts_.size(); ++i)
-      parts_[i].assign(*parts_[i].module, *other.parts_[i].module);
-  else
+      if (first_of(i) == i) parts_[i].assign(*parts_[i].module, *other.parts_[i].module);
+  } else {
     parts_ = std::move(other.parts_);
+  }
   other.parts_.clear();
   return *this;
 }
@@ -51,6 +68,15 @@ Sequential& Sequential::append(Part part) {
     throw;
   }
   return *this;
+}
+
+Sequential& Sequential::add(std::string name, const SameAs& same) {
+  if (same.position() >= parts_.size())
+    fail<IndexError>("[Sequential] SameAs({}) must stand behind module {}, of {} so far", same.position(),
+                     same.position(), parts_.size());
+  Part part = parts_[same.position()];
+  part.name = std::move(name);
+  return append(std::move(part));
 }
 
 const Module& Sequential::operator[](std::size_t i) const {
@@ -73,7 +99,11 @@ void Sequential::fields(Fields& f) {
 
 std::string Sequential::describe() const {
   std::string text = "Sequential(";
-  for (const Part& part : parts_) text += (&part == &parts_.front() ? "" : ", ") + part.module->describe();
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const std::size_t first = first_of(i);
+    text += i > 0 ? ", " : "";
+    text += first < i ? fmt::format("SameAs({})", first) : parts_[i].module->describe();
+  }
   return text + ")";
 }
 

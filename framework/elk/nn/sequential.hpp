@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -13,16 +14,28 @@
 
 namespace elk::nn {
 
+/// The module at an earlier position of a Sequential once more, with the same weights: Sequential{Linear(4, 4,
+/// rng), Tanh(), SameAs(0), Tanh()}.
+class SameAs {
+ public:
+  explicit SameAs(std::size_t position) : position_(position) {}
+  std::size_t position() const { return position_; }
+
+ private:
+  std::size_t position_;
+};
+
 /// Sequential net{Linear(784, 128, rng), ReLU(), Linear(128, 10, rng)}; its parts are named "0", "1", ... as
 /// in PyTorch, or as given to add(). In braces C++ makes the modules, and so draws their weights, in this
 /// order. Sequential{net} is a copy. Copying copies the modules. Assigning to a network of the same modules
 /// puts the other's weights into its own slots, so that an optimizer continues to train it. A function of one
 /// tensor becomes a Function: Sequential{Linear(2, 3, rng), elk::relu, [](const elk::Tensor& x) { return 2 *
-/// x; }}.
+/// x; }}. A layer that stands in two places is a copy in each, with weights of its own; SameAs(0) is the
+/// module 0 itself, also in copies and files.
 class Sequential : public Module {
   struct Part {
     std::string name;
-    std::unique_ptr<Module> module;
+    std::shared_ptr<Module> module;  // of several parts that are the same
     std::unique_ptr<Module> (*copy)(const Module&);
     void (*assign)(Module& to, Module& from);  // moves; null where the module cannot
   };
@@ -38,10 +51,12 @@ class Sequential : public Module {
     template <class M>
     requires is_module<M> Layer(M&& module)  // NOLINT(google-explicit-constructor): Sequential{Linear(...)}
         : part_(part("", std::forward<M>(module))) {}
+    Layer(const SameAs& same) : same_(same.position()) {}  // NOLINT(google-explicit-constructor): likewise
 
    private:
     friend class Sequential;
-    mutable Part part_;  // taken out of an initializer list, whose elements are const
+    mutable Part part_{};  // taken out of an initializer list, whose elements are const
+    std::optional<std::size_t> same_;
   };
 
   Sequential() = default;
@@ -65,14 +80,17 @@ class Sequential : public Module {
 
   /// Appends a module under `name`. Throws ValueError for a name that fields() would not take.
   template <class M>
-  Sequential& add(std::string name, M&& module) {
+  requires is_module<M> Sequential& add(std::string name, M&& module) {
     return append(part(std::move(name), std::forward<M>(module)));
   }
   /// Appends a module under its number.
   template <class M>
-  Sequential& add(M&& module) {
+  requires is_module<M> Sequential& add(M&& module) {
     return add(std::to_string(parts_.size()), std::forward<M>(module));
   }
+  /// Appends a module that is here already. IndexError for a position outside 0 to size() - 1.
+  Sequential& add(std::string name, const SameAs& same);
+  Sequential& add(const SameAs& same) { return add(std::to_string(parts_.size()), same); }  ///< the same
 
   std::size_t size() const { return parts_.size(); }
   /// IndexError outside 0 to size() - 1.
@@ -105,6 +123,7 @@ class Sequential : public Module {
       return {std::move(name), std::make_unique<T>("function", std::forward<M>(module)), copy, assign};
   }
   Sequential& append(Part part);
+  std::size_t first_of(std::size_t i) const;
   std::vector<Part> parts_;
 };
 

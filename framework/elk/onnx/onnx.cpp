@@ -97,7 +97,9 @@ class Exporter {
   // The name of something of a module's, which has a dot before it unless the module is the whole network.
   std::string inner(const nn::Module& module, const char* name) const {
     const std::string path = net_.name_of(&module);
-    return path.empty() ? name : path + "." + name;
+    const auto at = times_.find(&module);
+    const std::string again = at != times_.end() && at->second > 1 ? fmt::format("_{}", at->second) : "";
+    return (path.empty() ? name : path + "." + name) + again;
   }
 
   [[noreturn]] void refuse(const nn::Module& module, const std::string& why) const {
@@ -166,6 +168,7 @@ class Exporter {
   onnx::GraphProto& graph_ = *model_.mutable_graph();
   onnx::NodeProto* last_ = nullptr;
   std::map<const nn::Parameter::Slot*, std::string> names_;  // of the weights
+  std::map<const nn::Module*, int> times_;                   // that it was added: a Sequential may repeat one
 };
 
 std::string Exporter::initializer(const std::string& name, const Tensor& x) {
@@ -592,6 +595,7 @@ Value Exporter::add_sequence(const nn::Sequential& sequence, const Value& x) {
 }
 
 Value Exporter::add(const nn::Module& module, const Value& x) {
+  ++times_[&module];
   if (const auto* sequence = dynamic_cast<const nn::Sequential*>(&module)) return add_sequence(*sequence, x);
   if (exactly<nn::Dropout>(module)) return x;
   const Tensor y = module(x.probe);
