@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -82,6 +83,60 @@ TEST(LBFGSErrors, OneThatWasMovedFromSaysSo) {
   // NOLINTNEXTLINE(bugprone-use-after-move)
   EXPECT_EQ(error_of<ValueError>([&] { lbfgs.step([] { return Tensor(); }); }),
             "[optimizer] this object was moved from: use the one that it was moved to");
+}
+
+TEST(LBFGSErrors, ALossThatIsNotFiniteChangesNothing) {
+  Rng rng(1);
+  nn::Linear net(3, 2, rng, {.dtype = f64});
+  const Tensor x = randn({6, 3}, rng, f64), y = randn({6, 2}, rng, f64);
+  for (const bool line_search : {false, true}) {
+    LBFGS lbfgs(net, {.line_search = line_search});
+    lbfgs.step([&] { return mse(net(x), y); });
+    const std::vector<double> weights = values(net.weight());
+    const State state = lbfgs.state();
+    EXPECT_EQ(lbfgs.step([&] { return mse(net(x), y) + INFINITY; }), INFINITY);
+    EXPECT_EQ(values(net.weight()), weights);
+    for (std::size_t i = 0; i < state.size(); ++i)
+      EXPECT_EQ(values(lbfgs.state()[i].value), values(state[i].value)) << state[i].name;
+    // Where it becomes so on the way, it looks no further.
+    int calls = 0;
+    LBFGS other(net, {.lr = 0.1, .line_search = line_search});
+    other.step([&] {
+      const Tensor loss = sum(square(net(x)));
+      return ++calls == 2 ? loss * NAN : loss;
+    });
+    for (const double w : values(net.weight())) EXPECT_TRUE(std::isfinite(w));
+  }
+}
+
+// With an Rng a step is of training, and sees one function: the same draws each time it computes the loss.
+TEST(LBFGSTraining, DrawsTheSameWithinAStep) {
+  Rng rng(1);
+  nn::Linear net(3, 2, rng, {.dtype = f64});
+  const Tensor x = randn({6, 3}, rng, f64);
+  LBFGS lbfgs(net, {.max_iterations = 6, .line_search = true});
+  std::vector<std::vector<double>> masks;
+  const auto loss = [&] {
+    const Tensor mask = elk::dropout(ones({40}, f64), 0.5);
+    masks.push_back(values(mask));
+    return mse(net(x), ones({6, 2}, f64)) + 0.01 * mean(square(net.weight())) * mean(mask);
+  };
+  Rng drawn = rng;
+  lbfgs.step(loss, rng);
+  ASSERT_GT(masks.size(), 3u);
+  for (const auto& mask : masks) EXPECT_EQ(mask, masks[0]);
+  {
+    const Tape tape(drawn);
+    EXPECT_EQ(values(elk::dropout(ones({40}, f64), 0.5)), masks[0]);
+  }
+  EXPECT_EQ(rng.bits(), drawn.bits());  // where one computation leaves it
+  const std::vector<double> first = masks[0];
+  masks.clear();
+  lbfgs.step(loss, rng);
+  EXPECT_NE(masks[0], first);
+  masks.clear();
+  lbfgs.step(loss);  // of evaluation
+  EXPECT_EQ(masks[0], std::vector<double>(40, 1));
 }
 
 }  // namespace

@@ -36,8 +36,8 @@ std::string Uses::unlisted(const std::vector<nn::NamedSlot>& listed, const Gradi
 }
 
 void Uses::check(const char* operation, const std::vector<nn::NamedSlot>& listed,
-                 const Gradients& gradients) const {
-  if (const std::string text = unlisted(listed, &gradients); !text.empty())
+                 const Gradients* gradients) const {
+  if (const std::string text = unlisted(listed, gradients); !text.empty())
     fail<TapeError>("[{}] {}: name it in fields(), or freeze it", operation, text);
 }
 

@@ -28,7 +28,7 @@ class Uses {
   std::string unlisted(const std::vector<nn::NamedSlot>& listed, const Gradients* gradients = nullptr) const;
   /// TapeError when that is not "".
   void check(const char* operation, const std::vector<nn::NamedSlot>& listed,
-             const Gradients& gradients) const;
+             const Gradients* gradients = nullptr) const;
 
  private:
   struct Use {

@@ -91,14 +91,11 @@ void LBFGS::move_to(const Vector& from, double distance) {
   }
 }
 
-// Here.
-LBFGS::Point LBFGS::evaluate(const std::function<Tensor()>& loss) {
-  Tape tape;
-  const Tensor y = loss();
-  const double value = y.item();
-  const Gradients gradients = tape.backward(y);
+LBFGS::Point LBFGS::differentiate(Tape& tape, const Tensor& loss) {
+  const double value = loss.item();
+  const Gradients gradients = tape.backward(loss);
   if (uses_ != nullptr) {
-    uses_->check("lbfgs", parameters_, gradients);
+    uses_->check("lbfgs", parameters_, &gradients);
     std::exchange(uses_, nullptr)->stop();
   }
   Point point{.loss = value};
@@ -113,9 +110,9 @@ LBFGS::Point LBFGS::evaluate(const std::function<Tensor()>& loss) {
   return point;
 }
 
-LBFGS::Point LBFGS::probe(const std::function<Tensor()>& loss, const Vector& from, double distance) {
+LBFGS::Point LBFGS::probe(const Evaluate& evaluate, const Vector& from, double distance) {
   move_to(from, distance);
-  Point point = evaluate(loss);
+  Point point = evaluate();
   point.at = distance;
   point.slope = dot(point.gradient, direction_);
   return point;
@@ -124,13 +121,13 @@ LBFGS::Point LBFGS::probe(const std::function<Tensor()>& loss, const Vector& fro
 // A distance that meets the strong Wolfe conditions: the loss falls enough, and its slope too. First a
 // bracket around one is looked for, then it is narrowed. (J. Nocedal, S. Wright, "Numerical optimization",
 // algorithms 3.5 and 3.6.)
-LBFGS::Point LBFGS::search(const std::function<Tensor()>& loss, const Vector& from, const Point& start,
-                           double distance, int& evaluations) {
+LBFGS::Point LBFGS::search(const Evaluate& evaluate, const Vector& from, const Point& start, double distance,
+                           int& evaluations) {
   constexpr double enough = 1e-4, flat = 0.9;
   constexpr int most = 25;
   const auto too_high = [&](const Point& p) { return p.loss > start.loss + enough * p.at * start.slope; };
   const auto is_flat = [&](const Point& p) { return std::abs(p.slope) <= -flat * start.slope; };
-  Point before = start, now = probe(loss, from, distance);
+  Point before = start, now = probe(evaluate, from, distance);
   evaluations = 1;
   int tries = 0;
   bool closed = false;
@@ -147,7 +144,7 @@ LBFGS::Point LBFGS::search(const std::function<Tensor()>& loss, const Vector& fr
     const double next = cubic_minimum(before.at, before.loss, before.slope, now.at, now.loss, now.slope,
                                       now.at + 0.01 * (now.at - before.at), 10 * now.at);
     before = std::move(now);
-    now = probe(loss, from, next);
+    now = probe(evaluate, from, next);
     ++evaluations;
   }
   Point low = closed ? std::move(before) : start, high = std::move(now);
@@ -165,7 +162,7 @@ LBFGS::Point LBFGS::search(const std::function<Tensor()>& loss, const Vector& fr
     const bool leave = near_end && (stuck || next >= right || next <= left);
     if (leave) next = right - next < next - left ? right - 0.1 * width : left + 0.1 * width;
     stuck = near_end && !leave;
-    Point point = probe(loss, from, next);
+    Point point = probe(evaluate, from, next);
     ++evaluations;
     if (too_high(point) || point.loss >= low.loss) {
       high = std::move(point);
@@ -209,13 +206,31 @@ LBFGS::Vector LBFGS::newton_direction(const Vector& gradient) const {
 }
 
 double LBFGS::step(const std::function<Tensor()>& loss) {
+  return step_by([&] {
+    Tape tape;
+    return differentiate(tape, loss());
+  });
+}
+
+double LBFGS::step(const std::function<Tensor()>& loss, Rng& rng) {
+  Rng after = rng;
+  const double first = step_by([&] {
+    after = rng;
+    Tape tape(after);
+    return differentiate(tape, loss());
+  });
+  rng = after;
+  return first;
+}
+
+double LBFGS::step_by(const Evaluate& evaluate) {
   const Stage stage("update");
   moved_.check("optimizer");
   LBFGS before = *this;
   std::vector<Tensor> values;
   for (const nn::NamedSlot& parameter : parameters_) values.push_back(parameter.slot->value());
   try {
-    return take_steps(loss);
+    return take_steps(evaluate);
   } catch (...) {
     for (std::size_t i = 0; i < values.size(); ++i)
       if (!parameters_[i].slot->frozen()) parameters_[i].slot->set(values[i]);
@@ -224,14 +239,14 @@ double LBFGS::step(const std::function<Tensor()>& loss) {
   }
 }
 
-double LBFGS::take_steps(const std::function<Tensor()>& loss) {
-  Point now = evaluate(loss);
+double LBFGS::take_steps(const Evaluate& evaluate) {
+  Point now = evaluate();
   const double first = now.loss;
   int evaluations = 1;
   if (!gradient_.empty() && gradient_.size() != now.gradient.size())
     fail<ValueError>("[lbfgs] {} numbers are trained, {} were: make a new optimizer after freezing",
                      now.gradient.size(), gradient_.size());
-  if (largest(now.gradient) <= options_.gradient_tolerance) return first;
+  if (!std::isfinite(first) || largest(now.gradient) <= options_.gradient_tolerance) return first;
   for (int i = 1; i <= options_.max_iterations; ++i) {
     const bool begins = gradient_.empty();
     if (!begins) remember(now.gradient);
@@ -248,15 +263,16 @@ double LBFGS::take_steps(const std::function<Tensor()>& loss) {
     const Vector from = position();
     if (options_.line_search) {
       int more = 0;
-      now = search(loss, from, now, distance_, more);
+      now = search(evaluate, from, now, distance_, more);
       distance_ = now.at;
       evaluations += more;
       move_to(from, distance_);
     } else {
       move_to(from, distance_);
       if (i == options_.max_iterations) break;  // the loss here is the next step's business
-      now = evaluate(loss);
+      now = evaluate();
       ++evaluations;
+      if (!std::isfinite(now.loss)) break;
     }
     if (i == options_.max_iterations || evaluations >= options_.max_evaluations) break;
     if (largest(now.gradient) <= options_.gradient_tolerance) break;

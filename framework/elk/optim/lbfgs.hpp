@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <elk/nn/module.hpp>
+#include <elk/optim/optimizer.hpp>
 
 namespace elk::optim {
 
@@ -16,9 +17,10 @@ namespace elk::optim {
 ///   LBFGS lbfgs(net, {.line_search = true});
 ///   for (int i = 0; i < 10; ++i) loss = lbfgs.step([&] { return mse(net(x), y); });
 ///
-/// All in f64, whatever the parameters are. (J. Nocedal, "Updating quasi-Newton matrices with limited
-/// storage", 1980; steps, tests and line search are those of PyTorch's LBFGS, after M. Schmidt's minFunc.)
-class LBFGS {
+/// In train::fit, all data must be one batch. All in f64, whatever the parameters are. (J. Nocedal, "Updating
+/// quasi-Newton matrices with limited storage", 1980; steps, tests and line search are those of PyTorch's
+/// LBFGS, after M. Schmidt's minFunc.)
+class LBFGS : public AnyOptimizer {
  public:
   /// Its numbers.
   struct Options {
@@ -35,21 +37,21 @@ class LBFGS {
   explicit LBFGS(const nn::Module& module) : LBFGS(module, Options()) {}
 
   /// Makes up to max_iterations iterations. `loss` computes the loss, one element, again with the current
-  /// parameters. Returns the loss at the beginning. A frozen parameter does not change. TapeError names a
-  /// parameter without a gradient or, at the first step, the layer of a parameter that the module used but
-  /// does not list in fields(). If it or `loss` throws, the parameters and the history are as before the
-  /// step.
+  /// parameters, in evaluation mode: without dropout. Returns the loss at the beginning; if that is not
+  /// finite, nothing changes. A frozen parameter does not change. TapeError names a parameter without a
+  /// gradient or, at the first step, the layer of a parameter that the module used but does not list in
+  /// fields(). If it or `loss` throws, the parameters and the history are as before the step.
   double step(const std::function<Tensor()>& loss);
+  /// The same in training mode. What `loss` draws from `rng`, as dropout does, is the same each time that a
+  /// step computes it: a step needs one function. Afterwards `rng` is where one computation leaves it.
+  double step(const std::function<Tensor()>& loss, Rng& rng);
 
-  double lr() const { return options_.lr; }
-  /// ValueError unless it is finite and not negative.
-  void set_lr(double lr);
+  double lr() const final { return options_.lr; }
+  void set_lr(double lr) final;
 
-  /// What is needed to resume, besides the parameters.
-  State state() const;
-  /// Takes the state of an optimizer with the same parameters (ValueError, ShapeError); if it throws, nothing
-  /// has changed.
-  void load_state(const State& state);
+  State state() const final;
+  /// ValueError or ShapeError for a state of other parameters.
+  void load_state(const State& state) final;
 
  private:
   using Vector = std::vector<double>;
@@ -62,13 +64,15 @@ class LBFGS {
     Vector gradient = {};
     double slope = 0;
   };
-  double take_steps(const std::function<Tensor()>& loss);
+  using Evaluate = std::function<Point()>;  // the loss here
+  double step_by(const Evaluate& evaluate);
+  double take_steps(const Evaluate& evaluate);
   std::vector<nn::NamedSlot> trained() const;
   Vector position() const;
   void move_to(const Vector& from, double distance);
-  Point evaluate(const std::function<Tensor()>& loss);
-  Point probe(const std::function<Tensor()>& loss, const Vector& from, double distance);
-  Point search(const std::function<Tensor()>& loss, const Vector& from, const Point& start, double distance,
+  Point differentiate(Tape& tape, const Tensor& loss);
+  Point probe(const Evaluate& evaluate, const Vector& from, double distance);
+  Point search(const Evaluate& evaluate, const Vector& from, const Point& start, double distance,
                int& evaluations);
   void remember(const Vector& gradient);
   Vector newton_direction(const Vector& gradient) const;

@@ -73,7 +73,7 @@ void Optimizer::check_listed(const Gradients& gradients) {
   if (uses_ == nullptr) return;
   std::vector<nn::NamedSlot> listed;
   for (const Item& item : items_) listed.push_back(item.parameter);
-  uses_->check("step", listed, gradients);
+  uses_->check("step", listed, &gradients);
   std::exchange(uses_, nullptr)->stop();
 }
 

@@ -15,8 +15,31 @@ struct Gradient;
 /// Optimizers, schedules and changes of gradients before a step.
 namespace elk::optim {
 
-/// The base of optimizers: a step for every parameter of a module. Your own optimizer defines how a weight
-/// changes:
+/// What Optimizer and LBFGS have in common: a learning rate, and a state to resume from. Schedules,
+/// checkpoints, train::save and train::fit take any.
+class AnyOptimizer {
+ public:
+  virtual ~AnyOptimizer() = default;
+
+  virtual double lr() const = 0;
+  /// ValueError unless it is finite and not negative.
+  virtual void set_lr(double lr) = 0;
+
+  /// What is needed to resume, besides the parameters.
+  virtual State state() const = 0;
+  /// Takes over what state() gave for the same parameters; for anything else it throws and changes nothing.
+  virtual void load_state(const State& state) = 0;
+
+ protected:
+  AnyOptimizer() = default;
+  AnyOptimizer(const AnyOptimizer&) = default;
+  AnyOptimizer(AnyOptimizer&&) = default;
+  AnyOptimizer& operator=(const AnyOptimizer&) = default;
+  AnyOptimizer& operator=(AnyOptimizer&&) = default;
+};
+
+/// The base of optimizers that take a step from gradients, for every parameter of a module. Your own
+/// optimizer defines how a weight changes:
 ///
 ///   class SignSGD : public elk::optim::Optimizer {
 ///    public:
@@ -26,9 +49,11 @@ namespace elk::optim {
 ///       return weight - step.lr * elk::sign(gradient);
 ///     }
 ///   };
-class Optimizer {
+class Optimizer : public AnyOptimizer {
  public:
-  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = default;
+  Optimizer& operator=(const Optimizer&) = default;
+  ~Optimizer() override = default;
 
   /// Updates every parameter that is not frozen. Throws TapeError naming a parameter without a gradient or,
   /// at the first step, the layer of a parameter that the module used but does not list in fields(). Throws
@@ -36,9 +61,8 @@ class Optimizer {
   /// Module::to. If it throws, nothing has changed: no parameter, no moment, no count.
   void step(const Gradients& gradients);
 
-  double lr() const { return lr_; }
-  /// ValueError unless it is finite and not negative.
-  void set_lr(double lr);
+  double lr() const final { return lr_; }
+  void set_lr(double lr) final;
 
   /// The settings of a group of parameters.
   struct Group {
@@ -56,9 +80,9 @@ class Optimizer {
 
   /// Everything that is needed to resume, besides the parameters: for each parameter updated so far, its
   /// number of steps as "<parameter>.steps" and its moments as "<parameter>.<moment>".
-  State state() const;
+  State state() const final;
   /// Names, shapes and dtypes must match; otherwise throws and changes nothing.
-  void load_state(const State& state);
+  void load_state(const State& state) final;
 
  protected:
   /// ValueError for a module that lists no parameters. `moments` names the tensors kept for each parameter,

@@ -6,7 +6,7 @@
 
 namespace elk::optim {
 
-ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const Options& options)
+ReduceLROnPlateau::ReduceLROnPlateau(AnyOptimizer& optimizer, const Options& options)
     : optimizer_(&optimizer), options_(options), best_(options.larger_is_better ? -INFINITY : INFINITY) {
   check("reduce_lr_on_plateau", "factor", options.factor, 0, 1);
   check("reduce_lr_on_plateau", "patience", options.patience, 0, INFINITY);

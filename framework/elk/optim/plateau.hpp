@@ -25,7 +25,7 @@ class ReduceLROnPlateau {
     double epsilon = 1e-8;  ///< a smaller change of the rate is not made
   };
   /// ValueError for invalid numbers, such as a factor that is not below 1.
-  ReduceLROnPlateau(Optimizer& optimizer, const Options& options);
+  ReduceLROnPlateau(AnyOptimizer& optimizer, const Options& options);
 
   /// Takes a measurement, and returns whether the rate was lowered. NaN is no improvement.
   bool step(double measure);
@@ -41,7 +41,7 @@ class ReduceLROnPlateau {
  private:
   bool is_better(double measure) const;
 
-  Optimizer* optimizer_;
+  AnyOptimizer* optimizer_;
   Options options_;
   double best_;
   int bad_ = 0, cooling_ = 0;

@@ -67,7 +67,7 @@ class ReduceLROnPlateau : public Callback {
  public:
   using Options = optim::ReduceLROnPlateau::Options;
   /// The optimizer must outlive it.
-  ReduceLROnPlateau(optim::Optimizer& optimizer, const Options& options) : plateau_(optimizer, options) {}
+  ReduceLROnPlateau(optim::AnyOptimizer& optimizer, const Options& options) : plateau_(optimizer, options) {}
 
   /// ValueError when the fit has a schedule, which also sets the rate, or when it has no accuracy but
   /// larger_is_better is set.

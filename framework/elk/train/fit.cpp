@@ -12,6 +12,7 @@
 #include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/uses.hpp>
+#include <elk/optim/lbfgs.hpp>
 #include <elk/train/fit.hpp>
 
 namespace elk::train {
@@ -79,8 +80,24 @@ std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i
 }  // namespace
 
 Fit::Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options)
+    : Fit(net, optimizer, &optimizer, nullptr, data, rng, std::move(options)) {}
+
+Fit::Fit(nn::Module& net, optim::LBFGS& optimizer, const Examples& data, Rng& rng, FitOptions options)
+    : Fit(net, optimizer, nullptr, &optimizer, data, rng, std::move(options)) {
+  if (options_.batch_size < data.size())
+    fail<ValueError>("[fit] L-BFGS needs all {} examples in one batch: write .batch_size = {}, got {}",
+                     data.size(), data.size(), options_.batch_size);
+  if (options_.parts > 1 || options_.team != nullptr || options_.gradients)
+    fail<ValueError>(
+        "[fit] L-BFGS computes loss and gradients itself: leave out the options parts, team and gradients");
+}
+
+Fit::Fit(nn::Module& net, optim::AnyOptimizer& optimizer, optim::Optimizer* by_gradients,
+         optim::LBFGS* by_loss, const Examples& data, Rng& rng, FitOptions options)
     : net_(net),
       optimizer_(optimizer),
+      by_gradients_(by_gradients),
+      by_loss_(by_loss),
       data_(data),
       rng_(rng),
       options_(std::move(options)),
@@ -153,9 +170,21 @@ void Fit::set_rate() {
 
 void Fit::update(Gradients gradients) {
   if (options_.gradients) gradients = options_.gradients(std::move(gradients));
-  if (uses_ != nullptr) uses_->check("fit", net_.parameters(), gradients);
-  optimizer_.step(gradients);
+  if (uses_ != nullptr) uses_->check("fit", net_.parameters(), &gradients);
+  by_gradients_->step(gradients);
   if (uses_ != nullptr) std::exchange(uses_, nullptr)->stop();
+}
+
+// By L-BFGS, from gradients that nobody else sees. Returns the loss before the step.
+double Fit::step_by_loss(const Batch& batch) {
+  const auto loss = [&] {
+    const Tensor y = objective(batch);
+    if (uses_ != nullptr) uses_->check("fit", net_.parameters());
+    return y;
+  };
+  const double first = by_loss_->step(loss, rng_);
+  if (uses_ != nullptr) std::exchange(uses_, nullptr)->stop();
+  return first;
 }
 
 // Trains what is left of the epoch. False when it was stopped or diverged (then the result has a problem).
@@ -186,7 +215,7 @@ bool Fit::train_epoch() {
       const PrecisionScope scope(options_.precision);
       if (parts_) {
         const auto check = [&](const Gradients& gradients) {
-          if (uses_ != nullptr) uses_->check("fit", net_.parameters(), gradients);
+          if (uses_ != nullptr) uses_->check("fit", net_.parameters(), &gradients);
         };
         Parts::Step step = parts_->backward(
             net_, rng_, it, [&](const Batch& part) { return objective(part); }, {stop_asked_, check});
@@ -195,6 +224,8 @@ bool Fit::train_epoch() {
         bad_part = std::max<Index>(step.bad_part, 0);
         flops_before = flops() - step.flops;  // those of other ranks count too
         if (std::isfinite(loss_)) update(std::move(step.gradients));
+      } else if (by_loss_ != nullptr) {
+        loss_ = step_by_loss(batch);
       } else {
         Tape tape(rng_);
         const Tensor y = objective(batch);
@@ -414,6 +445,10 @@ void Fit::join() {
 }
 
 Result fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options) {
+  return Fit(net, optimizer, data, rng, std::move(options)).run();
+}
+
+Result fit(nn::Module& net, optim::LBFGS& optimizer, const Examples& data, Rng& rng, FitOptions options) {
   return Fit(net, optimizer, data, rng, std::move(options)).run();
 }
 

@@ -23,6 +23,10 @@
 #include <elk/train/history.hpp>
 #include <elk/train/parts.hpp>
 
+namespace elk::optim {
+class LBFGS;
+}
+
 /// Training and evaluation.
 namespace elk::train {
 
@@ -77,6 +81,9 @@ class Fit {
   /// The first step throws TapeError when `net` uses a parameter that its fields() do not list. ValueError,
   /// ShapeError or DTypeError for invalid options or data.
   Fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng, FitOptions options);
+  /// With L-BFGS, which computes loss and gradients itself, several times a step. An epoch is one of its
+  /// steps: ValueError unless all data are one batch, and for the options parts, team and gradients.
+  Fit(nn::Module& net, optim::LBFGS& optimizer, const Examples& data, Rng& rng, FitOptions options);
 
   /// Trains from where the run is to its end, or until it is stopped. A loss that is not finite ends it as
   /// diverged. If the network, the loss, a hook or a callback throws, the run is where it was before the
@@ -92,7 +99,7 @@ class Fit {
 
   /// The network that is fitted.
   nn::Module& net() { return net_; }
-  const optim::Optimizer& optimizer() const { return optimizer_; }
+  const optim::AnyOptimizer& optimizer() const { return optimizer_; }
   const Examples& data() const { return data_; }
   const FitOptions& options() const { return options_; }
   /// The result of the run so far.
@@ -116,8 +123,11 @@ class Fit {
   void load(const std::string& path);
 
  private:
+  Fit(nn::Module& net, optim::AnyOptimizer& optimizer, optim::Optimizer* by_gradients, optim::LBFGS* by_loss,
+      const Examples& data, Rng& rng, FitOptions options);
   Tensor objective(const Batch& batch) const;
   void update(Gradients gradients);
+  double step_by_loss(const Batch& batch);
   bool stopping() const { return parts_ && options_.team != nullptr ? stop_agreed_ : stop_asked_; }
   SafetensorsFile pack() const;
   void unpack(const SafetensorsFile& file, const std::string& path);
@@ -133,7 +143,9 @@ class Fit {
   void each(void (Callback::*call)(Fit&));
 
   nn::Module& net_;
-  optim::Optimizer& optimizer_;
+  optim::AnyOptimizer& optimizer_;
+  optim::Optimizer* by_gradients_;  // it, or null for
+  optim::LBFGS* by_loss_;
   Examples data_;
   Rng& rng_;
   FitOptions options_;
@@ -159,5 +171,7 @@ class Fit {
 /// of examples. See Fit.
 Result fit(nn::Module& net, optim::Optimizer& optimizer, const Examples& data, Rng& rng,
            FitOptions options = {});
+/// The same with L-BFGS, on all data at once: {.batch_size = x.size(0)}.
+Result fit(nn::Module& net, optim::LBFGS& optimizer, const Examples& data, Rng& rng, FitOptions options = {});
 
 }  // namespace elk::train

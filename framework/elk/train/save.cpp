@@ -58,7 +58,7 @@ void save(const std::string& path, const nn::Module& net) {
   save_safetensors(path, state, with_digest(state, {}));
 }
 
-void save(const std::string& path, const nn::Module& net, const optim::Optimizer& optimizer) {
+void save(const std::string& path, const nn::Module& net, const optim::AnyOptimizer& optimizer) {
   State state = checked_state(net);
   for (const NamedTensor& item : state)
     if (item.name.starts_with(prefix))
@@ -73,7 +73,7 @@ void load(const std::string& path, nn::Module& net) {
   reading(path, [&] { net.load_state(read(path).net); });
 }
 
-void load(const std::string& path, nn::Module& net, optim::Optimizer& optimizer) {
+void load(const std::string& path, nn::Module& net, optim::AnyOptimizer& optimizer) {
   reading(path, [&] {
     const Sections parts = read(path);
     if (!parts.has_optimizer) fail<ValueError>("it holds no optimizer: load(path, net)");

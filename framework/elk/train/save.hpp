@@ -20,13 +20,13 @@ namespace elk::train {
 void save(const std::string& path, const nn::Module& net);
 /// The same with the optimizer's state, under names that begin with "optimizer.". ValueError if the network
 /// has such names itself.
-void save(const std::string& path, const nn::Module& net, const optim::Optimizer& optimizer);
+void save(const std::string& path, const nn::Module& net, const optim::AnyOptimizer& optimizer);
 
 /// Loads what the network lists from a file of save(), with or without an optimizer, or from a file of
 /// another tool with the same names. FileError when the file is damaged or belongs to another network; then
 /// nothing has changed.
 void load(const std::string& path, nn::Module& net);
 /// The same with the optimizer. FileError also when the file has no optimizer, or one of another kind.
-void load(const std::string& path, nn::Module& net, optim::Optimizer& optimizer);
+void load(const std::string& path, nn::Module& net, optim::AnyOptimizer& optimizer);
 
 }  // namespace elk::train
