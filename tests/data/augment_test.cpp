@@ -134,7 +134,8 @@ TEST(Warp, TakesStacksOfImages) {
 
 TEST(Warp, Errors) {
   EXPECT_ERROR(warp(zeros({3}), {}), ShapeError, "[warp] expected images (..., H, W), got (3)");
-  EXPECT_ERROR(warp(zeros({2, 2}, u8), {}), DTypeError, "[warp] expected f32 or f64, got u8");
+  EXPECT_ERROR(warp(zeros({2, 2}, u8), {}), DTypeError,
+               "[warp] expected f32 or f64, got u8: convert with cast");
   EXPECT_ERROR(warp(grid, {.scale = 0}), ValueError, "[warp] scale must be from 0.001 to 1000, got 0");
   EXPECT_ERROR(warp(grid, {.shear = 90}), ValueError, "[warp] shear must be from -80 to 80, got 90");
   EXPECT_ERROR(warp(grid, {.rotate = nan}), ValueError, "[warp] rotate must be from -360 to 360, got nan");

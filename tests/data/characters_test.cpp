@@ -35,7 +35,7 @@ TEST(Characters, RefuseWhatTheyDoNotKnow) {
   EXPECT_EQ(error_of<IndexError>([&] { (void)characters.decode(arange(3)); }),
             "[characters] id 2 is outside 2 characters");
   EXPECT_EQ(error_of<DTypeError>([&] { (void)characters.decode(zeros({1})); }),
-            "[characters] expected ids of i64, got f32");
+            "[characters] expected ids of i64, got f32: write cast(ids, i64)");
 }
 
 TEST(NextIds, AreWindowsAndWhatFollows) {
@@ -53,7 +53,7 @@ TEST(NextIds, AreWindowsAndWhatFollows) {
             }),
             "[next_ids] expected ids (T), got (2, 2)");
   EXPECT_EQ(error_of<DTypeError>([] { (void)next_ids(zeros({3}), 1); }),
-            "[next_ids] expected ids of i64, got f32");
+            "[next_ids] expected ids of i64, got f32: write cast(ids, i64)");
 }
 
 }  // namespace

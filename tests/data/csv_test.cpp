@@ -122,7 +122,7 @@ TEST(FillMissing, ByTheMeansOfTheOthers) {
   EXPECT_EQ(error_of<DTypeError>([] {
               (void)column_means(zeros({2, 2}, i64));
             }),
-            "[column_means] expected f32 or f64, got i64");
+            "[column_means] expected f32 or f64, got i64: convert with cast");
   EXPECT_EQ(error_of<ShapeError>([&] { (void)fill_missing(x, zeros({3}, f64)); }),
             "[fill_missing] expected values (2) for x (3, 2), got (3)");
 }

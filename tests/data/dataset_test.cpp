@@ -32,10 +32,11 @@ TEST(Dataset, CheckNamesWhatIsWrong) {
   const Dataset good = counting(3, {4});
   Dataset set = good;
   set.images = zeros({3, 4}, f32);
-  EXPECT_ERROR(set.check(), DTypeError, "[counting] images must be u8, got f32");
+  EXPECT_ERROR(set.check(), DTypeError,
+               "[counting] images must be u8, got f32: for others, write Examples(x, y)");
   set = good;
   set.labels = zeros({3}, f32);
-  EXPECT_ERROR(set.check(), DTypeError, "[counting] labels must be i64, got f32");
+  EXPECT_ERROR(set.check(), DTypeError, "[counting] labels must be i64, got f32: write cast(labels, i64)");
   set = good;
   set.labels = zeros({4}, i64);
   EXPECT_ERROR(set.check(), ShapeError,

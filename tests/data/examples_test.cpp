@@ -156,7 +156,7 @@ TEST(PadSequence, RefusesWhatDiffers) {
   EXPECT_EQ(error_of<DTypeError>([] {
               (void)pad_sequence({zeros({1}), arange(1)});
             }),
-            "[pad_sequence] sequences of f32 and of i64");
+            "[pad_sequence] sequences of f32 and of i64: convert with cast");
 }
 
 }  // namespace

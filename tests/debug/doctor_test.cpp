@@ -444,7 +444,7 @@ TEST(Doctor, Errors) {
             }),
             "[doctor] expected a batch x (N, ...) with something in it, got (0, 784)");
   EXPECT_EQ(message([&] { (void)doctor(mlp(), x, zeros({200})); }),
-            "[doctor] expected labels of i64, got f32");
+            "[doctor] expected labels of i64, got f32: write cast(labels, i64)");
   EXPECT_EQ(message([&] { (void)doctor(mlp(), x, zeros({20}, i64)); }),
             "[doctor] expected labels (200, ...), one for each of x (200, 784), got (20)");
   EXPECT_EQ(message([&] {

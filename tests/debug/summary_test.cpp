@@ -288,11 +288,11 @@ TEST(Summary, FindsOutThatIdsAreWanted) {
   EXPECT_EQ(s.rows[0].output, (Shape{1, 7, 2}));
   // Nothing is tried where a dtype is given, and where ids do not help the first refusal is told.
   EXPECT_EQ(test::error_of<DTypeError>([&] { (void)summary(net, {7}, f32); }),
-            "[Embedding(9, 4)] expected ids of i64, got f32");
+            "[Embedding(9, 4)] expected ids of i64, got f32: write cast(ids, i64)");
   nn::Linear wide(3, 2, rng, {.dtype = f64});
   const nn::Function refuses("refuses", [&](const Tensor& x) { return wide(cast(x, f32)); });
   EXPECT_EQ(test::error_of<DTypeError>([&] { (void)summary(refuses, {3}); }),
-            "[linear] dtypes differ: f32 and f64");
+            "[Linear(3, 2)] its weight is f64, x is f32: write cast(x, f64), or net.to(f32)");
 }
 
 TEST(Summary, LongNamesAreShortened) {

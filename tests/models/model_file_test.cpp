@@ -234,9 +234,11 @@ TEST_F(ModelFile, ArchitecturesThatCannotBe) {
   EXPECT_EQ(architecture("6,5,3",
                          R"("activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f16")"),
             "dtype \"f16\" is not f32 or f64");
-  EXPECT_EQ(architecture("6,5,3",
-                         R"("activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f64")"),
-            "[load_state] \"fc1.weight\" must be f64 (5, 6), got f32 (5, 6)");
+  EXPECT_EQ(
+      architecture("6,5,3",
+                   R"("activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f64")"),
+      "[load_state] \"fc1.weight\" must be f64, got f32: convert the network with to(f32), or the state with "
+      "cast");
 }
 
 TEST_F(ModelFile, KindsThatCannotBe) {
@@ -328,7 +330,7 @@ TEST_F(ModelFile, WrongTensors) {
             }),
             "[load_state] \"extra\" is not part of this module");
   EXPECT_EQ(refused([](SafetensorsFile& file) { file.tensors[1].value = cast(file.tensors[1].value, i64); }),
-            "[load_state] \"fc1.bias\" must be f32 (5), got i64 (5)");
+            "[load_state] \"fc1.bias\" must be f32, got i64: convert with cast");
 }
 
 TEST_F(ModelFile, TheProbeFindsAnotherNetwork) {

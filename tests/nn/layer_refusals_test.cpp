@@ -138,7 +138,7 @@ TEST(Layers, OfSequencesRefuseWhatDoesNotFit) {
   EXPECT_EQ(error_of<IndexError>([&] { (void)embedding(from({-1}, i64)); }),
             "[Embedding(7, 3)] id -1 is outside 0 to 6");
   EXPECT_EQ(error_of<DTypeError>([&] { (void)embedding(zeros({2})); }),
-            "[Embedding(7, 3)] expected ids of i64, got f32");
+            "[Embedding(7, 3)] expected ids of i64, got f32: write cast(ids, i64)");
   EXPECT_EQ(error_of<IndexError>([&] { (void)Embedding(7, 3, rng, {.padding_idx = 7}); }),
             "[Embedding] padding_idx 7 is outside 0 to 6");
   EXPECT_EQ(embedding(zeros({2, 0}, i64)).shape(), (Shape{2, 0, 3}));

@@ -71,7 +71,7 @@ TEST(Linear, RefusesWrongInputs) {
   EXPECT_EQ(error_of<DTypeError>([&] {
               (void)layer(zeros({1, 784}, f64));
             }),
-            "[linear] dtypes differ: f64 and f32");
+            "[Linear(784, 128)] its weight is f32, x is f64: write cast(x, f32), or net.to(f64)");
   EXPECT_EQ(error_of<ShapeError>([&] { Linear(0, 3, rng); }),
             "[init] expected sizes of at least 1, got 0 inputs and 3 outputs");
   EXPECT_EQ(error_of<DTypeError>([&] { Linear(2, 3, rng, {.dtype = i64}); }),

@@ -162,6 +162,7 @@ TEST(State, RefusesWhatDoesNotFitAndChangesNothing) {
   };
   const elk::ValueError value("");
   const elk::ShapeError shape("");
+  const elk::DTypeError dtype("");
   EXPECT_EQ(refused([](auto& s) { s.pop_back(); }, value), "[load_state] \"fc2.bias\" is missing");
   EXPECT_EQ(refused(
                 [](auto& s) {
@@ -175,12 +176,16 @@ TEST(State, RefusesWhatDoesNotFitAndChangesNothing) {
                 },
                 shape),
             "[load_state] \"fc2.weight\" must be f32 (2, 4), got f32 (4, 2)");
-  EXPECT_EQ(refused(
-                [](auto& s) {
-                  s[5].value = elk::zeros({2, 4}, elk::f64);
-                },
-                shape),
-            "[load_state] \"fc2.weight\" must be f32 (2, 4), got f64 (2, 4)");
+  EXPECT_EQ(
+      refused(
+          [](auto& s) {
+            s[5].value = elk::zeros({2, 4}, elk::f64);
+          },
+          dtype),
+      "[load_state] \"fc2.weight\" must be f32, got f64: convert the network with to(f64), or the state "
+      "with cast");
+  EXPECT_EQ(refused([](auto& s) { s[4].value = elk::zeros({3}, elk::i64); }, dtype),
+            "[load_state] \"mean\" must be f32, got i64: convert with cast");
   EXPECT_EQ(refused([](auto& s) { s[4].value = elk::zeros({1}); }, shape),
             "[load_state] \"mean\" must be f32 (3), got f32 (1)");
 }
@@ -302,12 +307,12 @@ TEST(TiedWeights, AreVisitedOnce) {
 
 TEST(Parameter, RefusesWhatItCannotHold) {
   EXPECT_EQ(error_of<elk::DTypeError>([] { Parameter p(elk::arange(2)); }),
-            "[parameter] expected f32 or f64, got i64");
+            "[parameter] expected f32 or f64, got i64: convert with cast");
   Parameter p(elk::zeros({2}));
   EXPECT_EQ(error_of<elk::ShapeError>([&] { p.set(elk::zeros({3})); }),
             "[parameter] expected shape (2), got (3)");
   EXPECT_EQ(error_of<elk::DTypeError>([&] { p.set(elk::arange(2)); }),
-            "[parameter] expected f32 or f64, got i64");
+            "[parameter] expected f32 or f64, got i64: convert with cast");
 }
 
 TEST(Parameter, SetKeepsTheIdentity) {

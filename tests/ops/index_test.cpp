@@ -76,7 +76,8 @@ TEST(MixedDtypes, HaveOneRule) {
     EXPECT_EQ(maximum(x, twice).dtype(), f64);
     EXPECT_EQ(where(byte, twice, x).dtype(), f64);
   }
-  EXPECT_EQ(error_of<DTypeError>([&] { (void)(single + twice); }), "[add] dtypes differ: f32 and f64");
+  EXPECT_EQ(error_of<DTypeError>([&] { (void)(single + twice); }),
+            "[add] dtypes differ: f32 and f64: convert one with cast");
   EXPECT_EQ(error_of<DTypeError>([&] { (void)(integer / byte); }),
             "[div] expected f32 or f64, got i64: convert with cast");
   EXPECT_EQ(error_of<ValueError>([&] { (void)(0.5 * byte); }),

@@ -86,7 +86,7 @@ TEST(AverageErrors, ChangeNothing) {
   net.a.set(from({3}, f64));
   net.b.set(from({4}, f32));
   EXPECT_EQ(error_of<DTypeError>([&] { average.update(); }),
-            "[moving_average] \"b\" is f32 now, its average f64");
+            "[moving_average] \"b\" is f32 now, its average f64: make a new average after a conversion");
   EXPECT_THAT(values(average.state()[0].value), ElementsAre(1));
   EXPECT_THROW(average.swap(), DTypeError);
   EXPECT_THAT(values(net.a), ElementsAre(3));
@@ -114,7 +114,7 @@ TEST(AverageErrors, AreClear) {
   MovingAverage of_f64(converted, 0.5);
   converted.to(f32);
   EXPECT_EQ(error_of<DTypeError>([&] { of_f64.swap(); }),
-            "[moving_average] \"weight\" is f32 now, its average f64");
+            "[moving_average] \"weight\" is f32 now, its average f64: make a new average after a conversion");
   One net;
   EXPECT_EQ(error_of<ValueError>([&] { MovingAverage(net, 1); }),
             "[moving_average] decay must be from 0 to below 1, got 1");

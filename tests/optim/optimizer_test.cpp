@@ -402,6 +402,7 @@ TEST(State, RefusesWhatDoesNotFitAndChangesNothing) {
   };
   const ValueError value("");
   const ShapeError shape("");
+  const DTypeError dtype("");
   const auto steps = [](std::int64_t n) { return from(std::vector<std::int64_t>{n}, {}); };
   EXPECT_EQ(refused([](State& s) { s.pop_back(); }, value), "[optimizer] the state lacks \"b.square\"");
   EXPECT_EQ(refused([](State& s) { s.erase(s.begin()); }, value),
@@ -414,10 +415,10 @@ TEST(State, RefusesWhatDoesNotFitAndChangesNothing) {
             "[optimizer] the state is of another optimizer or network");
   EXPECT_EQ(refused([](State& s) { s[1].value = zeros({3}, f64); }, shape),
             "[optimizer] \"a.mean\" must be f64 (2), got f64 (3)");
-  EXPECT_EQ(refused([](State& s) { s[1].value = zeros({2}); }, shape),
-            "[optimizer] \"a.mean\" must be f64 (2), got f32 (2)");
-  EXPECT_EQ(refused([](State& s) { s[0].value = scalar(1); }, shape),
-            "[optimizer] \"a.steps\" must be i64 (), got f32 ()");
+  EXPECT_EQ(refused([](State& s) { s[1].value = zeros({2}); }, dtype),
+            "[optimizer] \"a.mean\" must be f64, got f32: convert the state with cast");
+  EXPECT_EQ(refused([](State& s) { s[0].value = scalar(1); }, dtype),
+            "[optimizer] \"a.steps\" must be i64, got f32: convert the state with cast");
   EXPECT_EQ(refused([&](State& s) { s[0].value = steps(0); }, value),
             "[optimizer] \"a.steps\" must be from 1 to 2^62, got 0");
   SGD sgd(pair, {.momentum = 0.5});

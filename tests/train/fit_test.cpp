@@ -115,7 +115,8 @@ TEST(Fit, TakesTheNetworksDType) {
   EXPECT_EQ(given.run().status, Status::finished);
   EXPECT_EQ(given.net.state()[0].value.dtype(), f64);
   given.options.dtype = f32;
-  EXPECT_THAT(error_of<DTypeError>([&] { given.run(); }), HasSubstr("dtypes differ"));
+  EXPECT_THAT(error_of<DTypeError>([&] { given.run(); }),
+              HasSubstr("its weight is f64, x is f32: write cast(x, f64)"));
 }
 
 TEST(Fit, CallsBackInOrder) {

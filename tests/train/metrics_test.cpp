@@ -105,7 +105,7 @@ TEST(Metrics, RefuseWhatDoesNotFit) {
   EXPECT_EQ(error_of<DTypeError>([] {
               top_k_accuracy(zeros({1, 3}), zeros({1}), 1);
             }),
-            "[top_k_accuracy] labels must be i64, got f32");
+            "[top_k_accuracy] labels must be i64, got f32: write cast(labels, i64)");
   for (const Index k : {0, 4})
     EXPECT_EQ(error_of<ValueError>([&] {
                 top_k_accuracy(zeros({1, 3}), labels({1}), k);

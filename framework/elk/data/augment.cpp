@@ -465,7 +465,8 @@ Batch Augment::operator()(const Dataset& dataset, std::span<const Index> rows, I
 }
 
 Tensor warp(const Tensor& images, const Warp& change) {
-  if (!is_float(images.dtype())) fail<DTypeError>("[warp] expected f32 or f64, got {}", images.dtype());
+  if (!is_float(images.dtype()))
+    fail<DTypeError>("[warp] expected f32 or f64, got {}: convert with cast", images.dtype());
   if (images.rank() < 2) fail<ShapeError>("[warp] expected images (..., H, W), got {}", images.shape());
   const auto limit = [](std::string_view name, double value, double low, double high) {
     if (!(value >= low && value <= high))

@@ -52,7 +52,8 @@ Tensor Characters::encode(std::string_view text) const {
 }
 
 std::string Characters::decode(const Tensor& ids) const {
-  if (ids.dtype() != i64) fail<DTypeError>("[characters] expected ids of i64, got {}", ids.dtype());
+  if (ids.dtype() != i64)
+    fail<DTypeError>("[characters] expected ids of i64, got {}: write cast(ids, i64)", ids.dtype());
   std::string text;
   for (const Index id : ids.data<std::int64_t>()) {
     if (id < 0 || id >= size()) fail<IndexError>("[characters] id {} is outside {} characters", id, size());
@@ -63,7 +64,8 @@ std::string Characters::decode(const Tensor& ids) const {
 
 Examples next_ids(const Tensor& ids, Index length) {
   if (ids.rank() != 1) fail<ShapeError>("[next_ids] expected ids (T), got {}", ids.shape());
-  if (ids.dtype() != i64) fail<DTypeError>("[next_ids] expected ids of i64, got {}", ids.dtype());
+  if (ids.dtype() != i64)
+    fail<DTypeError>("[next_ids] expected ids of i64, got {}: write cast(ids, i64)", ids.dtype());
   if (length < 1 || length >= ids.size())
     fail<ValueError>("[next_ids] expected a length from 1 to below the {} ids, got {}", ids.size(), length);
   return {ids.size() - length, [ids, length](std::span<const Index> rows) {

@@ -118,7 +118,8 @@ Tensor in_dtype_of(const Tensor& x, const Tensor& y) {
 
 void check_columns(const char* operation, const Tensor& x) {
   if (x.rank() != 2) fail<ShapeError>("[{}] expected x (N, columns), got {}", operation, x.shape());
-  if (!is_float(x.dtype())) fail<DTypeError>("[{}] expected f32 or f64, got {}", operation, x.dtype());
+  if (!is_float(x.dtype()))
+    fail<DTypeError>("[{}] expected f32 or f64, got {}: convert with cast", operation, x.dtype());
 }
 
 }  // namespace

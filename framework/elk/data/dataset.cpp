@@ -26,8 +26,10 @@ Shape Dataset::sample_shape() const {
 
 void Dataset::check() const {
   const auto who = name.empty() ? std::string("dataset") : name;
-  if (images.dtype() != u8) fail<DTypeError>("[{}] images must be u8, got {}", who, images.dtype());
-  if (labels.dtype() != i64) fail<DTypeError>("[{}] labels must be i64, got {}", who, labels.dtype());
+  if (images.dtype() != u8)
+    fail<DTypeError>("[{}] images must be u8, got {}: for others, write Examples(x, y)", who, images.dtype());
+  if (labels.dtype() != i64)
+    fail<DTypeError>("[{}] labels must be i64, got {}: write cast(labels, i64)", who, labels.dtype());
   if (images.rank() < 1 || labels.rank() != 1 || images.size(0) != labels.size(0))
     fail<ShapeError>("[{}] expected images (N, ...) and labels (N), got {} and {}", who, images.shape(),
                      labels.shape());

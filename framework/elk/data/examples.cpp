@@ -131,7 +131,8 @@ Tensor pad_sequence(const std::vector<Tensor>& sequences, double value) {
     if (a.rank() != b.rank() || !std::equal(a.begin() + 1, a.end(), b.begin() + 1))
       fail<ShapeError>("[pad_sequence] sequences {} and {} differ by more than their lengths", b, a);
     if (sequence.dtype() != first.dtype())
-      fail<DTypeError>("[pad_sequence] sequences of {} and of {}", first.dtype(), sequence.dtype());
+      fail<DTypeError>("[pad_sequence] sequences of {} and of {}: convert with cast", first.dtype(),
+                       sequence.dtype());
     longest = std::max(longest, sequence.size(0));
   }
   Shape shape{static_cast<Index>(sequences.size()), longest};

@@ -129,7 +129,7 @@ struct Doctor {
     }
     const bool soft = is_float(labels.dtype()) && of_labels == logits;
     if (labels.dtype() != i64 && !soft)
-      fail<DTypeError>("[doctor] expected labels of i64, got {}", labels.dtype());
+      fail<DTypeError>("[doctor] expected labels of i64, got {}: write cast(labels, i64)", labels.dtype());
     if (logits.rank() < 2 || logits[0] != x.size(0) || width == 0)
       fail<ShapeError>("[doctor] expected logits ({}, ..., classes) for x {}, the network gave {}", x.size(0),
                        x.shape(), logits);

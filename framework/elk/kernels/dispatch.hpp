@@ -34,7 +34,7 @@ auto for_any(DType dtype, F f) {
 
 inline void check_same_dtype(const char* operation, const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype())
-    fail<DTypeError>("[{}] dtypes differ: {} and {}", operation, a.dtype(), b.dtype());
+    fail<DTypeError>("[{}] dtypes differ: {} and {}: convert one with cast", operation, a.dtype(), b.dtype());
 }
 
 inline void check_same_shape(const char* operation, const Tensor& a, const Tensor& b) {

@@ -44,7 +44,8 @@ void convert(const In* in, Out* out, Index n) {
 
 // Row numbers from 0 to count - 1, as i64 of any shape.
 void check_rows(const char* operation, const Tensor& rows, Index count) {
-  if (rows.dtype() != i64) fail<DTypeError>("[{}] expected rows of i64, got {}", operation, rows.dtype());
+  if (rows.dtype() != i64)
+    fail<DTypeError>("[{}] expected rows of i64, got {}: convert with cast", operation, rows.dtype());
   for (const Index row : rows.data<std::int64_t>())
     if (row < 0 || row >= count)
       fail<IndexError>("[{}] row {} is outside 0 to {}", operation, row, count - 1);
@@ -247,7 +248,7 @@ namespace {
 template <class F>
 void along(const char* operation, const Shape& shape, int axis, const Tensor& index, F f) {
   if (index.dtype() != i64)
-    fail<DTypeError>("[{}] expected an index of i64, got {}", operation, index.dtype());
+    fail<DTypeError>("[{}] expected an index of i64, got {}: convert with cast", operation, index.dtype());
   Shape other = index.shape();
   const Extent e = extent(operation, shape, axis);
   if (other.rank() == shape.rank()) other[axis] = shape[axis];
@@ -326,7 +327,8 @@ Tensor scatter_add_rows(const Tensor& x, const Tensor& rows, Index count) {
 }
 
 Tensor one_hot(const Tensor& labels, Index classes, DType dtype) {
-  if (labels.dtype() != i64) fail<DTypeError>("[one_hot] expected labels of i64, got {}", labels.dtype());
+  if (labels.dtype() != i64)
+    fail<DTypeError>("[one_hot] expected labels of i64, got {}: convert with cast", labels.dtype());
   if (classes < 1) fail<ValueError>("[one_hot] expected at least one class, got {}", classes);
   Shape shape = labels.shape();
   shape.push_back(classes);

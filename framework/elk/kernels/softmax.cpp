@@ -21,7 +21,8 @@ Tensor by_steps(const Tensor& x, int axis) {
 template <bool take_log>
 Tensor normalized(const char* operation, const Tensor& x, int axis) {
   (void)Axes(axis).of(operation, x.shape());
-  if (!is_float(x.dtype())) fail<DTypeError>("[{}] expected f32 or f64, got {}", operation, x.dtype());
+  if (!is_float(x.dtype()))
+    fail<DTypeError>("[{}] expected f32 or f64, got {}: convert with cast", operation, x.dtype());
   if (x.size() == 0) return empty(x.shape(), x.dtype());
   const bool last = axis == -1 || axis == x.rank() - 1;
   if (!last || reference()) return by_steps<take_log>(x, axis);
@@ -91,7 +92,8 @@ CrossEntropy cross_entropy(const Tensor& logits, const Tensor& labels) {
   if (logits.rank() != 2)
     fail<ShapeError>("[cross_entropy] expected logits (N, classes), got {}", logits.shape());
   if (labels.dtype() != i64)
-    fail<DTypeError>("[cross_entropy] expected labels of i64, got {}", labels.dtype());
+    fail<DTypeError>("[cross_entropy] expected labels of i64, got {}: write cast(labels, i64)",
+                     labels.dtype());
   if (labels.shape() != Shape{logits.size(0)})
     fail<ShapeError>("[cross_entropy] logits {} need labels ({}), got {}", logits.shape(), logits.size(0),
                      labels.shape());

@@ -2,6 +2,7 @@
 
 #include <elk/base/format.hpp>
 #include <elk/nn/attention.hpp>
+#include <elk/nn/describe.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/attention.hpp>
@@ -70,8 +71,14 @@ Tensor MultiheadAttention::combined(const AttentionMask& mask, Index batch, Inde
     fail<ShapeError>("[{}] {} {} does not fit {} queries and {} keys of {} examples", describe(), name, got,
                      queries, keys, batch);
   };
+  const auto check = [&](const char* name, DType got) {
+    if (got != u8 && got != dtype)
+      fail<DTypeError>("[{}] expected {} of u8, or of {} to add, got {}: write cast({}, {})", describe(),
+                       name, dtype, got, name, is_float(got) ? dtype : u8);
+  };
   Tensor total;
   if (mask.attn_mask.defined()) {
+    check("attn_mask", mask.attn_mask.dtype());
     const Shape& shape = mask.attn_mask.shape();
     total = additive(mask.attn_mask, dtype);
     if (shape == Shape{batch * heads_, queries, keys})
@@ -80,6 +87,7 @@ Tensor MultiheadAttention::combined(const AttentionMask& mask, Index batch, Inde
       refuse("attn_mask", shape);
   }
   if (mask.key_padding_mask.defined()) {
+    check("key_padding_mask", mask.key_padding_mask.dtype());
     if (mask.key_padding_mask.shape() != Shape{batch, keys})
       refuse("key_padding_mask", mask.key_padding_mask.shape());
     const Tensor padding = reshape(additive(mask.key_padding_mask, dtype), {batch, 1, 1, keys});
@@ -105,6 +113,10 @@ Tensor MultiheadAttention::compute(const Tensor& query, const Tensor& key, const
   if (key.size(1) != value.size(1))
     fail<ShapeError>("[{}] expected as many keys as values, got {} and {}", describe(), key.shape(),
                      value.shape());
+  const DType dtype = in_weight_.dtype();
+  check_dtype(*this, query, dtype, "query");
+  check_dtype(*this, key, dtype, "key");
+  check_dtype(*this, value, dtype, "value");
   const Tensor heads = scaled_dot_product_attention(project(query, 0), project(key, 1), project(value, 2),
                                                     combined(mask, query.size(0), query.size(1), key.size(1)),
                                                     mask.causal || options_.causal, options_.dropout);

@@ -1,5 +1,6 @@
 #include <elk/base/format.hpp>
 #include <elk/nn/batch_norm.hpp>
+#include <elk/nn/describe.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/normalize.hpp>
 #include <elk/ops/shape.hpp>
@@ -24,6 +25,7 @@ void BatchNorm::fields(Fields& f) {
 
 Tensor BatchNorm::forward(const Tensor& x) const {
   check(x);
+  check_dtype(*this, x, weight_.dtype());
   if (!training()) return batch_norm(x, mean_.value(), variance_.value(), weight_, bias_, options_.epsilon);
   const BatchNormalized result = batch_norm(x, weight_, bias_, options_.epsilon);
   keep(result.moments.mean, result.moments.variance, x.size() / channels());
@@ -55,13 +57,19 @@ GroupNorm::GroupNorm(Index groups, Index channels, double epsilon, DType dtype)
   if (groups < 1 || channels % groups != 0)
     fail<ShapeError>("[GroupNorm] expected groups that divide the {} channels, got {}", channels, groups);
 }
-Tensor GroupNorm::forward(const Tensor& x) const { return group_norm(x, groups_, weight_, bias_, epsilon_); }
+Tensor GroupNorm::forward(const Tensor& x) const {
+  check_dtype(*this, x, weight_.dtype());
+  return group_norm(x, groups_, weight_, bias_, epsilon_);
+}
 std::string GroupNorm::describe() const {
   return fmt::format("GroupNorm({}, {})", groups_, weight_.shape()[0]);
 }
 
 RMSNorm::RMSNorm(Index size, double epsilon, DType dtype) : weight_(ones({size}, dtype)), epsilon_(epsilon) {}
-Tensor RMSNorm::forward(const Tensor& x) const { return rms_norm(x, weight_, epsilon_); }
+Tensor RMSNorm::forward(const Tensor& x) const {
+  check_dtype(*this, x, weight_.dtype());
+  return rms_norm(x, weight_, epsilon_);
+}
 std::string RMSNorm::describe() const { return fmt::format("RMSNorm({})", weight_.shape()[0]); }
 
 }  // namespace elk::nn

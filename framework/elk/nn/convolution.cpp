@@ -62,6 +62,7 @@ Conv1d::Conv1d(Index in, Index out, Index kernel, Rng& rng, const Options& optio
       options_(options) {}
 
 Tensor Conv1d::forward(const Tensor& x) const {
+  check_dtype(*this, x, weight().dtype());
   return conv1d(x, weight(), bias_or_none(),
                 {options_.stride, options_.padding, options_.dilation, options_.groups});
 }
@@ -78,6 +79,7 @@ Conv2d::Conv2d(Index in, Index out, Pair kernel, Rng& rng, const Options& option
       options_(options) {}
 
 Tensor Conv2d::forward(const Tensor& x) const {
+  check_dtype(*this, x, weight().dtype());
   return conv2d(x, weight(), bias_or_none(),
                 {options_.stride, options_.padding, options_.dilation, options_.groups});
 }
@@ -94,6 +96,7 @@ ConvTranspose2d::ConvTranspose2d(Index in, Index out, Pair kernel, Rng& rng, con
       options_(options) {}
 
 Tensor ConvTranspose2d::forward(const Tensor& x) const {
+  check_dtype(*this, x, weight().dtype());
   return conv_transpose2d(
       x, weight(), bias_or_none(),
       {options_.stride, options_.padding, options_.output_padding, options_.dilation, options_.groups});

@@ -25,7 +25,8 @@ Embedding::Embedding(Index count, Index size, Rng& rng, const Options& options)
 
 Tensor Embedding::forward(const Tensor& ids) const {
   const Index count = weight_.shape()[0];
-  if (ids.dtype() != i64) fail<DTypeError>("[{}] expected ids of i64, got {}", describe(), ids.dtype());
+  if (ids.dtype() != i64)
+    fail<DTypeError>("[{}] expected ids of i64, got {}: write cast(ids, i64)", describe(), ids.dtype());
   for (const Index id : ids.data<std::int64_t>())
     if (id < 0 || id >= count) fail<IndexError>("[{}] id {} is outside 0 to {}", describe(), id, count - 1);
   Shape shape = ids.shape();

@@ -1,4 +1,5 @@
 #include <elk/base/format.hpp>
+#include <elk/nn/describe.hpp>
 #include <elk/nn/layers.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/linalg.hpp>
@@ -16,6 +17,7 @@ Tensor Linear::forward(const Tensor& x) const {
   const Index in = weight_.shape()[1];
   if (x.rank() == 0 || x.size(-1) != in)
     fail<ShapeError>("[{}] expected x (..., {}), got {}", describe(), in, x.shape());
+  check_dtype(*this, x, weight_.dtype());
   return linear(x, weight_, bias_ ? bias_->value() : Tensor());
 }
 
@@ -56,7 +58,10 @@ Tensor LogSigmoid::forward(const Tensor& x) const { return log_sigmoid(x); }
 
 LayerNorm::LayerNorm(Index size, double epsilon, DType dtype)
     : weight_(ones({size}, dtype)), bias_(zeros({size}, dtype)), epsilon_(epsilon) {}
-Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight_, bias_, epsilon_); }
+Tensor LayerNorm::forward(const Tensor& x) const {
+  check_dtype(*this, x, weight_.dtype());
+  return layer_norm(x, weight_, bias_, epsilon_);
+}
 std::string LayerNorm::describe() const { return fmt::format("LayerNorm({})", weight_.shape()[0]); }
 
 Tensor Flatten::forward(const Tensor& x) const {

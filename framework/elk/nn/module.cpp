@@ -125,7 +125,13 @@ void Module::load_state(const State& state) {
     const auto at = std::find_if(state.begin(), state.end(), named);
     if (at == state.end()) fail<ValueError>("[load_state] \"{}\" is missing", leaf.name);
     const Tensor &now = leaf.value(), &next = at->value;
-    if (next.shape() != now.shape() || next.dtype() != now.dtype())
+    if (next.shape() == now.shape() && next.dtype() != now.dtype())
+      fail<DTypeError>("[load_state] \"{}\" must be {}, got {}: convert {}with cast", leaf.name, now.dtype(),
+                       next.dtype(),
+                       is_float(now.dtype()) && is_float(next.dtype())
+                           ? fmt::format("the network with to({}), or the state ", next.dtype())
+                           : "");
+    if (next.shape() != now.shape())
       fail<ShapeError>("[load_state] \"{}\" must be {} {}, got {} {}", leaf.name, now.dtype(), now.shape(),
                        next.dtype(), next.shape());
     values.push_back(next);

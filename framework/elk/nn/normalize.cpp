@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <elk/base/format.hpp>
+#include <elk/nn/describe.hpp>
 #include <elk/nn/normalize.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/linalg.hpp>
@@ -20,6 +21,7 @@ Tensor Normalize::forward(const Tensor& x) const {
   // Compared here, as broadcasting would make a larger x of a small one.
   if (found.rank() < shape.rank() || !std::equal(shape.begin(), shape.end(), found.end() - shape.rank()))
     fail<ShapeError>("[{}] expected the last axes of x to be {}, got {}", describe(), shape, found);
+  if (is_float(x.dtype())) check_dtype(*this, x, mean_.dtype(), "x", "mean");
   return (x - mean_) * scale_;
 }
 
@@ -37,6 +39,7 @@ Tensor Whiten::forward(const Tensor& x) const {
   const Index in = matrix_.size(1);
   if (x.rank() == 0 || x.size(-1) != in)
     fail<ShapeError>("[{}] expected x (..., {}), got {}", describe(), in, x.shape());
+  if (is_float(x.dtype())) check_dtype(*this, x, mean_.dtype(), "x", "mean");
   return linear(x - mean_, matrix_, Tensor());
 }
 

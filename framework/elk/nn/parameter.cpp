@@ -6,14 +6,16 @@
 namespace elk::nn {
 
 Parameter::Slot::Slot(const Tensor& value) {
-  if (!is_float(value.dtype())) fail<DTypeError>("[parameter] expected f32 or f64, got {}", value.dtype());
+  if (!is_float(value.dtype()))
+    fail<DTypeError>("[parameter] expected f32 or f64, got {}: convert with cast", value.dtype());
   value_ = detail::with_id(value, detail::new_id(), true);
 }
 
 void Parameter::Slot::set(const Tensor& value) {
   if (value.shape() != value_.shape())
     fail<ShapeError>("[parameter] expected shape {}, got {}", value_.shape(), value.shape());
-  if (!is_float(value.dtype())) fail<DTypeError>("[parameter] expected f32 or f64, got {}", value.dtype());
+  if (!is_float(value.dtype()))
+    fail<DTypeError>("[parameter] expected f32 or f64, got {}: convert with cast", value.dtype());
   value_ = detail::with_id(value, value_.id(), !frozen_);
 }
 

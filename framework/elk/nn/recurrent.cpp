@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <elk/base/format.hpp>
+#include <elk/nn/describe.hpp>
 #include <elk/nn/recurrent.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
@@ -69,6 +70,7 @@ Tensor Recurrent::initial(const Tensor& given, const char* name, Index batch) co
   if (!given.defined()) return zeros(shape, cells_.front().weight_ih.value().dtype());
   if (given.shape() != shape)
     fail<ShapeError>("[{}] expected a state {} {}, got {}", describe(), name, shape, given.shape());
+  check_dtype(*this, given, cells_.front().weight_ih.dtype(), name);
   return given;
 }
 
@@ -82,6 +84,7 @@ Recurrent::Result Recurrent::run(const Tensor& x, const RecurrentState& from) co
 Recurrent::Result Recurrent::compute(const Tensor& x, const RecurrentState& from) const {
   if (x.rank() != 3 || x.size(2) != in_ || x.size(1) < 1)
     fail<ShapeError>("[{}] expected x (N, T, {}) with T above 0, got {}", describe(), in_, x.shape());
+  check_dtype(*this, x, cells_.front().weight_ih.dtype());
   if (from.c.defined() && !has_cell()) fail<ValueError>("[{}] its state has no c", describe());
   const Tensor h = initial(from.h, "h", x.size(0)), c = initial(from.c, "c", x.size(0));
   const std::size_t directions = options_.bidirectional ? 2 : 1;

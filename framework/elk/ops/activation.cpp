@@ -103,6 +103,7 @@ Tensor elu(const Tensor& x, double alpha) {
 }
 
 Tensor selu(const Tensor& x) {
+  check_float("selu", x);
   constexpr double alpha = 1.6732632423543772848170429916717, scale = 1.0507009873554804934193349852946;
   return scale * elu(x, alpha);
 }

@@ -36,6 +36,9 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   if (mask.defined()) {
     if (broadcast(name, mask.shape(), shape) != shape)
       fail<ShapeError>("[{}] the mask {} does not stretch to {}", name, mask.shape(), shape);
+    if (mask.dtype() != u8 && mask.dtype() != scores.dtype())
+      fail<DTypeError>("[{}] expected a mask of u8, or of {} to add, got {}: convert with cast", name,
+                       scores.dtype(), mask.dtype());
     scores = scores + additive(mask, scores.dtype());
   }
   if (causal) scores = scores + additive(causal_mask(shape[-2], shape[-1]), scores.dtype());

@@ -83,7 +83,8 @@ Tensor detail::index(const Tensor& x, std::span<const At> at) {
 Tensor Tensor::operator[](const Tensor& which) const {
   if (which.dtype() == i64) return take_rows(*this, which);
   if (which.dtype() != u8)
-    fail<DTypeError>("[index] expected a mask (u8) or positions (i64), got {}", which.dtype());
+    fail<DTypeError>("[index] expected a mask (u8) or positions (i64), got {}: convert with cast",
+                     which.dtype());
   const Shape& mask = which.shape();
   if (mask.rank() > rank() || !std::equal(mask.begin(), mask.end(), shape().begin()))
     fail<ShapeError>("[index] the mask {} is not shaped like the first axes of {}", mask, shape());
@@ -94,7 +95,8 @@ Tensor Tensor::operator[](const Tensor& which) const {
 
 Tensor index_put(const Tensor& x, const std::vector<At>& at, const Tensor& values) {
   if (values.dtype() != x.dtype())
-    fail<DTypeError>("[index_put] dtypes differ: {} and {}", x.dtype(), values.dtype());
+    fail<DTypeError>("[index_put] dtypes differ: {} and {}: convert one with cast", x.dtype(),
+                     values.dtype());
   const Tensor places = detail::index(reshape(arange(x.size()), x.shape()), at);
   if (broadcast("index_put", places.shape(), values.shape()) != places.shape())
     fail<ShapeError>("[index_put] values {} do not stretch to {}", values.shape(), places.shape());
@@ -110,7 +112,7 @@ Tensor index_select(const Tensor& x, Axis axis, const Tensor& index) {
   if (at < 0 || at >= x.rank())
     fail<IndexError>("[index_select] axis {} is outside shape {}", given, x.shape());
   if (index.dtype() != i64)
-    fail<DTypeError>("[index_select] expected positions of i64, got {}", index.dtype());
+    fail<DTypeError>("[index_select] expected positions of i64, got {}: convert with cast", index.dtype());
   const Index n = x.size(at);
   for (const Index i : index.data<std::int64_t>())
     if (i < 0 || i >= n) fail<IndexError>("[index_select] position {} is outside 0 to {}", i, n - 1);

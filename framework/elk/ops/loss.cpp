@@ -15,9 +15,30 @@ namespace elk {
 
 namespace {
 
-void check_pair(const char* operation, const Tensor& a, const Tensor& b) {
+// DTypeError for f32 beside f64; for integers beside floats only with `exact`: else they give way, as in
+// arithmetic.
+void check_dtypes(const char* operation, const char* a_name, const Tensor& a, const char* b_name,
+                  const Tensor& b, bool exact = false) {
+  if (a.dtype() == b.dtype() || !(exact || (is_float(a.dtype()) && is_float(b.dtype())))) return;
+  const bool convert_b = is_float(a.dtype());
+  fail<DTypeError>("[{}] dtypes differ: {} {}, {} {}: write cast({}, {})", operation, a_name, a.dtype(),
+                   b_name, b.dtype(), convert_b ? b_name : a_name, convert_b ? a.dtype() : b.dtype());
+}
+
+void check_shapes(const char* operation, const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape())
     fail<ShapeError>("[{}] shapes differ: {} and {}", operation, a.shape(), b.shape());
+}
+
+void check_pair(const char* operation, const Tensor& prediction, const Tensor& target) {
+  check_shapes(operation, prediction, target);
+  check_dtypes(operation, "prediction", prediction, "target", target);
+}
+
+void check_labels_dtype(const char* operation, const Tensor& labels) {
+  if (labels.dtype() != i64)
+    fail<DTypeError>("[{}] expected labels of i64, got {}: write cast(labels, i64)", operation,
+                     labels.dtype());
 }
 
 Tensor reduced(const Tensor& losses, Reduction reduction) {
@@ -65,6 +86,11 @@ Tensor of_targets(const Tensor& logits, const Tensor& targets, Reduction reducti
   return reduction == Reduction::sum ? total : total / count;
 }
 
+void check_soft_targets(const Tensor& logits, const Tensor& targets) {
+  check_shapes("soft_cross_entropy", logits, targets);
+  check_dtypes("soft_cross_entropy", "logits", logits, "targets", targets, true);
+}
+
 void check_labels(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   check_smoothing("cross_entropy", options.label_smoothing);
   if (logits.rank() < 2)
@@ -73,13 +99,10 @@ void check_labels(const Tensor& logits, const Tensor& labels, const CrossEntropy
     if (w.shape() != Shape{logits.size(-1)})
       fail<ShapeError>("[cross_entropy] logits {} need a weight ({}), got {}", logits.shape(),
                        logits.size(-1), w.shape());
-    if (w.dtype() != logits.dtype())
-      fail<DTypeError>("[cross_entropy] dtypes differ: logits {} and weight {}", logits.dtype(), w.dtype());
+    check_dtypes("cross_entropy", "logits", logits, "weight", w, true);
   }
-  if (labels.rank() == logits.rank() && is_float(labels.dtype()))
-    return check_pair("soft_cross_entropy", logits, labels);
-  if (labels.dtype() != i64)
-    fail<DTypeError>("[cross_entropy] expected labels of i64, got {}", labels.dtype());
+  if (labels.rank() == logits.rank() && is_float(labels.dtype())) return check_soft_targets(logits, labels);
+  check_labels_dtype("cross_entropy", labels);
   Shape expected;
   for (int i = 0; i + 1 < logits.rank(); ++i) expected.push_back(logits.size(i));
   if (labels.shape() != expected)
@@ -157,7 +180,7 @@ Tensor smooth_cross_entropy(const Tensor& logits, const Tensor& labels, double l
 }
 
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& targets, Reduction reduction) {
-  check_pair("soft_cross_entropy", logits, targets);
+  check_soft_targets(logits, targets);
   if (logits.rank() != 2)
     fail<ShapeError>("[soft_cross_entropy] expected logits (N, classes), got {}", logits.shape());
   if (logits.size(1) == 0)
@@ -171,11 +194,13 @@ Tensor nll(const Tensor& log_probabilities, const Tensor& labels, Reduction redu
   if (log_probabilities.rank() != 2 || labels.shape() != Shape{log_probabilities.size(0)})
     fail<ShapeError>("[nll] expected log-probabilities (N, classes) and labels (N), got {} and {}",
                      log_probabilities.shape(), labels.shape());
+  check_labels_dtype("nll", labels);
   return -reduced(squeeze(gather(log_probabilities, 1, expand(labels, 1)), 1), reduction);
 }
 
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targets, Reduction reduction) {
-  check_pair("binary_cross_entropy_with_logits", logits, targets);
+  check_shapes("binary_cross_entropy_with_logits", logits, targets);
+  check_dtypes("binary_cross_entropy_with_logits", "logits", logits, "targets", targets, true);
   const Tensor& z = logits;
   const Tensor& t = targets;
   // Not softplus(z) - t z and sigmoid(z) - t, in which everything cancels where the target is met.
@@ -205,6 +230,7 @@ Tensor huber(const Tensor& prediction, const Tensor& target, double delta, Reduc
 Tensor mse(const Tensor& prediction, const Tensor& target, Reduction reduction) {
   if (prediction.shape() != target.shape())
     fail<ShapeError>("[mse] shapes differ: prediction {}, target {}", prediction.shape(), target.shape());
+  check_dtypes("mse", "prediction", prediction, "target", target);
   return reduced(square(prediction - target), reduction);
 }
 
@@ -222,7 +248,8 @@ Tensor smooth_l1(const Tensor& prediction, const Tensor& target, double beta, Re
 }
 
 Tensor kl_div(const Tensor& log_probabilities, const Tensor& target, Reduction reduction) {
-  check_pair("kl_div", log_probabilities, target);
+  check_shapes("kl_div", log_probabilities, target);
+  check_dtypes("kl_div", "log_probabilities", log_probabilities, "target", target, true);
   const Tensor none = equal(target, 0), zero = scalar(0, target.dtype());
   const Tensor log_target = log(where(none, scalar(1, target.dtype()), target));
   return reduced(where(none, zero, target * (log_target - log_probabilities)), reduction);
@@ -239,6 +266,7 @@ Tensor gaussian_nll(const Tensor& prediction, const Tensor& target, const Tensor
   if (broadcast("gaussian_nll", variance.shape(), prediction.shape()) != prediction.shape())
     fail<ShapeError>("[gaussian_nll] the variance {} does not stretch to {}", variance.shape(),
                      prediction.shape());
+  check_dtypes("gaussian_nll", "prediction", prediction, "variance", variance);
   if (!(options.epsilon > 0))
     fail<ValueError>("[gaussian_nll] epsilon must be above 0, got {}", options.epsilon);
   const Tensor now = detach(variance);
@@ -264,8 +292,10 @@ Tensor distance(const Tensor& a, const Tensor& b, const TripletOptions& options)
 
 Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
                       const TripletOptions& options) {
-  check_pair("triplet_margin", anchor, positive);
-  check_pair("triplet_margin", anchor, negative);
+  check_shapes("triplet_margin", anchor, positive);
+  check_shapes("triplet_margin", anchor, negative);
+  check_dtypes("triplet_margin", "anchor", anchor, "positive", positive);
+  check_dtypes("triplet_margin", "anchor", anchor, "negative", negative);
   if (anchor.rank() == 0) fail<ShapeError>("[triplet_margin] expected vectors (..., D), got scalars");
   if (!(options.p >= 1 && std::isfinite(options.p)))
     fail<ValueError>("[triplet_margin] expected a norm of finite p >= 1, got {}", options.p);
@@ -277,6 +307,7 @@ Tensor triplet_margin(const Tensor& anchor, const Tensor& positive, const Tensor
 
 Tensor cosine_similarity(const Tensor& a, const Tensor& b, Axis axis, double epsilon) {
   if (!(epsilon > 0)) fail<ValueError>("[cosine_similarity] epsilon must be above 0, got {}", epsilon);
+  check_dtypes("cosine_similarity", "a", a, "b", b);
   // Not maximum(|x|, epsilon): the root of 0 has no finite derivative.
   const auto length = [&](const Tensor& x) {
     return sqrt(clamp(sum(square(x), axis, true), epsilon * epsilon, INFINITY));

@@ -50,7 +50,8 @@ Tensor identity_like(const Tensor& a) {
 
 Tensor solve(const Tensor& a, const Tensor& b) {
   check_square("solve", a);
-  if (a.dtype() != b.dtype()) fail<DTypeError>("[solve] dtypes differ: {} and {}", a.dtype(), b.dtype());
+  if (a.dtype() != b.dtype())
+    fail<DTypeError>("[solve] dtypes differ: {} and {}: convert one with cast", a.dtype(), b.dtype());
   if (b.rank() == 0 || b.size(b.rank() == 1 ? 0 : -2) != a.size(-1))
     fail<ShapeError>("[solve] matrices {} need right sides (..., {}, k) or ({}), got {}", a.shape(),
                      a.size(-1), a.size(-1), b.shape());

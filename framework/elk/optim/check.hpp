@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include <elk/base/format.hpp>
@@ -19,6 +20,17 @@ inline std::vector<nn::NamedSlot> parameters_of(const char* optimizer, const nn:
   if (list.empty())
     fail<ValueError>("[{}] {} lists no parameters: name them in its fields()", optimizer, module.describe());
   return list;
+}
+
+// That `x`, loaded under `name`, can take a place of this shape and dtype.
+inline void check_loaded(const char* optimizer, const std::string& name, const Tensor& x, const Shape& shape,
+                         DType dtype) {
+  if (x.shape() != shape)
+    fail<ShapeError>("[{}] \"{}\" must be {} {}, got {} {}", optimizer, name, dtype, shape, x.dtype(),
+                     x.shape());
+  if (x.dtype() != dtype)
+    fail<DTypeError>("[{}] \"{}\" must be {}, got {}: convert the state with cast", optimizer, name, dtype,
+                     x.dtype());
 }
 
 }  // namespace elk::optim

@@ -29,8 +29,9 @@ void MovingAverage::check_parameters() const {
   moved_.check("moving_average");
   for (const Item& item : items_)
     if (item.parameter.slot->value().dtype() != item.average.dtype())
-      fail<DTypeError>("[moving_average] \"{}\" is {} now, its average {}", item.parameter.name,
-                       item.parameter.slot->value().dtype(), item.average.dtype());
+      fail<DTypeError>(
+          "[moving_average] \"{}\" is {} now, its average {}: make a new average after a conversion",
+          item.parameter.name, item.parameter.slot->value().dtype(), item.average.dtype());
 }
 
 void MovingAverage::update() {
@@ -66,9 +67,7 @@ void MovingAverage::load_state(const State& state) {
         std::find_if(state.begin(), state.end(), [&](const NamedTensor& t) { return t.name == name; });
     if (at == state.end()) fail<ValueError>("[moving_average] \"{}\" is missing", name);
     const Tensor& now = item.average;
-    if (at->value.shape() != now.shape() || at->value.dtype() != now.dtype())
-      fail<ShapeError>("[moving_average] \"{}\" must be {} {}, got {} {}", name, now.dtype(), now.shape(),
-                       at->value.dtype(), at->value.shape());
+    check_loaded("moving_average", name, at->value, now.shape(), now.dtype());
     averages.push_back(plain(at->value));
   }
   for (std::size_t i = 0; i < items_.size(); ++i) items_[i].average = averages[i];

@@ -181,9 +181,7 @@ void Optimizer::load_state(const State& state) {
     const auto at =
         std::find_if(state.begin(), state.end(), [&](const NamedTensor& item) { return item.name == name; });
     if (at == state.end()) return Tensor();
-    if (at->value.shape() != shape || at->value.dtype() != dtype)
-      fail<ShapeError>("[optimizer] \"{}\" must be {} {}, got {} {}", name, dtype, shape, at->value.dtype(),
-                       at->value.shape());
+    check_loaded("optimizer", name, at->value, shape, dtype);
     ++used;
     return at->value;
   };

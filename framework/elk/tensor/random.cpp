@@ -73,7 +73,7 @@ Tensor multinomial(const Tensor& weights, Index count, Rng& rng, bool replacemen
         "[multinomial] expected weights (n) or (rows, n) and a count of 0 or more, got {} and {}", shape,
         count);
   if (!is_float(weights.dtype()))
-    fail<DTypeError>("[multinomial] expected f32 or f64, got {}", weights.dtype());
+    fail<DTypeError>("[multinomial] expected f32 or f64, got {}: convert with cast", weights.dtype());
   const Index n = shape[-1], rows = shape.rank() == 2 ? shape[0] : 1;
   Tensor picked = empty(shape.rank() == 2 ? Shape{rows, count} : Shape{count}, i64);
   auto* out = detail::writable<std::int64_t>(picked);

@@ -18,7 +18,8 @@ void check(const char* metric, const Tensor& logits, const Tensor& labels) {
     fail<ShapeError>("[{}] expected logits (N, classes) and labels (N), got {} and {}", metric,
                      logits.shape(), labels.shape());
   if (labels.size() == 0) fail<ShapeError>("[{}] no examples", metric);
-  if (labels.dtype() != i64) fail<DTypeError>("[{}] labels must be i64, got {}", metric, labels.dtype());
+  if (labels.dtype() != i64)
+    fail<DTypeError>("[{}] labels must be i64, got {}: write cast(labels, i64)", metric, labels.dtype());
   for (const std::int64_t label : labels.data<std::int64_t>())
     if (label < 0 || label >= logits.size(1))
       fail<IndexError>("[{}] label {} is outside {} classes", metric, label, logits.size(1));
