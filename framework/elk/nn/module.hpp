@@ -130,8 +130,8 @@ class Module {
   /// Calls forward() with this module as the running scope.
   Tensor operator()(const Tensor& x) const;
 
-  /// The output for x. A module with several inputs does not override it; it defines another method, which
-  /// begins with `const Scope scope = enter();` (and may end with `scope.returns(y);`, for observers).
+  /// The output for x. A module with several inputs has another method, which begins with `const Scope scope
+  /// = enter();` (or nobody sees what fields() forgets) and may end with `scope.returns(y);`, for observers.
   virtual Tensor forward(const Tensor& x) const;
 
   /// Lists parameters, buffers and child modules under their names.

@@ -48,7 +48,7 @@ class Parameter {
   explicit Parameter(const Tensor& value);
   Parameter(const Parameter& other);
   Parameter(Parameter&&) noexcept = default;
-  /// Does not compile: a copy made by mistake would be trained separately from the original.
+  /// Does not compile: the copy would be trained separately. (Of a const one it does: modules are copied so.)
   template <class P>
   requires std::is_same_v<P, Parameter> Parameter(
       P&) {  // NOLINT(google-explicit-constructor): as implicit as the copy that it stands for
