@@ -19,7 +19,6 @@
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
-#include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/train/save.hpp>
@@ -64,6 +63,15 @@ TEST(SameAsLayers, AreOneLayer) {
   EXPECT_EQ(values(net(x)), values(by_hand(net, x)));
   EXPECT_TRUE(bool(gradcheck(net, x)));  // of both uses
   std::ostringstream text;
+  text << net;
+  EXPECT_EQ(text.str(), R"(Sequential: 12 parameters
+  0: Linear(3, 3)
+    weight: (3, 3)
+    bias: (3)
+  1: Tanh
+  2: is 0
+  3: Tanh
+)");
   text << summary(net, {3});
   EXPECT_THAT(text.str(), HasSubstr("is 0"));
   EXPECT_THAT(text.str(), HasSubstr("called 2 times"));

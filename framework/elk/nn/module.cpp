@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <ostream>
 
 #include <elk/base/format.hpp>
@@ -193,13 +194,19 @@ std::string kind(const Module& module, const Fields& fields) {
   return inner ? text.substr(0, text.find('(')) : text;
 }
 
-void print(const Fields& fields, std::size_t indent, std::string& text) {
+// `names`: of the modules so far.
+void print(const Fields& fields, const std::string& prefix, std::size_t indent,
+           std::map<const Module*, std::string>& names, std::string& text) {
   for (const Fields::Field& field : fields.list()) {
     text += std::string(indent, ' ') + field.name + ": ";
-    if (field.module != nullptr) {
+    const std::string name = prefix + field.name;
+    if (const auto at = names.find(field.module); at != names.end()) {
+      text += "is " + at->second + '\n';
+    } else if (field.module != nullptr) {
+      names.emplace(field.module, name);
       const Fields inner = fields_of(*field.module);
       text += kind(*field.module, inner) + '\n';
-      print(inner, indent + 2, text);
+      print(inner, name + ".", indent + 2, names, text);
     } else if (field.buffer != nullptr) {
       text += field.buffer->defined() ? fmt::format("{}, buffer\n", field.buffer->shape()) : "undefined\n";
     } else {
@@ -213,7 +220,8 @@ void print(const Fields& fields, std::size_t indent, std::string& text) {
 std::string to_string(const Module& module) {
   const Fields fields = fields_of(module);
   std::string text = fmt::format("{}: {} parameters\n", kind(module, fields), module.parameter_count());
-  print(fields, 2, text);
+  std::map<const Module*, std::string> names;
+  print(fields, "", 2, names, text);
   return text;
 }
 
