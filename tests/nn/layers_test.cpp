@@ -75,7 +75,7 @@ TEST(Linear, RefusesWrongInputs) {
   EXPECT_EQ(error_of<ShapeError>([&] { Linear(0, 3, rng); }),
             "[init] expected sizes of at least 1, got 0 inputs and 3 outputs");
   EXPECT_EQ(error_of<DTypeError>([&] { Linear(2, 3, rng, {.dtype = i64}); }),
-            "[init] expected f32 or f64, got i64");
+            "[Linear] expected a dtype of f32 or f64, got i64");
 }
 
 // numpy.random.RandomState(100).randn(2, 3), whose transpose times the standard deviation is the weight.

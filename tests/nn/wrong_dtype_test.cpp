@@ -155,6 +155,26 @@ TEST(WrongDType, StatesMasksAndStatistics) {
             "[Whiten(3, 2)] its mean is f64, x is f32: write cast(x, f64), or net.to(f32)");
 }
 
+TEST(WrongDType, LayersAreMadeOfFloats) {
+  Rng rng(1);
+  const std::string rest = "] expected a dtype of f32 or f64, got i64";
+  EXPECT_EQ(dtype_error([&] { return Linear(3, 2, rng, {.dtype = i64}); }), "[Linear" + rest);
+  EXPECT_EQ(dtype_error([&] { return LayerNorm(3, 1e-5, i64); }), "[LayerNorm" + rest);
+  EXPECT_EQ(dtype_error([&] { return RMSNorm(3, 1e-5, i64); }), "[RMSNorm" + rest);
+  EXPECT_EQ(dtype_error([&] { return GroupNorm(1, 3, 1e-5, i64); }), "[GroupNorm" + rest);
+  EXPECT_EQ(dtype_error([&] { return BatchNorm1d(3, {.dtype = i64}); }), "[BatchNorm" + rest);
+  EXPECT_EQ(dtype_error([&] { return Conv1d(3, 2, 1, rng, {.dtype = i64}); }), "[Conv1d" + rest);
+  EXPECT_EQ(dtype_error([&] { return Conv2d(3, 2, 1, rng, {.dtype = i64}); }), "[Conv2d" + rest);
+  EXPECT_EQ(dtype_error([&] { return ConvTranspose2d(3, 2, 1, rng, {.dtype = i64}); }),
+            "[ConvTranspose2d" + rest);
+  EXPECT_EQ(dtype_error([&] { return Embedding(3, 2, rng, {.dtype = i64}); }), "[Embedding" + rest);
+  EXPECT_EQ(dtype_error([&] { return GRU(3, 2, rng, {.dtype = i64}); }), "[GRU" + rest);
+  EXPECT_EQ(dtype_error([&] { return MultiheadAttention(4, 2, rng, {.dtype = i64}); }),
+            "[MultiheadAttention" + rest);
+  EXPECT_EQ(dtype_error([&] { return Normalize(zeros({3}), ones({3}), i64); }),
+            "[Normalize] expected f32 or f64, got i64");
+}
+
 TEST(WrongDType, EmbeddingsWantIds) {
   Rng rng(1);
   const Embedding embedding(7, 3, rng);

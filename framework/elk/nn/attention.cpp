@@ -38,7 +38,8 @@ MultiheadAttention::MultiheadAttention(Index size, Index heads, Rng& rng, const 
       heads_(heads),
       options_(options),
       in_weight_(uniform({3 * size, size}, rng, -std::sqrt(1.5 / static_cast<double>(size)),
-                         std::sqrt(1.5 / static_cast<double>(size)), options.dtype)),
+                         std::sqrt(1.5 / static_cast<double>(size)),
+                         float_dtype("MultiheadAttention", options.dtype))),
       out_(size, size, rng, {.init = Init::xavier, .bias = options.bias, .dtype = options.dtype}) {
   if (options.bias) in_bias_.emplace(zeros({3 * size}, options.dtype));
 }

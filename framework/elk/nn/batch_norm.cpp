@@ -9,7 +9,7 @@ namespace elk::nn {
 
 BatchNorm::BatchNorm(Index channels, const Options& options)
     : options_(options),
-      weight_(ones({channels}, options.dtype)),
+      weight_(ones({channels}, float_dtype("BatchNorm", options.dtype))),
       bias_(zeros({channels}, options.dtype)),
       mean_(zeros({channels}, options.dtype)),
       variance_(ones({channels}, options.dtype)),
@@ -53,7 +53,10 @@ void BatchNorm2d::check(const Tensor& x) const {
 }
 
 GroupNorm::GroupNorm(Index groups, Index channels, double epsilon, DType dtype)
-    : groups_(groups), weight_(ones({channels}, dtype)), bias_(zeros({channels}, dtype)), epsilon_(epsilon) {
+    : groups_(groups),
+      weight_(ones({channels}, float_dtype("GroupNorm", dtype))),
+      bias_(zeros({channels}, dtype)),
+      epsilon_(epsilon) {
   if (groups < 1 || channels % groups != 0)
     fail<ShapeError>("[GroupNorm] expected groups that divide the {} channels, got {}", channels, groups);
 }
@@ -65,7 +68,8 @@ std::string GroupNorm::describe() const {
   return fmt::format("GroupNorm({}, {})", groups_, weight_.shape()[0]);
 }
 
-RMSNorm::RMSNorm(Index size, double epsilon, DType dtype) : weight_(ones({size}, dtype)), epsilon_(epsilon) {}
+RMSNorm::RMSNorm(Index size, double epsilon, DType dtype)
+    : weight_(ones({size}, float_dtype("RMSNorm", dtype))), epsilon_(epsilon) {}
 Tensor RMSNorm::forward(const Tensor& x) const {
   check_dtype(*this, x, weight_.dtype());
   return rms_norm(x, weight_, epsilon_);

@@ -58,7 +58,7 @@ const Parameter& Convolution::bias() const {
 
 Conv1d::Conv1d(Index in, Index out, Index kernel, Rng& rng, const Options& options)
     : Convolution(without_rows(weight_shape("Conv1d", out, in, options.groups, {1, kernel})), out,
-                  options.bias, rng, options.dtype),
+                  options.bias, rng, float_dtype("Conv1d", options.dtype)),
       options_(options) {}
 
 Tensor Conv1d::forward(const Tensor& x) const {
@@ -75,7 +75,7 @@ std::string Conv1d::describe() const {
 
 Conv2d::Conv2d(Index in, Index out, Pair kernel, Rng& rng, const Options& options)
     : Convolution(weight_shape("Conv2d", out, in, options.groups, kernel), out, options.bias, rng,
-                  options.dtype),
+                  float_dtype("Conv2d", options.dtype)),
       options_(options) {}
 
 Tensor Conv2d::forward(const Tensor& x) const {
@@ -92,7 +92,7 @@ std::string Conv2d::describe() const {
 
 ConvTranspose2d::ConvTranspose2d(Index in, Index out, Pair kernel, Rng& rng, const Options& options)
     : Convolution(weight_shape("ConvTranspose2d", in, out, options.groups, kernel), out, options.bias, rng,
-                  options.dtype),
+                  float_dtype("ConvTranspose2d", options.dtype)),
       options_(options) {}
 
 Tensor ConvTranspose2d::forward(const Tensor& x) const {

@@ -18,6 +18,12 @@ inline std::string changed(const Pair& usual, const char* name, const Pair& opti
   return option == usual ? "" : fmt::format(", {} {}", name, text(option));
 }
 
+/// The option dtype of a layer, or DTypeError.
+inline DType float_dtype(const char* layer, DType dtype) {
+  if (!is_float(dtype)) fail<DTypeError>("[{}] expected a dtype of f32 or f64, got {}", layer, dtype);
+  return dtype;
+}
+
 /// DTypeError unless `x`, which a layer was called with under the name `name`, has the dtype of its `own`
 /// tensor.
 inline void check_dtype(const Module& layer, const Tensor& x, DType dtype, const char* name = "x",

@@ -1,4 +1,5 @@
 #include <elk/base/format.hpp>
+#include <elk/nn/describe.hpp>
 #include <elk/nn/embedding.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/shape.hpp>
@@ -10,7 +11,7 @@ namespace {
 Tensor initial(Index count, Index size, Rng& rng, const Embedding::Options& options) {
   if (count < 1 || size < 1)
     fail<ShapeError>("[Embedding] expected sizes above 0, got {} and {}", count, size);
-  const Tensor weight = randn({count, size}, rng, options.dtype);
+  const Tensor weight = randn({count, size}, rng, float_dtype("Embedding", options.dtype));
   if (!options.padding_idx) return weight;
   if (*options.padding_idx < 0 || *options.padding_idx >= count)
     fail<IndexError>("[Embedding] padding_idx {} is outside 0 to {}", *options.padding_idx, count - 1);

@@ -9,7 +9,7 @@
 namespace elk::nn {
 
 Linear::Linear(Index in, Index out, Rng& rng, const Options& options)
-    : weight_(initial_weight(in, out, options.init, rng, options.dtype)) {
+    : weight_(initial_weight(in, out, options.init, rng, float_dtype("Linear", options.dtype))) {
   if (options.bias) bias_.emplace(zeros({out}, options.dtype));
 }
 
@@ -57,7 +57,9 @@ std::string Hardtanh::describe() const { return fmt::format("Hardtanh({}, {})", 
 Tensor LogSigmoid::forward(const Tensor& x) const { return log_sigmoid(x); }
 
 LayerNorm::LayerNorm(Index size, double epsilon, DType dtype)
-    : weight_(ones({size}, dtype)), bias_(zeros({size}, dtype)), epsilon_(epsilon) {}
+    : weight_(ones({size}, float_dtype("LayerNorm", dtype))),
+      bias_(zeros({size}, dtype)),
+      epsilon_(epsilon) {}
 Tensor LayerNorm::forward(const Tensor& x) const {
   check_dtype(*this, x, weight_.dtype());
   return layer_norm(x, weight_, bias_, epsilon_);

@@ -36,7 +36,7 @@ Recurrent::Recurrent(const char* name, Index gates, Index in, Index hidden, Rng&
     fail<ValueError>("[{}] expected a dropout from 0 to below 1, got {}", name, options.dropout);
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const auto drawn = [&](const Shape& shape) {
-    return Parameter(uniform(shape, rng, -bound, bound, options.dtype));
+    return Parameter(uniform(shape, rng, -bound, bound, float_dtype(name, options.dtype)));
   };
   const Index directions = options.bidirectional ? 2 : 1;
   for (Index layer = 0; layer < options.layers; ++layer)
