@@ -46,7 +46,7 @@ class LBFGS : public AnyOptimizer {
   /// step computes it: a step needs one function. Afterwards `rng` is where one computation leaves it.
   double step(const std::function<Tensor()>& loss, Rng& rng);
 
-  double lr() const final { return options_.lr; }
+  double lr() const final { return options_.lr; }  ///< the learning rate
   void set_lr(double lr) final;
 
   State state() const final;

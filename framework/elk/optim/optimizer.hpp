@@ -21,7 +21,7 @@ class AnyOptimizer {
  public:
   virtual ~AnyOptimizer() = default;
 
-  virtual double lr() const = 0;
+  virtual double lr() const = 0;  ///< the learning rate
   /// ValueError unless it is finite and not negative.
   virtual void set_lr(double lr) = 0;
 
@@ -61,7 +61,7 @@ class Optimizer : public AnyOptimizer {
   /// Module::to. If it throws, nothing has changed: no parameter, no moment, no count.
   void step(const Gradients& gradients);
 
-  double lr() const final { return lr_; }
+  double lr() const final { return lr_; }  ///< the learning rate
   void set_lr(double lr) final;
 
   /// The settings of a group of parameters.
