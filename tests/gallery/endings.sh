@@ -15,7 +15,7 @@ one_line() { [ "$(wc -l <"$sandbox/err")" -eq 1 ]; }
 
 for file in "$gallery"/*.cpp; do
   name=$(basename "$file" .cpp)
-  run env ELK_ISA=sse9 "$programs/gallery_$name" --smoke
+  run env -u ELK_DATA_DIR ELK_ISA=sse9 "$programs/gallery_$name" --smoke
   check "$name with a wrong ELK_ISA is wrong usage" exits 2
   check "$name says so" has err '^\[ELK_ISA\] expected baseline, avx2, avx512, amx or neon, got "sse9"$'
   check "$name in one line" one_line

@@ -7,6 +7,8 @@
 #include <new>
 #include <string_view>
 
+#include <elk/base/machine.hpp>
+
 // OpenBLAS asks itself this when it is loaded: a thread for each processor would only wait, and where memory
 // is short for ever.
 extern "C" [[gnu::visibility("default")]] int openblas_num_threads_env() { return 1; }
@@ -36,6 +38,7 @@ void end_output() {
 
 [[maybe_unused]] const bool ready = [] {
   std::set_terminate(end_by_exception);
+  (void)elk::instruction_set();  // a wrong ELK_ISA is said before a missing file
   return std::atexit(end_output) == 0;
 }();
 
