@@ -147,38 +147,74 @@ po::options_description run_options(RunOptions& r, std::string& config_file) {
   return options;
 }
 
-ordered_json all_options(const TrainConfig& c) {
-  return {{"protocol", c.protocol},
-          {"dataset", c.dataset},
-          {"normalize", c.normalize},
-          {"augment", c.augment},
-          {"model", c.model},
-          {"hidden", c.hidden},
-          {"activation", c.activation.value()},
-          {"leaky-slope", c.leaky_slope},
-          {"init", c.init},
-          {"param", c.param},
-          {"base-width", c.base_width},
-          {"clip", c.clip},
-          {"dropout", c.dropout},
-          {"loss", c.loss},
-          {"optimizer", c.optimizer},
-          {"momentum", c.momentum},
-          {"nesterov", c.nesterov},
-          {"lr", c.lr.value()},
-          {"schedule", c.schedule},
-          {"weight-decay", c.weight_decay},
-          {"batch-size", c.batch_size},
-          {"parts", c.parts},
-          {"wire", c.wire},
-          {"epochs", c.epochs},
-          {"train-size", c.train_size},
-          {"validation", c.validation.value()},
-          {"test-every-epoch", c.test_every_epoch},
-          {"early-stop", c.early_stop},
-          {"dtype", c.dtype},
-          {"precision", c.precision},
-          {"seed", c.seed}};
+// Every option and its field, in the order of config.json.
+template <class Config, class F>
+void for_each_option(Config& c, const F& f) {
+  f("protocol", c.protocol);
+  f("dataset", c.dataset);
+  f("normalize", c.normalize);
+  f("augment", c.augment);
+  f("model", c.model);
+  f("hidden", c.hidden);
+  f("activation", c.activation);
+  f("leaky-slope", c.leaky_slope);
+  f("init", c.init);
+  f("param", c.param);
+  f("base-width", c.base_width);
+  f("clip", c.clip);
+  f("dropout", c.dropout);
+  f("loss", c.loss);
+  f("optimizer", c.optimizer);
+  f("momentum", c.momentum);
+  f("nesterov", c.nesterov);
+  f("lr", c.lr);
+  f("schedule", c.schedule);
+  f("weight-decay", c.weight_decay);
+  f("batch-size", c.batch_size);
+  f("parts", c.parts);
+  f("wire", c.wire);
+  f("epochs", c.epochs);
+  f("train-size", c.train_size);
+  f("validation", c.validation);
+  f("test-every-epoch", c.test_every_epoch);
+  f("early-stop", c.early_stop);
+  f("dtype", c.dtype);
+  f("precision", c.precision);
+  f("seed", c.seed);
+}
+
+template <class T>
+const T& settled(const T& field) {
+  return field;
+}
+template <class T>
+const T& settled(const std::optional<T>& field) {
+  return field.value();
+}
+
+template <class T>
+T& to_settle(T& field) {
+  return field;
+}
+template <class T>
+T& to_settle(std::optional<T>& field) {
+  return field.emplace();
+}
+
+template <class Json>
+Json all_options(const TrainConfig& c) {
+  Json object = Json::object();
+  for_each_option(c, [&](const char* name, const auto& field) { object.emplace(name, settled(field)); });
+  return object;
+}
+
+// Without what came after there were files and changes nothing.
+template <class Json>
+Json options_of(const TrainConfig& c) {
+  Json object = all_options<Json>(c);
+  if (c.parts == 1) object.erase("parts");
+  if (c.wire == "full") object.erase("wire");
+  return object;
 }
 
 // What a run goes on with, compared with what it began with: `now` as `file` (or without one the command
@@ -188,7 +224,7 @@ void check_same(const std::string& file, const char* before_words, const TrainCo
   const auto named = [&](const std::string& option) {
     return file.empty() ? "--" + option : fmt::format("{}: \"{}\"", file, option);
   };
-  const ordered_json a = all_options(before), b = all_options(now);
+  const auto a = all_options<ordered_json>(before), b = all_options<ordered_json>(now);
   for (const auto& [name, value] : a.items())
     if (name != "epochs" && b[name] != value)
       fail<UsageError>("{}: {} {}, {} {}; only --epochs may change", named(name), before_words, value.dump(),
@@ -332,20 +368,19 @@ void resolve(TrainConfig& c) {
     fail<UsageError>("--early-stop: needs held-out examples: give --validation N");
 }
 
-std::string to_json(const TrainConfig& c) {
-  ordered_json object = all_options(c);
-  if (c.parts == 1) object.erase("parts");
-  if (c.wire == "full") object.erase("wire");
-  return object.dump(2) + "\n";
-}
+std::string to_json(const TrainConfig& c) { return options_of<ordered_json>(c).dump(2) + "\n"; }
 
+// Rank 0 reads one for each run that it hands out: what is wrong is only told from what is right.
 TrainConfig parse_canonical(const std::string& json) {
   TrainConfig config;
-  std::string lr_decay;
-  const po::options_description known = config_options(config, lr_decay);
-  po::variables_map values;
-  store_config(json, "the configuration", known, values);
-  po::notify(values);
+  try {
+    const auto object = nlohmann::json::parse(json);
+    for_each_option(config, [&](const char* name, auto& field) {
+      if (const auto at = object.find(name); at != object.end()) at->get_to(to_settle(field));
+    });
+  } catch (const nlohmann::json::exception& error) {
+    fail<UsageError>("the configuration {}: {}", json, error.what());
+  }
   resolve(config);
   if (canonical_json(config) != json)
     fail<UsageError>("the configuration {} was read as {}", json, canonical_json(config));
@@ -353,7 +388,7 @@ TrainConfig parse_canonical(const std::string& json) {
 }
 
 std::string recorded_json(const TrainConfig& c) {
-  ordered_json object = ordered_json::parse(to_json(c));
+  auto object = options_of<ordered_json>(c);
   const ComputedWith with = computed_with();
   object["instruction_set"] = with.instruction_set;
   object["blas"] = with.blas;
@@ -363,7 +398,7 @@ std::string recorded_json(const TrainConfig& c) {
 // json, unlike ordered_json, sorts the names. An option that came after there were runs is left out where it
 // changes nothing, so that they keep their keys.
 std::string canonical_json(const TrainConfig& c) {
-  nlohmann::json object = nlohmann::json::parse(to_json(c));
+  auto object = options_of<nlohmann::json>(c);
   if (!c.maximal_update()) {
     object.erase("param");
     object.erase("base-width");

@@ -10,11 +10,14 @@
 #include <ctime>
 #include <deque>
 #include <exception>
+#include <future>
 #include <mutex>
 #include <new>
 #include <set>
+#include <string_view>
 #include <system_error>
 #include <thread>
+#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -45,44 +48,41 @@ std::string duration(double seconds) {
   return fmt::format("{:.1f} h", seconds / 3600);
 }
 
+// There may be a hundred thousand: their texts are Runner::run's.
 struct Run {
-  std::string settings, data, key;
+  const std::string *settings, *data, *key;
   double estimate = 0;
 };
 
-struct Done {
-  RunSummary summary;
-  std::vector<train::HistoryRow> curve;
-};
-
 // Nothing comes of a run that was told to end.
-std::optional<Done> do_run(Work& work, const Run& run, const std::function<bool()>& ended) {
+std::optional<Record> do_run(Work& work, const Run& run, const std::function<bool()>& ended) {
   RunSummary origin;
-  origin.key = run.key;
-  origin.config = run.settings;
-  origin.data = run.data;
+  origin.key = *run.key;
+  origin.config = *run.settings;
+  origin.data = *run.data;
   origin.date = utc_date();
   origin.version = version();
   origin.commit = commit();
   origin.processor = processor_name();
   origin.with = computed_with();
-  Done done{origin, {}};
+  RunSummary summary = origin;
+  std::vector<train::HistoryRow> curve;
   const double start = thread_seconds();
   try {
-    if (!work.run(run.settings, ended, done.summary, done.curve)) return std::nullopt;
-    done.summary.seconds = thread_seconds() - start;
-    return done;
+    if (!work.run(*run.settings, ended, summary, curve)) return std::nullopt;
+    summary.seconds = thread_seconds() - start;
+    return Record(summary, curve);
   } catch (const std::bad_alloc&) {
     origin.error = "there is not enough memory for this run";
   } catch (const std::exception& error) {
     origin.error = error.what();
   }
   origin.status = "failed";
-  return Done{origin, {}};
+  return Record(origin, {});
 }
 
 // What rank 0 and workers tell each other: a word, and lines behind it.
-std::string job(const Run& run) { return fmt::format("{}\n{}\n{}", run.key, run.data, run.settings); }
+std::string job(const Run& run) { return fmt::format("{}\n{}\n{}", *run.key, *run.data, *run.settings); }
 
 std::pair<std::string, std::string> cut(const std::string& text) {
   const auto at = text.find('\n');
@@ -92,9 +92,7 @@ std::pair<std::string, std::string> cut(const std::string& text) {
 
 struct Answer {
   enum Kind { alive, left, refused, done } kind;
-  std::string text = {};  // why it was refused
-  RunSummary summary = {};
-  std::vector<train::HistoryRow> rows = {};
+  std::string text = {};  // why it was refused, or the text of a Record
 };
 
 constexpr const char *end_word = "end", *bye_word = "bye";  // to a worker, and its answer
@@ -107,8 +105,7 @@ Answer parse_answer(const std::string& text) {
   if (word == alive_word) return {Answer::alive};
   if (word == left_word) return {Answer::left};
   if (word == refused_word) return {Answer::refused, rest};
-  const auto [line, rows] = cut(rest);
-  return {Answer::done, "", parse_line(line), train::parse_jsonl(rows, "a worker's answer")};
+  return {Answer::done, rest};
 }
 
 void tell_all(Crew& crew, const char* word) {
@@ -237,11 +234,11 @@ class Runner::Queue {
     for (std::size_t tried = waiting_.size(); tried > 0; --tried) {
       Run run = waiting_.front();
       waiting_.pop_front();
-      if (store_.claim(run.key)) {
+      if (store_.claim(*run.key)) {
         // Done by another one in the meantime?
         store_.refresh();
-        if (!store_.complete(run.key)) return run;
-        store_.release(run.key);
+        if (!store_.complete(*run.key)) return run;
+        store_.release(*run.key);
         board_.found(run);
         --left;
         continue;
@@ -252,12 +249,12 @@ class Runner::Queue {
   }
   /// Of one that was not done.
   void put_back(const Run& run) {
-    store_.release(run.key);
+    store_.release(*run.key);
     waiting_.push_front(run);
   }
   /// Keeps what came of a run that was taken.
   void done(const Run& run, const RunSummary& summary) {
-    store_.release(run.key);
+    store_.release(*run.key);
     board_.ended(run, summary);
     --left;
   }
@@ -304,16 +301,16 @@ void Runner::run_here(Queue& queue, Board& board) {
         board.started();
         lock.unlock();
         const auto result = do_run(work_, *run, [&] { return given_up || stop_signal() != 0; });
-        if (result) store_.add(result->summary, result->curve);
+        if (result) store_.add({*result});
         lock.lock();
         board.stopped();
         if (result)
-          queue.done(*run, result->summary);
+          queue.done(*run, result->run());
         else
-          store_.release(run->key);
+          store_.release(*run->key);
       } catch (...) {  // of the store: nothing can be kept any more
         if (!lock.owns_lock()) lock.lock();
-        if (run) store_.release(run->key);
+        if (run) store_.release(*run->key);
         if (!error) error = std::current_exception();
         given_up = true;
       }
@@ -350,8 +347,33 @@ void Runner::hand_out(Queue& queue, Board& board) {
     board.stopped();
     queue.put_back(*std::exchange(worker.run, std::nullopt));
   };
+  // What has come, and of that what is being kept. Meanwhile the workers go on: what comes until the disk is
+  // ready waits for it as one.
+  struct {
+    std::vector<Run> runs;
+    std::vector<Record> records;
+  } come, kept;
+  std::future<void> keeping;
+  const auto keep = [&] {
+    using namespace std::chrono_literals;
+    if (keeping.valid() && keeping.wait_for(0s) != std::future_status::timeout) {
+      keeping.get();
+      for (std::size_t i = 0; i < kept.runs.size(); ++i) queue.done(kept.runs[i], kept.records[i].run());
+      kept = {};
+    }
+    if (keeping.valid() || come.runs.empty()) return;
+    kept = std::exchange(come, {});
+    keeping = std::async([&] { store_.add(kept.records); });
+  };
+  // All of it, now.
+  const auto keep_all = [&] {
+    while (keeping.valid() || !come.runs.empty()) {
+      if (keeping.valid()) keeping.wait();
+      keep();
+    }
+  };
   Clock::time_point look_again = Clock::now(), told = look_again;
-  for (Worker& worker : workers_) worker.heard = look_again;
+  for (Worker& worker : workers_) worker = {.run = {}, .heard = look_again, .lost = worker.lost};
   tell_all(crew, alive_word);
   while (queue.left > 0 && stop_signal() == 0) {
     bool idle = true;
@@ -359,38 +381,46 @@ void Runner::hand_out(Queue& queue, Board& board) {
     for (std::string text; crew.receive(from, text); idle = false) {
       Worker& worker = workers_[static_cast<std::size_t>(from)];
       worker.heard = Clock::now();
-      const Answer answer = parse_answer(text);
+      Answer answer = parse_answer(text);
       if (answer.kind == Answer::left) lose(worker);
-      if (answer.kind == Answer::refused) throw UsageError(fmt::format("rank {}: {}", from, answer.text));
+      if (answer.kind == Answer::refused) {
+        keep_all();
+        throw UsageError(fmt::format("rank {}: {}", from, answer.text));
+      }
       if (answer.kind != Answer::done) continue;
+      Record record(std::move(answer.text));
       // One that was taken for lost is back; its run is with another.
       const bool late = std::exchange(worker.lost, false);
-      if (late || !worker.run || worker.run->key != answer.summary.key) continue;
-      store_.add(answer.summary, answer.rows);
+      if (late || !worker.run || *worker.run->key != record.run().key) continue;
       board.stopped();
-      queue.done(*std::exchange(worker.run, std::nullopt), answer.summary);
+      come.runs.push_back(*std::exchange(worker.run, std::nullopt));
+      come.records.push_back(std::move(record));
     }
     bool any = false;
+    const Clock::time_point now = Clock::now();
     for (std::size_t rank = 1; rank < workers_.size(); ++rank) {
       Worker& worker = workers_[rank];
-      if (worker.run && since(worker.heard) > crew.patience()) {
+      if (worker.run && std::chrono::duration<double>(now - worker.heard).count() > crew.patience()) {
         lose(worker);
         crew.set_stalled();
         board.say_above(fmt::format("{}: rank {} has given no sign for {:g} s: its run is given to another\n",
                                     options_.program, rank, crew.patience()));
       }
       any |= !worker.lost;
-      if (worker.lost || worker.run || queue.empty() || Clock::now() < look_again) continue;
+      if (worker.lost || worker.run || queue.empty() || now < look_again) continue;
       worker.run = queue.take();
-      if (!worker.run)
-        look_again = Clock::now() + std::chrono::milliseconds(200);  // others are at all of them
+      if (!worker.run) look_again = now + std::chrono::milliseconds(200);  // others are at all of them
       if (!worker.run) continue;
       crew.send(static_cast<int>(rank), job(*worker.run));
-      worker.heard = Clock::now();
+      worker.heard = now;
       board.started();
       idle = false;
     }
-    if (!any) throw Error("no worker is left");
+    keep();
+    if (!any) {
+      keep_all();
+      throw Error("no worker is left");
+    }
     if (since(told) > crew.patience() / 8) {
       told = Clock::now();
       tell_all(crew, alive_word);
@@ -398,20 +428,23 @@ void Runner::hand_out(Queue& queue, Board& board) {
     board.show();
     if (idle) std::this_thread::sleep_for(std::chrono::microseconds(300));
   }
+  keep_all();
   tell_all(crew, wait_word);
 }
 
 std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings) {
   std::vector<std::string> keys;
+  keys.reserve(settings.size());
   std::vector<Run> missing;
-  std::set<std::string> seen;
+  std::set<std::string> data;  // few
+  std::unordered_set<std::string_view> seen;
   store_.refresh();
   store_.mend();
   for (const std::string& one : settings) {
-    const std::string data = work_.data(one);
-    keys.push_back(run_key(one, data));
-    if (!seen.insert(keys.back()).second) continue;
-    if (!store_.complete(keys.back())) missing.push_back({one, data, keys.back(), work_.estimate(one)});
+    const std::string& digest = *data.insert(work_.data(one)).first;
+    const std::string& key = keys.emplace_back(run_key(one, digest));
+    if (!seen.insert(key).second) continue;
+    if (!store_.complete(key)) missing.push_back({&one, &digest, &key, work_.estimate(one)});
   }
   // The longest first, so that the jobs end together.
   std::stable_sort(missing.begin(), missing.end(),
@@ -450,10 +483,9 @@ void serve(Crew& crew, Work& work) {
         throw UsageError(fmt::format("--data-dir: it has another {}: SHA-256 {}, rank 0 has {}",
                                      work.data_name(settings), own, data));
       Beat beat(crew, ear);
-      const auto result = do_run(work, {settings, data, key}, [&] { return beat() || stop_signal() != 0; });
-      if (result)
-        crew.send(
-            0, fmt::format("{}\n{}{}", done_word, to_line(result->summary), train::to_jsonl(result->curve)));
+      const auto result =
+          do_run(work, {&settings, &data, &key}, [&] { return beat() || stop_signal() != 0; });
+      if (result) crew.send(0, fmt::format("{}\n{}", done_word, result->text()));
     } catch (const Error& error) {  // it cannot do any run
       crew.send(0, fmt::format("{}\n{}", refused_word, error.what()));
     }

@@ -145,6 +145,11 @@ std::string epoch_line(const std::string& key, const train::HistoryRow& row) {
   return with_digest(fmt::format("{}{}\",{}", key_head, key, train::to_jsonl({row}).substr(1)));
 }
 
+// What an epoch's line begins with.
+std::string epoch_head(const std::string& key, std::int64_t epoch) {
+  return fmt::format("{}{}\",\"epoch\":{},", key_head, key, epoch);
+}
+
 // Whether `end`, which has no newline, is a whole line whose newline has become something else. A line that
 // is being written, or never was to its end, is less.
 bool newline_is_damaged(std::string_view end) {
@@ -194,6 +199,36 @@ std::int64_t lock_position(const std::string& key) {
 std::string run_key(const std::string& settings, const std::string& data_digest) {
   return sha256(fmt::format("{}\n{}\n{}", settings, data_digest, results_version));
 }
+
+Record::Record(const RunSummary& run, const std::vector<train::HistoryRow>& curve)
+    : Record([&] {
+        std::string text = to_line(run);
+        if (run.status != "failed")
+          for (const train::HistoryRow& row : curve) text += epoch_line(run.key, row);
+        return text;
+      }()) {}
+
+Record::Record(std::string text)
+    : text_(std::move(text)),
+      line_size_(std::min(text_.find('\n'), text_.size() - 1) + 1),
+      run_(parse_line(text_.substr(0, line_size_))) {
+  if (!text_.ends_with('\n')) throw ValueError("[store] the lines of a run do not end with a newline");
+  for (std::string_view rest = curve(); !rest.empty(); rest.remove_prefix(rest.find('\n') + 1))
+    if (!rest.starts_with(epoch_head(run_.key, ++epochs_)))
+      throw ValueError(
+          fmt::format("[store] the lines of run {} lack epoch {}", run_.key.substr(0, 8), epochs_));
+}
+
+// A file that is closed at the end.
+struct Store::Descriptor {
+  explicit Descriptor(int number = -1) : file(number) {}
+  ~Descriptor() {
+    if (file >= 0) ::close(file);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int file;
+};
 
 // While it lives, no other process writes. (Of a store to be read, the file system may not be able to.)
 class Store::Lock {
@@ -264,18 +299,22 @@ void Store::read_summaries() {
     } catch (const std::exception& problem) {  // of the JSON library, or ours
       refuse(problem.what());
     }
-    const auto [at, added] = position_.try_emplace(run.key, runs_.size());
-    if (added) {
-      runs_.push_back(std::move(run));
-    } else {
-      runs_[at->second] = std::move(run);
-      kept_ = 0;
-    }
+    know(std::move(run));
   }
   summaries_read_ += static_cast<std::int64_t>(begin);
   if (newline_is_damaged(std::string_view(text).substr(begin))) {
     ++lines_read_;
     refuse("it does not end with a newline");
+  }
+}
+
+void Store::know(RunSummary run) {
+  const auto [at, added] = position_.try_emplace(run.key, runs_.size());
+  if (added) {
+    runs_.push_back(std::move(run));
+  } else {
+    runs_[at->second] = std::move(run);
+    kept_ = 0;
   }
 }
 
@@ -439,6 +478,7 @@ void Store::move_aside() {
   const int file = open_file(path(aside_name), true);
   try {
     append(file, aside_name, aside);
+    sync(file, aside_name);
   } catch (...) {
     ::close(file);
     throw;
@@ -457,7 +497,7 @@ void Store::mend() {
   remove_unfinished();
 }
 
-void Store::append(int file, const char* name, const std::string& text) {
+void Store::append(int file, const char* name, std::string_view text) {
   const std::int64_t before = size_of(file);
   std::size_t done = 0;
   while (done < text.size()) {
@@ -471,37 +511,61 @@ void Store::append(int file, const char* name, const std::string& text) {
     }
     done += static_cast<std::size_t>(count);
   }
+}
+
+void Store::sync(int file, const char* name) {
   if (::fsync(file) != 0 && errno != EINVAL) fail_at(path(name), std::strerror(errno));
 }
 
 void Store::add(const RunSummary& run, const std::vector<train::HistoryRow>& curve) {
+  add(std::vector<Record>{Record(run, curve)});
+}
+
+void Store::add(const std::vector<Record>& records) {
+  const Descriptor curves = write(records);
+  // Meanwhile others may read, and write behind it. Where the power fails before, a line may be there without
+  // its epochs: then that run is made again.
+  if (curves.file < 0) return;
+  sync(curves.file, curves_name);
+  sync(summaries_, summaries_name);
+}
+
+// Returns the file of curves as it is now, or none if there was nothing to write.
+Store::Descriptor Store::write(const std::vector<Record>& records) {
   const std::lock_guard guard(mutex_);
   const Lock lock(*this);
   remove_unfinished();
-  if (const auto at = position_.find(run.key); at != position_.end()) {
-    const RunSummary& known = runs_[at->second];
-    const bool whole = known.epochs == 0 || known_curve(known.key) != nullptr;
-    if (known.status == "failed" ? run.status == "failed" && run.error == known.error : whole) return;
-  }
-  std::string lines;
-  if (run.status != "failed")
-    for (const train::HistoryRow& row : curve) lines += epoch_line(run.key, row);
-  append(curves_, curves_name, lines);
-  append(summaries_, summaries_name, to_line(run));
-  read_summaries();
-  // What was written just now need not be read.
-  const auto in_order = [&] {
-    for (std::size_t i = 0; i < curve.size(); ++i)
-      if (curve[i].epoch != static_cast<std::int64_t>(i) + 1) return false;
-    return true;
+  const auto known = [&](const RunSummary& run) {
+    const auto at = position_.find(run.key);
+    if (at == position_.end()) return false;
+    const RunSummary& before = runs_[at->second];
+    if (before.status == "failed") return run.status == "failed" && run.error == before.error;
+    return before.epochs == 0 || known_curve(run.key) != nullptr;
   };
-  if (lines.empty() || !in_order()) return;
-  Piece piece{.key = run.key, .line = curves_lines_ + 1, .begin = curves_read_};
-  piece.epochs = static_cast<std::int64_t>(curve.size());
-  curves_lines_ += piece.epochs;
-  curves_read_ += static_cast<std::int64_t>(lines.size());
-  piece.end = curves_read_;
-  add_piece(std::move(piece));
+  bool any = false;
+  for (const Record& record : records) {
+    if (known(record.run())) continue;
+    any = true;
+    // A run's line right behind its epochs: a kill leaves those of one run without it.
+    append(curves_, curves_name, record.curve());
+    append(summaries_, summaries_name, record.line());
+    // What was written just now need not be read.
+    know(record.run());
+    ++lines_read_;
+    summaries_read_ += static_cast<std::int64_t>(record.line().size());
+    if (record.epochs() == 0) continue;
+    Piece piece{.key = record.run().key, .line = curves_lines_ + 1, .begin = curves_read_};
+    piece.epochs = record.epochs();
+    curves_lines_ += piece.epochs;
+    curves_read_ += static_cast<std::int64_t>(record.curve().size());
+    piece.end = curves_read_;
+    add_piece(std::move(piece));
+  }
+  if (!any) return Descriptor();
+  // Another thread may find another file in its place, and close this one.
+  const int file = ::fcntl(curves_, F_DUPFD_CLOEXEC, 0);
+  if (file < 0) fail_at(path(curves_name), std::strerror(errno));
+  return Descriptor(file);
 }
 
 }  // namespace elk::lab

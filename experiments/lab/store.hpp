@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -51,6 +52,29 @@ RunSummary parse_line(const std::string& line);
 /// The key of a run: the SHA-256 of its settings as canonical JSON (names sorted, no spaces), of the digest
 /// of its data and of results_version.
 std::string run_key(const std::string& settings, const std::string& data_digest);
+
+/// A run as a store keeps it: its line, and those of its epochs. To write them takes much longer than to add
+/// them, so whoever did the run does it.
+class Record {
+ public:
+  /// ValueError where the curve does not have the epochs 1, 2, ... A failed run has none.
+  Record(const RunSummary& run, const std::vector<train::HistoryRow>& curve);
+  /// Of the text() of another one. ValueError, or an exception of the JSON library, for anything else; the
+  /// digests of the epochs are for who reads them.
+  explicit Record(std::string text);
+
+  const std::string& text() const { return text_; }  ///< the run's line, and behind it its epochs
+  const RunSummary& run() const { return run_; }     ///< as its line says
+  std::string_view line() const { return std::string_view(text_).substr(0, line_size_); }
+  std::string_view curve() const { return std::string_view(text_).substr(line_size_); }
+  std::int64_t epochs() const { return epochs_; }  ///< lines of curve()
+
+ private:
+  std::string text_;
+  std::size_t line_size_;
+  RunSummary run_;
+  std::int64_t epochs_ = 0;
+};
 
 /// A store may be used by several threads, and its folder by several processes at once. A kill at any moment
 /// loses the runs under way and nothing else: what it left half written, at the end of the files, is removed
@@ -93,9 +117,13 @@ class Store {
   /// Adds a run, unless the store has all of it already. FileError when the disk is full or the like: then
   /// nothing was added.
   void add(const RunSummary& run, const std::vector<train::HistoryRow>& curve);
+  /// Adds several, with one wait for the disk: when it returns, all of them are kept. At a FileError those in
+  /// front of the one that it met may have been added.
+  void add(const std::vector<Record>& records);
 
  private:
   class Lock;
+  struct Descriptor;
   // Consecutive epochs of a run, or a line that is none.
   struct Piece {
     std::string key = {}, problem = {};  // one of them is empty
@@ -105,6 +133,7 @@ class Store {
 
   std::string path(const char* name) const { return folder_ + "/" + name; }
   void read_summaries();
+  void know(RunSummary run);
   void index_curves();  // both with nobody writing, as all below
   void add_piece(Piece piece);
   void follow_curves();
@@ -112,7 +141,9 @@ class Store {
   const Piece* find_curve(const std::string& key);
   void remove_unfinished();
   void move_aside();
-  void append(int file, const char* name, const std::string& text);
+  Descriptor write(const std::vector<Record>& records);
+  void append(int file, const char* name, std::string_view text);
+  void sync(int file, const char* name);
 
   std::string folder_;
   Access access_;

@@ -117,7 +117,7 @@ awk -v processors="$processors" -v runs="$runs" '
 
 # A sweep of N runs of t seconds by w workers, each of which rank 0 spends h on: N / w rounds of t, or N h and the last
 # run, whichever is more.
-awk -v hand_out="${HAND_OUT:-0.003}" 'BEGIN {
+awk -v hand_out="${HAND_OUT:-0.0007}" 'BEGIN {
   printf "\nSweeps, where rank 0 spends %g ms on a run (as RunnerTest.HandsOutManyRuns says):\n\n", 1e3 * hand_out
   print "| runs | seconds a run | 8 workers | 64 | 1023 |\n|---|---|---|---|---|"
   for (n = 10; n <= 100000; n *= 10)
