@@ -339,13 +339,17 @@ std::optional<Outcome> Study::told(const Cell& cell) {
 }
 
 Outcomes Study::run() {
-  std::vector<Cell> cells = std::exchange(waiting_, {});
-  std::vector<std::optional<Outcome>> known;
+  // There may be a hundred thousand: nothing large is held twice.
+  std::map<std::size_t, Outcome> known;  // by the numbers of their cells
   std::vector<Cell> missing;
-  for (const Cell& cell : cells) {
-    known.push_back(told(cell));
-    if (!known.back()) missing.push_back(cell);
+  const std::size_t cells = waiting_.size();
+  for (std::size_t i = 0; i < cells; ++i) {
+    if (auto taken = told(waiting_[i]))
+      known.emplace(i, std::move(*taken));
+    else
+      missing.push_back(std::move(waiting_[i]));
   }
+  waiting_ = {};
   if (options_.dry_run) dry_run(missing);
   tune(missing);
   std::vector<std::string> settings;
@@ -356,16 +360,18 @@ Outcomes Study::run() {
       settings.push_back(settings_of(cell, seed));
     }
   }
-  const std::vector<RunSummary> runs = settings.empty() ? std::vector<RunSummary>() : run_all(settings);
+  std::vector<RunSummary> runs = settings.empty() ? std::vector<RunSummary>() : run_all(settings);
+  settings = {};
   auto next = runs.begin();
   auto cell = missing.begin();
   Outcomes outcomes;
-  for (std::optional<Outcome>& taken : known) {
-    if (taken) {
-      outcomes.push_back(std::move(*taken));
+  outcomes.reserve(cells);
+  for (std::size_t number = 0; number < cells; ++number) {
+    if (const auto taken = known.find(number); taken != known.end()) {
+      outcomes.push_back(std::move(taken->second));
     } else {
       Outcome outcome{std::move(*cell++), {}};
-      for (std::int64_t i = 0; i < seeds_of(outcome.cell); ++i) outcome.runs.push_back(*next++);
+      for (std::int64_t i = 0; i < seeds_of(outcome.cell); ++i) outcome.runs.push_back(std::move(*next++));
       if (question_.run == nullptr) {
         auto& trainings = static_cast<Trainings&>(*inside_->work);
         const TrainTest& data = trainings.data_sets()[outcome.cell.config.dataset];
