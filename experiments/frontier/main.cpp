@@ -67,26 +67,6 @@ std::string best_sizes(const std::vector<scaling::Net>& nets, const std::vector<
   return sentence + " FLOPs";
 }
 
-// Exact FLOPs beside the usual estimate, of the first seed's run.
-Table compute_table(std::span<const Outcome> outcomes) {
-  Table table{
-      .title = "Compute of a run",
-      .columns = {"width", "parameters N", "FLOPs that ran", "6 N D", "exact / estimate"},
-      .note =
-          "D: training examples seen. The estimate leaves out activations, loss and update, and counts a "
-          "gradient of the inputs of the first layer, which is never computed."};
-  for (const Outcome& outcome : outcomes) {
-    const RunSummary& run = outcome.runs.front();
-    if (run.status == "failed") continue;
-    const double estimate = 6.0 * static_cast<double>(run.parameters) * static_cast<double>(run.epochs) *
-                            static_cast<double>(outcome.examples);
-    table.rows.push_back({outcome.cell.label, std::to_string(run.parameters),
-                          flops_text(static_cast<double>(run.flops)), flops_text(estimate),
-                          decimal(static_cast<double>(run.flops) / estimate)});
-  }
-  return table;
-}
-
 void ask(Study& study) {
   const bool long_runs = study.paper() || study.options().full;
   for (const double width : widths_of(study)) {

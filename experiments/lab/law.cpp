@@ -120,4 +120,23 @@ Series line_of(const scaling::Report& report) {
   return line;
 }
 
+Table compute_table(std::span<const Outcome> outcomes) {
+  Table table{
+      .title = "Compute of a run",
+      .columns = {"width", "parameters N", "FLOPs that ran", "6 N D", "exact / estimate"},
+      .note =
+          "D: training examples seen. The estimate leaves out activations, loss and update, and counts a "
+          "gradient of the inputs of the first layer, which is never computed."};
+  for (const Outcome& outcome : outcomes) {
+    const RunSummary& run = outcome.runs.front();
+    if (run.status == "failed") continue;
+    const double estimate = 6.0 * static_cast<double>(run.parameters) * static_cast<double>(run.epochs) *
+                            static_cast<double>(outcome.examples);
+    table.rows.push_back({outcome.cell.label, std::to_string(run.parameters),
+                          flops_text(static_cast<double>(run.flops)), flops_text(estimate),
+                          decimal(static_cast<double>(run.flops) / estimate)});
+  }
+  return table;
+}
+
 }  // namespace elk::lab

@@ -41,4 +41,8 @@ std::string share(double error);
 /// The law that cross-validation prefers, as a line of a plot over the range of its points.
 Series line_of(const scaling::Report& report);
 
+/// Exact FLOPs beside the usual estimate, 6 N D, of each outcome's first run. N counts all parameters, those
+/// of the last layer, too (Porian et al. 2024).
+Table compute_table(std::span<const Outcome> outcomes);
+
 }  // namespace elk::lab

@@ -61,6 +61,11 @@ void set_rate(Cell& cell, double lr) {
     cell.settings.set("lr", lr);
 }
 
+// The epochs that a rate is judged by.
+std::string tuned_for(const Cell& cell) {
+  return epochs_of(cell) > 0 ? fmt::format("{} of {}", tuning_epochs(cell), epochs_of(cell)) : "all";
+}
+
 // What is run to judge a rate: few epochs of a cell.
 Cell trial_of(Cell cell) {
   const std::int64_t epochs = tuning_epochs(cell);
@@ -76,6 +81,7 @@ Cell trial_of(Cell cell) {
 }  // namespace
 
 std::unique_ptr<Work> Study::make_work(const Question& question, const Options& o) {
+  if (question.work) return question.work(o.dataset, o.data_dir);
   if (!question.run)
     return std::make_unique<Trainings>(DataSets(o.data_dir, o.smoke ? 1000 : o.quick ? 12000 : 0));
   std::vector<std::string> expected;
@@ -110,7 +116,7 @@ Study::Study(const Question& question, Options options, const std::string& comma
   results_.date = utc_date();
   results_.machine = fmt::format("{}, {} jobs of one thread, {}", processor_name(), options_.jobs,
                                  to_string(computed_with()));
-  if (question.run) {
+  if (question.own()) {
     if (question.metrics.empty())
       throw ValueError("[study] a question with a function of its own needs metrics");
     metrics_ = question.metrics;
@@ -185,7 +191,7 @@ std::int64_t Study::epochs(std::int64_t usual) const {
 }
 
 void Study::add(Cell cell) {
-  if (question_.run == nullptr) {
+  if (!question_.own()) {
     resolve(cell.config);
   } else if (cell.settings.empty()) {
     throw ValueError(fmt::format("[study] the cell {} has no settings", cell.label));
@@ -210,7 +216,7 @@ std::vector<RunSummary> Study::run_all(const std::vector<std::string>& settings)
 // What a rate is judged by: the less the better.
 double Study::cost_of(const RunSummary& run) const {
   if (run.status != "done") return INFINITY;
-  const bool own = question_.run != nullptr;
+  const bool own = question_.own();
   const Metric& metric = !own                               ? Metric::val_loss
                          : question_.chosen_by.name.empty() ? judging_.metric
                                                             : question_.chosen_by;
@@ -234,7 +240,7 @@ void Study::tune(std::vector<Cell>& cells) {
     if (!cell.tune) continue;
     searches.push_back({&cell, trial_of(cell), rate_of(cell), {}});
     ++inside_->tuned_cells;
-    inside_->tuned.insert(fmt::format("{} of {}", tuning_epochs(cell), epochs_of(cell)));
+    inside_->tuned.insert(tuned_for(cell));
   }
   const auto best_of = [](const Search& search) {
     return std::min_element(search.cost.begin(), search.cost.end(),
@@ -270,30 +276,40 @@ void Study::tune(std::vector<Cell>& cells) {
   }
 }
 
-void Study::dry_run(const std::vector<Cell>& cells) {
+// In words; with `each`, a line for every cell before it.
+std::string Study::plan(const std::vector<Cell>& cells, bool each) const {
   std::int64_t runs = 0, searches = 0;
   double seconds = 0;
   const bool timed = question_.run == nullptr;  // nobody knows how long a function of one's own takes
+  std::string lines;
   for (const Cell& cell : cells) {
     const std::int64_t seeds = seeds_of(cell), epochs = epochs_of(cell);
     const double one = inside_->work->estimate(settings_of(cell, options_.seed));
     double all = one * static_cast<double>(seeds);
     if (cell.tune) {
       ++searches;
-      if (timed) all += one * 4 * static_cast<double>(tuning_epochs(cell)) / static_cast<double>(epochs);
+      const double share =
+          epochs > 0 ? static_cast<double>(tuning_epochs(cell)) / static_cast<double>(epochs) : 1;
+      if (timed) all += one * 4 * share;
     }
     runs += seeds;
     seconds += all;
-    fmt::print("{:<40} {} seeds{}{}{}\n", cell.series.empty() ? cell.label : cell.series + ", " + cell.label,
-               seeds, epochs > 0 ? fmt::format(", {} epochs", epochs) : "",
-               timed ? fmt::format(", about {:.0f} s", all) : "",
-               cell.tune ? ", its learning rate found first" : "");
+    if (each)
+      lines += fmt::format("{:<40} {} seeds{}{}{}\n",
+                           cell.series.empty() ? cell.label : cell.series + ", " + cell.label, seeds,
+                           epochs > 0 ? fmt::format(", {} epochs", epochs) : "",
+                           timed ? fmt::format(", about {:.0f} s", all) : "",
+                           cell.tune ? ", its learning rate found first" : "");
   }
-  fmt::print("{} runs, {} searches for a learning rate{}\n", runs, searches,
-             timed ? fmt::format(": about {:.0f} s with {} jobs",
-                                 seconds / static_cast<double>(options_.jobs), options_.jobs)
-                   : "");
-  throw DryRunDone();
+  return lines + fmt::format("{} runs, {} searches for a learning rate{}", runs, searches,
+                             timed ? fmt::format(": about {:.0f} s with {} jobs",
+                                                 seconds / static_cast<double>(options_.jobs), options_.jobs)
+                                   : "");
+}
+
+void Study::tell_cost() const {
+  if (!options_.quiet && !options_.dry_run)
+    say(fmt::format("{}: {}\n", question_.program, plan(waiting_, false)));
 }
 
 // What results that are taken over have of a cell: its runs, without the seeds' weights and dates.
@@ -315,7 +331,7 @@ std::optional<Outcome> Study::told(const Cell& cell) {
     if (cell.tune) {
       set_rate(outcome.cell, config.value("lr", nan));
       ++inside_->tuned_cells;
-      inside_->tuned.insert(fmt::format("{} of {}", tuning_epochs(cell), epochs_of(cell)));
+      inside_->tuned.insert(tuned_for(cell));
     }
     const std::size_t seeds = measured->second.values.size();
     for (std::size_t seed = 0; seed < seeds; ++seed) {
@@ -350,7 +366,10 @@ Outcomes Study::run() {
       missing.push_back(std::move(waiting_[i]));
   }
   waiting_ = {};
-  if (options_.dry_run) dry_run(missing);
+  if (options_.dry_run) {
+    fmt::print("{}\n", plan(missing, true));
+    throw DryRunDone();
+  }
   tune(missing);
   std::vector<std::string> settings;
   for (const Cell& cell : missing) {
@@ -372,7 +391,10 @@ Outcomes Study::run() {
     } else {
       Outcome outcome{std::move(*cell++), {}};
       for (std::int64_t i = 0; i < seeds_of(outcome.cell); ++i) outcome.runs.push_back(std::move(*next++));
-      if (question_.run == nullptr) {
+      if (question_.own()) {
+        if (outcome.cell.settings.has("examples"))
+          outcome.examples = outcome.cell.settings.integer("examples");
+      } else {
         auto& trainings = static_cast<Trainings&>(*inside_->work);
         const TrainTest& data = trainings.data_sets()[outcome.cell.config.dataset];
         outcome.images = data.test.size();
@@ -381,7 +403,7 @@ Outcomes Study::run() {
       outcomes.push_back(std::move(outcome));
     }
     const Cell& shown = outcomes.back().cell;
-    inside_->shown.push_back(question_.run == nullptr ? to_json(shown.config) : shown.settings.to_json());
+    inside_->shown.push_back(!question_.own() ? to_json(shown.config) : shown.settings.to_json());
     measure(outcomes.back());
   }
   return outcomes;

@@ -49,6 +49,12 @@ struct Question {
   /// examples, so that the test set decides nothing. Without it, the first of `metrics` decides.
   Metric chosen_by = {};
   std::string data = {};  ///< names the version of what it reads: with another name, all runs are made anew
+  /// In place of `run`, work of cells' settings that reads a data set; it is told the one of --dataset and
+  /// the folder of --data-dir.
+  std::function<std::unique_ptr<Work>(const std::string& dataset, const std::string& data_dir)> work = {};
+
+  /// Whether cells have settings, not configurations of networks that `train` knows.
+  bool own() const { return run != nullptr || work != nullptr; }
 };
 
 struct PlotOptions {
@@ -105,6 +111,8 @@ class Study {
   }
 
   void add(Cell cell);
+  /// Says how long what was added may take.
+  void tell_cost() const;
   /// Runs what was added since the last time, as far as the store lacks it.
   Outcomes run();
 
@@ -149,7 +157,7 @@ class Study {
   std::vector<RunSummary> run_all(const std::vector<std::string>& settings);
   double cost_of(const RunSummary& run) const;
   void tune(std::vector<Cell>& cells);
-  void dry_run(const std::vector<Cell>& cells);
+  std::string plan(const std::vector<Cell>& cells, bool each) const;
   std::optional<Outcome> told(const Cell& cell);
   void measure(const Outcome& outcome);
   void fill_checklist();

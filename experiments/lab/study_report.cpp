@@ -92,7 +92,7 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
                   const std::string& note) {
   const auto any = [&](auto test) { return std::any_of(outcomes.begin(), outcomes.end(), test); };
   const bool series = any([](const Outcome& o) { return !o.cell.series.empty(); });
-  const bool own = question_.run != nullptr;
+  const bool own = question_.own();
   const bool reported = any([](const Outcome& o) { return o.cell.reported.has_value(); });
   const bool validated =
       !own && any([](const Outcome& o) { return !std::isnan(o.mean(Metric::val_accuracy).mean); });
@@ -314,7 +314,7 @@ void Study::number(const std::string& name, double value) { results_.numbers[nam
 
 // After M. Li et al. 2025.
 void Study::fill_checklist() {
-  const bool own = question_.run != nullptr;
+  const bool own = question_.own();
   std::set<std::int64_t> held_out;
   bool every_epoch = false;
   for (const std::string& settings : inside_->shown) {
