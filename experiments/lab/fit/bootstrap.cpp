@@ -44,6 +44,12 @@ Resample drawn_cells(std::span<const std::size_t> seeds, Rng& rng) {
   return resample;
 }
 
+Resample shifted_cells(std::span<const std::size_t> seeds, Rng& rng) {
+  Resample resample = everything(seeds);
+  for (Draw& draw : resample) draw.shift = rng.normal();
+  return resample;
+}
+
 // Between the two nearest of the sorted values.
 double quantile(const std::vector<double>& sorted, double share) {
   const double place = share * static_cast<double>(sorted.size() - 1);
@@ -108,9 +114,13 @@ Intervals bootstrap(std::span<const std::size_t> seeds, const Statistic& statist
   intervals.resamples = resamples;
   intervals.seeds =
       percentiles([&] { return other_seeds(seeds, rng); }, statistic, resamples, intervals.failed);
-  intervals.cells =
-      percentiles([&] { return cells == Cells::drawn ? drawn_cells(seeds, rng) : other_cells(seeds, rng); },
-                  statistic, resamples, intervals.failed);
+  intervals.cells = percentiles(
+      [&] {
+        return cells == Cells::drawn     ? drawn_cells(seeds, rng)
+               : cells == Cells::shifted ? shifted_cells(seeds, rng)
+                                         : other_cells(seeds, rng);
+      },
+      statistic, resamples, intervals.failed);
   for (std::size_t k = 0; k < intervals.seeds.size(); ++k)
     intervals.both.push_back({std::min(intervals.seeds[k].low, intervals.cells[k].low),
                               std::max(intervals.seeds[k].high, intervals.cells[k].high)});

@@ -16,6 +16,7 @@ namespace elk::lab::scaling {
 struct Draw {
   double weight = 1;
   std::vector<std::size_t> seeds;
+  double shift = 0;  ///< so many standard deviations away from where it was measured: see Cells::shifted
 };
 
 /// One Draw a cell.
@@ -44,6 +45,9 @@ struct Intervals {
 enum class Cells {
   weighed,  ///< all of them, at random weights
   drawn,    ///< as many with replacement: one that is not drawn is left out, one drawn twice counts twice
+  /// All of them, each moved by a normal number, for a statistic of a few cells for each of its parameters:
+  /// it multiplies Draw::shift by the size of its residuals, for which it can make up for how few they are.
+  shifted,
 };
 
 /// Percentile intervals (Efron 1979) from two sets of resamples.

@@ -363,6 +363,12 @@ double JointLaw::operator()(double n, double d) const {
   return e + (a > 0 ? a * std::pow(n / n0, -alpha) : 0) + (b > 0 ? b * std::pow(d / d0, -beta) : 0);
 }
 
+double JointLaw::best_size(double flops) const {
+  if (!(a > 0) || !(b > 0)) return std::numeric_limits<double>::quiet_NaN();
+  const double data = flops / (6 * n0 * d0);  // d / d0 at n = n0
+  return n0 * std::exp((std::log(alpha * a / (beta * b)) + beta * std::log(data)) / (alpha + beta));
+}
+
 JointFit fit_joint(std::span<const JointPoint> points, const Form& form, const JointOptions& options) {
   check(points, form, options);
   Problem problem(points, form);
@@ -416,6 +422,8 @@ JointReport fit_joint_cells(const std::vector<JointCell>& cells, const Form& for
   const auto numbers = [&](const JointLaw& law) {
     std::vector<double> list{law.e, law.a, law.alpha, law.b, law.beta};
     for (const auto& [n, d] : options.predict_at) list.push_back(law(n, d));
+    if (!options.budgets.empty()) list.push_back(law.beta / (law.alpha + law.beta));
+    for (const double flops : options.budgets) list.push_back(law.best_size(flops));
     return list;
   };
   const JointLaw& law = report.fit.law;
@@ -433,10 +441,15 @@ JointReport fit_joint_cells(const std::vector<JointCell>& cells, const Form& for
   Estimate* const named[] = {&report.e, &report.a, &report.alpha, &report.b, &report.beta};
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Estimate estimate{values[i], intervals.both[i]};
+    const std::size_t after = std::size(named) + options.predict_at.size();
     if (i < std::size(named))
       *named[i] = estimate;
-    else
+    else if (i < after)
       report.predictions.push_back(estimate);
+    else if (i == after)
+      report.growth = estimate;
+    else
+      report.best_sizes.push_back(estimate);
   }
   return report;
 }

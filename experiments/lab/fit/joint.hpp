@@ -32,6 +32,9 @@ struct JointLaw {
   double n0 = 1, d0 = 1;
 
   double operator()(double n, double d) const;
+  /// The size with the lowest loss of all that spend C = 6 n d FLOPs: (C / 6)^(beta / (alpha + beta)) times a
+  /// constant. NaN where the law lacks the term of N or that of D.
+  double best_size(double flops) const;
 };
 
 struct JointPoint {
@@ -75,6 +78,8 @@ struct JointReport {
   JointFit fit;  ///< to the means over seeds
   Estimate e, a, alpha, b, beta;
   std::vector<Estimate> predictions;  ///< at JointReportOptions::predict_at
+  std::vector<Estimate> best_sizes;   ///< at JointReportOptions::budgets
+  Estimate growth;                    ///< beta / (alpha + beta): their power of C; only with budgets
   /// Cross-validation: mean |log predicted - log measured| of each cell by a fit to the others; NaN when they
   /// are too few.
   double left_out_error = 0;
@@ -85,6 +90,7 @@ struct JointReportOptions {
   double huber = 0;
   std::vector<std::pair<double, double>> predict_at = {};  ///< pairs of N and D
   std::size_t resamples = 1000;                            ///< of each kind, see bootstrap
+  std::vector<double> budgets = {};                        ///< in FLOPs; they need a form with N and D
 };
 
 /// A form fitted to cells, with 95 % intervals by bootstrap over seeds and over cells. ValueError as
