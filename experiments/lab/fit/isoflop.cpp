@@ -319,8 +319,8 @@ Allocation by_envelope(const std::vector<Budget>& budgets, std::size_t resamples
         fmt::format("the lowest curve is that of the smallest or largest net over {:.0f} % of the compute",
                     100 * (1 - all.counted));
   if (allocation.problem.empty() && all.sizes < sizes_for_a_line)
-    allocation.problem = fmt::format("only {} sizes of the grid are the best of any budget, {} are needed",
-                                     all.sizes, sizes_for_a_line);
+    allocation.problem = fmt::format("a line needs {} sizes of the grid, the best of all budgets are {}",
+                                     sizes_for_a_line, all.sizes);
   return allocation;
 }
 
