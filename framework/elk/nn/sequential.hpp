@@ -14,8 +14,8 @@
 
 namespace elk::nn {
 
-/// The module at an earlier position of a Sequential once more, with the same weights: Sequential{Linear(4, 4,
-/// rng), Tanh(), SameAs(0), Tanh()}.
+/// The module at an earlier position of a Sequential once more, with the same weights: Sequential{Linear(4,
+/// 4, rng), Tanh(), SameAs(0), Tanh()}.
 class SameAs {
  public:
   explicit SameAs(std::size_t position) : position_(position) {}
