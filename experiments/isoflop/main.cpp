@@ -1,7 +1,7 @@
 // isoflop: how large a network, and how many images, make the most of a budget of compute?
 
+#include <algorithm>
 #include <cmath>
-#include <map>
 
 #include <fmt/format.h>
 

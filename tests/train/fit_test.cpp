@@ -15,21 +15,16 @@
 
 #include "io/temporary_folder.hpp"
 #include "support.hpp"
+#include "train/numbers.hpp"
 
 namespace elk::train {
 namespace {
 
 using test::error_of;
+using test::numbers;
 using test::values;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::vector<double> numbers(const State& state) {
-  std::vector<double> all;
-  for (const NamedTensor& item : state)
-    for (const double v : values(item.value)) all.push_back(v);
-  return all;
-}
 
 // What an optimizer trains.
 std::vector<double> weights(const nn::Module& net) {

@@ -11,20 +11,15 @@
 
 #include "io/temporary_folder.hpp"
 #include "support.hpp"
+#include "train/numbers.hpp"
 
 namespace elk::train {
 namespace {
 
 using test::error_of;
+using test::numbers;
 using test::values;
 using testing::HasSubstr;
-
-std::vector<double> all_of(const State& state) {
-  std::vector<double> all;
-  for (const NamedTensor& item : state)
-    for (const double v : values(item.value)) all.push_back(v);
-  return all;
-}
 
 // 40 points of a curve, all in one batch.
 struct Curve {
@@ -67,7 +62,7 @@ TEST(FitByLBFGS, IsTheLoopOfItsSteps) {
   for (int epoch = 0; epoch < 4; ++epoch)
     for (const auto& batch : Batches(b.examples, 40, b.rng, f64))
       losses.push_back(b.lbfgs.step([&] { return mse(b.net(batch.x), batch.labels); }, b.rng));
-  EXPECT_EQ(all_of(a.net.state()), all_of(b.net.state()));
+  EXPECT_EQ(numbers(a.net.state()), numbers(b.net.state()));
   ASSERT_EQ(result.history.size(), 4u);
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(result.history[i].train_loss, losses[i]);
   EXPECT_LT(evaluate(a.net, a.examples, mse, f64).loss, losses[0] / 2);
@@ -91,8 +86,8 @@ TEST(FitByLBFGS, GoesOnToTheSameBits) {
     for (const nn::NamedSlot& parameter : second.net.parameters())
       parameter.slot->set(ones(parameter.slot->value().shape(), f64));
     EXPECT_EQ(second.run({&checkpoint}).history.size(), 4u);
-    EXPECT_EQ(all_of(second.net.state()), all_of(whole.net.state()));
-    EXPECT_EQ(all_of(second.lbfgs.state()), all_of(whole.lbfgs.state()));
+    EXPECT_EQ(numbers(second.net.state()), numbers(whole.net.state()));
+    EXPECT_EQ(numbers(second.lbfgs.state()), numbers(whole.lbfgs.state()));
   }
 }
 
@@ -108,7 +103,7 @@ TEST(FitByLBFGS, AStepThatThrowsIsTakenAgain) {
   EXPECT_THROW(fit.run(), std::runtime_error);
   EXPECT_GT(fit.step(), 0);
   fit.run();
-  EXPECT_EQ(all_of(once.net.state()), all_of(whole.net.state()));
+  EXPECT_EQ(numbers(once.net.state()), numbers(whole.net.state()));
 }
 
 TEST(FitByLBFGS, SchedulesAndPlateausSetItsRate) {
@@ -129,11 +124,11 @@ TEST(FitByLBFGS, SchedulesAndPlateausSetItsRate) {
 TEST(FitByLBFGS, ALossThatIsNotFiniteEndsTheRun) {
   Curve curve;
   curve.examples = Examples(curve.x, full({40, 1}, INFINITY, f64));
-  const std::vector<double> before = all_of(curve.net.state());
+  const std::vector<double> before = numbers(curve.net.state());
   const Result result = curve.run();
   EXPECT_EQ(result.status, Status::diverged);
   EXPECT_EQ(result.problem, "epoch 1, step 1: the first value that is not finite came from sub");
-  EXPECT_EQ(all_of(curve.net.state()), before);
+  EXPECT_EQ(numbers(curve.net.state()), before);
 }
 
 TEST(FitByLBFGS, RefusesWhatItCannotDo) {
@@ -179,7 +174,7 @@ TEST(FitByLBFGS, IsSavedWithItsNetwork) {
   load(folder / "a.safetensors", b.net, b.lbfgs);
   const auto loss = [](Curve& curve) { return [&] { return mse(curve.net(curve.x), curve.y); }; };
   for (int i = 0; i < 3; ++i) EXPECT_EQ(a.lbfgs.step(loss(a)), b.lbfgs.step(loss(b)));
-  EXPECT_EQ(all_of(a.net.state()), all_of(b.net.state()));
+  EXPECT_EQ(numbers(a.net.state()), numbers(b.net.state()));
 }
 
 }  // namespace
