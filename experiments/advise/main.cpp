@@ -34,6 +34,7 @@ struct Read {
   std::map<std::string, Runs> budgets;  // by what the points call them
   std::string dataset;
   double least = HUGE_VAL, most = 0;  // FLOPs
+  double images = 0;  // there were so many to learn from, seen again and again; 0: without end
 };
 
 Read read(const std::string& given) {
@@ -55,6 +56,7 @@ Read read(const std::string& given) {
     run.lr = config.value("lr", 0.0);
     for (const double loss : losses->second.values)
       if (std::isfinite(loss) && loss > 0) run.cell.losses.push_back(loss);
+    read.images = std::max(read.images, static_cast<double>(point.unique));
     const double flops = 6 * run.cell.n * run.cell.d;
     if (run.cell.losses.empty()) continue;
     read.least = std::min(read.least, flops), read.most = std::max(read.most, flops);
@@ -62,53 +64,30 @@ Read read(const std::string& given) {
   }
   if (read.budgets.empty())
     throw ValueError(fmt::format("[advise] expected runs with a test loss, got none in {}", file));
+  if (read.images == 0 && read.dataset != "digits")
+    throw ValueError(
+        fmt::format("[advise] {} does not tell how many images of {} there were; ./elk isoflop --dataset {} "
+                    "--from {} adds it",
+                    file, read.dataset, read.dataset, file));
   return read;
 }
 
-std::vector<JointCell> cells_of(const Runs& runs) {
-  std::vector<JointCell> cells;
-  for (const Run& run : runs) cells.push_back(run.cell);
-  return cells;
-}
-
-std::vector<scaling::Budget> budgets_of(const Read& read, const std::string& left_out = "") {
+std::vector<scaling::Budget> budgets_of(const Read& read) {
   std::vector<scaling::Budget> budgets;
   for (const auto& [name, runs] : read.budgets) {
-    if (name == left_out) continue;
-    budgets.push_back({6 * runs.front().cell.n * runs.front().cell.d, cells_of(runs)});
+    budgets.push_back({6 * runs.front().cell.n * runs.front().cell.d, {}});
+    for (const Run& run : runs) budgets.back().cells.push_back(run.cell);
     std::sort(budgets.back().cells.begin(), budgets.back().cells.end(),
               [](const JointCell& a, const JointCell& b) { return a.n < b.n; });
   }
   return budgets;
 }
 
-// So many budgets with a best size make a line, and a law.
-constexpr std::size_t enough = 3;
-
-scaling::Allocation parabolas(const std::vector<scaling::Budget>& budgets) {
-  elk::Rng rng(0);
-  return scaling::by_parabolas(budgets, 1, rng);  // whose intervals nobody asks for
-}
-
-// By the parabolas; where too few have a lowest point, by the joint law.
-double best_size(const std::vector<scaling::Budget>& budgets, double flops) {
-  const scaling::Allocation found = parabolas(budgets);
-  if (found.found() >= enough) return found.size_at(budgets, flops);
-  std::vector<scaling::JointPoint> points;
-  for (const scaling::Budget& budget : budgets)
-    for (const JointCell& cell : budget.cells)
-      points.push_back({cell.n, cell.d, mean_interval(cell.losses).mean});
-  const double n = scaling::fit_joint(points, {}).law.best_size(flops);
-  if (!std::isfinite(n))
-    throw ValueError("[advise] these runs have no best size: their joint law lacks a term");
-  return n;
-}
-
 // At the best size by the law of the parabolas' lowest losses; at another one, or where there are too few, by
 // the joint law, give or take what cells lie off it.
 scaling::Estimate expected_loss(const std::vector<scaling::Budget>& budgets, bool best, double n, double d,
                                 std::size_t resamples, elk::Rng& rng) {
-  if (best && parabolas(budgets).found() >= enough) {
+  if (best && scaling::advised_by_line(budgets)) {
     const scaling::Report report =
         fit_lowest(budgets, {.predict_at = {6 * n * d}, .resamples = resamples}, rng);
     return (report.prefers_e ? report.with_e : report.without_e).predictions.front();
@@ -158,24 +137,6 @@ double rate_at(const Runs& runs, double n, double d) {
   const double determinant = nn * dd - nd * nd;
   const double by_n = (nr * dd - dr * nd) / determinant, by_d = (dr * nn - nr * nd) / determinant;
   return std::exp(mean[2] + by_n * (std::log(n) - mean[0]) + by_d * (std::log(d) - mean[1]));
-}
-
-// How much a budget would have lost by the advice of all others: the loss at the size that they advise,
-// between its neighbours in the grid, over the lowest one. NaN where that size lies outside of the grid.
-double regret(const Read& read, const std::string& budget) {
-  Runs runs = read.budgets.at(budget);
-  std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.cell.n < b.cell.n; });
-  const auto loss = [](const Run& run) { return mean_interval(run.cell.losses).mean; };
-  double lowest = HUGE_VAL;
-  for (const Run& run : runs) lowest = std::min(lowest, loss(run));
-  const double n = best_size(budgets_of(read, budget), 6 * runs.front().cell.n * runs.front().cell.d);
-  for (std::size_t i = 1; i < runs.size(); ++i) {
-    const double low = runs[i - 1].cell.n, high = runs[i].cell.n;
-    if (n < low || n > high) continue;
-    const double share = std::log(n / low) / std::log(high / low);
-    return std::pow(loss(runs[i - 1]), 1 - share) * std::pow(loss(runs[i]), share) / lowest - 1;
-  }
-  return NAN;
 }
 
 int run_advise(int argc, char** argv) {
@@ -235,7 +196,7 @@ int run_advise(int argc, char** argv) {
                                  flops_text(found.least), flops_text(found.most),
                                  flops_text(found.least / beyond), flops_text(found.most * beyond),
                                  flops_text(flops)));
-  const bool fresh = found.dataset == "digits";
+  const bool fresh = found.images == 0;
   if (data > 0 && !fresh)
     throw UsageError(fmt::format(
         "--data: the runs of {} see the images of {} again and again; how fewer would do they do not tell",
@@ -243,7 +204,7 @@ int run_advise(int argc, char** argv) {
   Runs runs;
   for (const auto& [name, of] : found.budgets) runs.insert(runs.end(), of.begin(), of.end());
   const std::vector<scaling::Budget> budgets = budgets_of(found);
-  double n = best_size(budgets, flops);
+  double n = scaling::advised_size(budgets, flops);
   const bool best = !(data > 0) || flops / (6 * n) <= data;
   if (!best) n = flops / (6 * data);  // what compute is left makes the net larger
   double largest = 0;
@@ -257,20 +218,12 @@ int run_advise(int argc, char** argv) {
   n = sizes.parameters(width);
   double images = std::round(flops / (6 * n));
   if (data > 0) images = std::min(images, data);
-  const double unique = fresh ? images : std::min(images, found.dataset == "cifar-10" ? 45000.0 : 55000.0);
+  const double unique = fresh ? images : std::min(images, found.images);
   Rng rng(static_cast<std::uint64_t>(seed));
   const scaling::Estimate loss =
       expected_loss(budgets, best, n, images, static_cast<std::size_t>(resamples), rng);
   const double lr = rate_at(runs, n, images);
-  double worst = 0;
-  std::size_t told = 0;
-  for (const auto& [name, of] : found.budgets) {
-    try {
-      const double lost = regret(found, name);
-      if (std::isfinite(lost)) worst = std::max(worst, lost), ++told;
-    } catch (const ValueError&) {  // the other budgets are too few
-    }
-  }
+  const scaling::Regret regret = scaling::regret(budgets);
   if (json) {
     nlohmann::ordered_json object{{"width", width},
                                   {"images", unique},
@@ -279,7 +232,7 @@ int run_advise(int argc, char** argv) {
                                   {"test_loss", loss.value},
                                   {"test_loss_low", loss.interval.low},
                                   {"test_loss_high", loss.interval.high}};
-    if (told > 0) object["regret"] = worst;
+    if (regret.told > 0) object["regret"] = regret.worst;
     fmt::print("{}\n", object.dump(2));
     return exit_done;
   }
@@ -287,11 +240,11 @@ int run_advise(int argc, char** argv) {
       "hidden units        {:.0f}\nimages              {:.0f}\nepochs              {:.3g}\n"
       "learning rate       {:.2g}\nexpected test loss  {}\n",
       width, unique, images / unique, lr, shown(loss));
-  if (told > 0)
+  if (regret.told > 0)
     fmt::print(
         "\nBy the advice of the other budgets, {} of {} would have lost at most {} of their best test "
         "loss.\n",
-        told, found.budgets.size(), share(worst));
+        regret.told, budgets.size(), share(regret.worst));
   return exit_done;
 }
 

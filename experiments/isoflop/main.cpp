@@ -8,24 +8,22 @@
 #include <lab/isoflop.hpp>
 #include <lab/law.hpp>
 #include <lab/program.hpp>
+#include <lab/streams.hpp>
 #include <lab/study.hpp>
-
-#include "runs.hpp"
 
 namespace {
 
 using namespace elk::lab;
 
-// Which is not drawn without end, and what a run of a budget sees of it.
+// Whether it is drawn without end, and the size of a net for it.
 struct Data {
   bool fresh;
-  double features, classes, images;  // images: to learn from
+  double features, classes;
 };
 
 Data data_of(const std::string& dataset) {
-  if (dataset == "digits") return {true, 784, 10, INFINITY};
-  if (dataset == "cifar-10") return {false, 3072, 10, 50000.0 - isoflop_held_out};
-  return {false, 784, 10, 60000.0 - isoflop_held_out};
+  if (dataset == "cifar-10") return {false, 3072, 10};
+  return {dataset == "digits", 784, 10};
 }
 
 double parameters(const Data& data, double width) {
@@ -77,7 +75,7 @@ void ask(Study& study) {
   for (const double budget : budgets)
     for (const double width : widths) {
       const double examples = std::round(budget / (6 * parameters(data, width)));
-      constexpr double fewest = 10 * isoflop_batch;
+      constexpr double fewest = 10 * stream_batch;
       if (!(examples >= fewest && examples <= 2147483648.0))
         throw UsageError(fmt::format(
             "--budgets: {:g} FLOPs train a net of width {:g} on {:g} images; expected {:g} to 2^31", budget,
@@ -114,13 +112,14 @@ void ask(Study& study) {
   if (found.budgets.size() >= sizes_for_a_law) tell_lowest(study, found.budgets);
 
   study.table("Runs by budget and width", "width", all,
-              data.fresh ? "Every image is seen once."
-                         : fmt::format("Images are seen again and again: epochs = D / {:.0f}.", data.images));
+              data.fresh
+                  ? "Every image is seen once."
+                  : fmt::format("Images are seen again and again: epochs = D / {}.", all.front().unique));
   study.table(compute_table(std::span(all).last(widths.size())));
   study.check("data",
               data.fresh
                   ? "every run sees each of its images once; they are drawn for it, others for each seed"
-                  : fmt::format("D counts images seen; after {:.0f} they are seen again", data.images));
+                  : fmt::format("D counts images seen; after {} they are seen again", all.front().unique));
   study.check("schedule",
               "the rate falls to 0 along half a cosine that ends with the run; no warmup, whose "
               "length might suit some sizes better than others (Porian et al. 2024)");
@@ -128,7 +127,7 @@ void ask(Study& study) {
               fmt::format("budgets are C = 6 N D, N with the last layer and all biases (Porian et al. "
                           "2024); what ran is in the table of compute. Batches of {} for all sizes: "
                           "they are not tuned",
-                          isoflop_batch));
+                          stream_batch));
   study.check("best sizes",
               "of test losses, without runs that diverged; rates were chosen by the validation loss of other "
               "images, from which no run learns");
@@ -153,6 +152,6 @@ int main(int argc, char** argv) {
        .dataset = "digits",
        .metrics = {Metric::test_loss},
        .chosen_by = Metric::val_loss,
-       .work = isoflop_runs},
+       .work = stream_runs},
       ask);
 }

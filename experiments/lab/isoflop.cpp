@@ -297,6 +297,12 @@ IsoflopAnswer answer(const IsoflopQuestion& question) {
       "the data D as its power of {}",
       fmt::join(n, ", "), fmt::join(d, ", ")));
   if (told.size() > 1) answer.sentences.push_back(agreement(budgets, told));
+  if (const scaling::Regret lost = scaling::regret(budgets); lost.told > 0) {
+    answer.sentences.push_back(fmt::format(
+        "Had the other budgets advised the size, {} of {} would have lost at most {} of their best {}",
+        lost.told, budgets.size(), share(lost.worst), question.metric));
+    answer.numbers["regret"] = lost.worst;
+  }
   return answer;
 }
 

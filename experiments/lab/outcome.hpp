@@ -54,6 +54,7 @@ struct Outcome {
   std::vector<RunSummary> runs;  ///< one a seed, in the order of the seeds; the failed ones too
   std::int64_t images = 0;       ///< of the test set; 0: not known
   std::int64_t examples = 0;     ///< to learn from; 0: not known
+  std::int64_t unique = 0;       ///< see Point::unique
 
   /// One number a run that did not fail.
   std::vector<double> values(const Metric& metric) const;

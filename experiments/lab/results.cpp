@@ -42,6 +42,7 @@ void members(T& v, const Visit& visit) {
     visit("config", v.config);
     visit("images", v.images);
     visit("examples", v.examples);
+    visit("unique", v.unique);
     visit("curves", v.curves);
   } else if constexpr (is<T, Table>) {
     visit("title", v.title);
@@ -93,7 +94,8 @@ struct IsMap<std::map<std::string, T>> : std::true_type {};
 
 // What files of 0.1.0 lack.
 bool may_lack(std::string_view name) {
-  return name == "images" || name == "examples" || name == "curves" || name == "checklist";
+  return name == "images" || name == "examples" || name == "unique" || name == "curves" ||
+         name == "checklist";
 }
 
 using Entry = std::pair<std::string, std::string>;  // written as ["name", "value"]: their order matters

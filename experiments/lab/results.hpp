@@ -32,6 +32,9 @@ struct Point {
   std::int64_t diverged = 0, failed = 0;          ///< of the runs
   std::string config = {};                        ///< config.json of the first seed
   std::int64_t images = 0, examples = 0;          ///< of the test set, and to learn from; 0: not told
+  /// Where `examples` counts those seen, one as often as it is: so many different ones there were; 0: without
+  /// end, or not told.
+  std::int64_t unique = 0;
   /// Where the test set was measured after every epoch: "flops", "train_loss", "val_loss" and "test_loss" of
   /// every seed, to five digits, from which whatever is said of epochs can be computed again.
   std::map<std::string, std::vector<std::vector<double>>> curves = {};
@@ -87,9 +90,9 @@ std::optional<std::int64_t> training_examples(const Point& point);
 std::string to_json(const Results& results);
 
 /// What to_json() wrote, with or without elk::with_digest; null is read as NaN. Files of version 0.1.0 lack
-/// Point::images and examples, Point::curves and Results::checklist, which stay empty. FileError naming
-/// `file`, the place and what is wrong there when something is missing, unknown or of another type, when a
-/// table's row is not as long as its columns, or when a picture's file lies elsewhere.
+/// Point::images, examples and unique, Point::curves and Results::checklist, which stay empty. FileError
+/// naming `file`, the place and what is wrong there when something is missing, unknown or of another type,
+/// when a table's row is not as long as its columns, or when a picture's file lies elsewhere.
 Results parse_results(const std::string& text, const std::string& file);
 
 }  // namespace elk::lab

@@ -326,6 +326,8 @@ std::optional<Outcome> Study::told(const Cell& cell) {
     const auto measured = point.measured.find(judged);
     if (!same || measured == point.measured.end()) continue;
     Outcome outcome{cell, {}, point.images, training_examples(point).value_or(0)};
+    outcome.unique =
+        point.unique > 0 ? point.unique : inside_->work->unique(settings_of(cell, options_.seed));
     if (outcome.images == 0 && cell.settings.empty() && cell.config.dataset != "digits")
       outcome.images = 10000;
     if (cell.tune) {
@@ -394,6 +396,7 @@ Outcomes Study::run() {
       if (question_.own()) {
         if (outcome.cell.settings.has("examples"))
           outcome.examples = outcome.cell.settings.integer("examples");
+        outcome.unique = inside_->work->unique(settings_of(outcome.cell, options_.seed));
       } else {
         auto& trainings = static_cast<Trainings&>(*inside_->work);
         const TrainTest& data = trainings.data_sets()[outcome.cell.config.dataset];

@@ -83,6 +83,7 @@ void Study::measure(const Outcome& outcome) {
   point.config = settings_of(outcome.cell, first_seed(outcome.cell));
   point.images = outcome.images;
   point.examples = outcome.examples;
+  point.unique = outcome.unique;
   inside_->runs += static_cast<std::int64_t>(outcome.runs.size());
   inside_->images.insert(outcome.images);
   results_.points.push_back(std::move(point));

@@ -19,6 +19,9 @@ class Work {
   virtual std::string data(const std::string& settings) = 0;
   /// What a message calls that data: "data set of the name mnist".
   virtual std::string data_name(const std::string& settings) = 0;
+  /// Of runs whose examples are a number of those seen: how many different ones there are, each seen as often
+  /// as it comes to; 0: without end, or not known. Called by one thread.
+  virtual std::int64_t unique(const std::string&) { return 0; }
   /// Seconds that a run takes on one thread of this machine, roughly: for order and progress.
   virtual double estimate(const std::string& settings) = 0;
   /// Does a run and fills in what came of it, but for `summary`'s origin and time. False when `ended`, which

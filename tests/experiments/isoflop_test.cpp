@@ -136,10 +136,13 @@ TEST(Isoflop, SaysWhatItFinds) {
   EXPECT_NEAR(found.numbers.at("parabola_growth"), 0.4, 0.1);
   EXPECT_NEAR(found.numbers.at("law_growth"), 0.4, 0.1);
   EXPECT_LT(found.numbers.at("law_growth_low"), found.numbers.at("law_growth_high"));
-  ASSERT_EQ(found.sentences.size(), 2u);
+  ASSERT_EQ(found.sentences.size(), 3u);
   EXPECT_THAT(found.sentences[0], HasSubstr("The best size N grows as compute to the power of "));
   EXPECT_THAT(found.sentences[1], HasSubstr("The 3 approaches agree in the power"));
   EXPECT_THAT(found.sentences[1], HasSubstr("farthest apart at "));
+  EXPECT_THAT(found.sentences[2],
+              HasSubstr("Had the other budgets advised the size, 5 of 5 would have lost at "));
+  EXPECT_LT(found.numbers.at("regret"), 0.03);
   EXPECT_EQ(found.plots.size(), 2u);
   // The same bits again.
   Rng again(3);

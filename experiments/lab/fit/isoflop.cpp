@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -375,6 +376,69 @@ Holdout hold_out_lowest(const std::vector<Budget>& budgets, std::size_t largest,
   };
   return hold_out(points(budgets), points(smaller), options,
                   [&](const Options& at_points) { return fit_lowest(smaller, at_points, rng); });
+}
+
+namespace {
+
+// So many budgets with a best size make a line.
+constexpr std::size_t enough_for_a_line = 3;
+
+Allocation without_intervals(const std::vector<Budget>& budgets) {
+  Rng rng(0);
+  return by_parabolas(budgets, 1, rng);
+}
+
+double mean_loss(const JointCell& cell) {
+  return std::accumulate(cell.losses.begin(), cell.losses.end(), 0.0) /
+         static_cast<double>(cell.losses.size());
+}
+
+// NaN where the advised size lies outside of the grid.
+double regret_of(Budget budget, const std::vector<Budget>& others) {
+  std::vector<JointCell>& cells = budget.cells;
+  std::sort(cells.begin(), cells.end(), [](const JointCell& a, const JointCell& b) { return a.n < b.n; });
+  double lowest = HUGE_VAL;
+  for (const JointCell& cell : cells) lowest = std::min(lowest, mean_loss(cell));
+  const double n = advised_size(others, budget.flops);
+  for (std::size_t i = 1; i < cells.size(); ++i) {
+    const double low = cells[i - 1].n, high = cells[i].n;
+    if (n < low || n > high) continue;
+    const double part = std::log(n / low) / std::log(high / low);
+    return std::pow(mean_loss(cells[i - 1]), 1 - part) * std::pow(mean_loss(cells[i]), part) / lowest - 1;
+  }
+  return nan;
+}
+
+}  // namespace
+
+bool advised_by_line(const std::vector<Budget>& budgets) {
+  return without_intervals(budgets).found() >= enough_for_a_line;
+}
+
+double advised_size(const std::vector<Budget>& budgets, double flops) {
+  const Allocation found = without_intervals(budgets);
+  if (found.found() >= enough_for_a_line) return found.size_at(budgets, flops);
+  std::vector<JointPoint> points;
+  for (const Budget& budget : budgets)
+    for (const JointCell& cell : budget.cells) points.push_back({cell.n, cell.d, mean_loss(cell)});
+  const double n = fit_joint(points, {}).law.best_size(flops);
+  if (!std::isfinite(n))
+    throw ValueError("[isoflop] these runs have no best size: their joint law lacks a term");
+  return n;
+}
+
+Regret regret(const std::vector<Budget>& budgets) {
+  Regret all;
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    std::vector<Budget> others = budgets;
+    others.erase(others.begin() + static_cast<std::ptrdiff_t>(i));
+    try {
+      const double lost = regret_of(budgets[i], others);
+      if (std::isfinite(lost)) all.worst = std::max(all.worst, lost), ++all.told;
+    } catch (const ValueError&) {  // the others are too few
+    }
+  }
+  return all;
 }
 
 std::vector<std::pair<double, double>> parabola(const Budget& budget) {

@@ -64,6 +64,20 @@ Report fit_lowest(const std::vector<Budget>& budgets, Options options, Rng& rng)
 Holdout hold_out_lowest(const std::vector<Budget>& budgets, std::size_t largest, const Options& options,
                         Rng& rng);
 
+/// The size to train with so much compute: that of the line through the parabolas' lowest points; where fewer
+/// than three budgets have one, that of the joint law. ValueError where that law lacks a term, too.
+double advised_size(const std::vector<Budget>& budgets, double flops);
+/// Whether it is that of the line.
+bool advised_by_line(const std::vector<Budget>& budgets);
+
+/// What the advice of the other budgets would have cost a budget: the loss at the size that they advise,
+/// between its neighbours in the grid, over the lowest loss of the budget's cells, less 1.
+struct Regret {
+  double worst = 0;      ///< of all budgets that can be told of
+  std::size_t told = 0;  ///< so many: their advised size lies inside the grid, and the others give advice
+};
+Regret regret(const std::vector<Budget>& budgets);
+
 /// The points of a budget's parabola, from the first cell that it was fitted to to the last: n and loss. None
 /// where it has no lowest point.
 std::vector<std::pair<double, double>> parabola(const Budget& budget);

@@ -1,4 +1,4 @@
-#include "runs.hpp"
+#include <lab/streams.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -50,7 +50,7 @@ class Stream {
       order_ = rng_->permutation(block_.size());
       return;
     }
-    constexpr Index at_once = 100 * isoflop_batch;
+    constexpr Index at_once = 100 * stream_batch;
     const Index count = std::min(at_once, left_);
     block_ = digits(seed_, drawn_, count);
     drawn_ += count, left_ -= count;
@@ -85,6 +85,11 @@ class Runs : public FunctionWork {
     }
     return drawn_digest_;
   }
+  std::int64_t unique(const std::string& text) override {
+    const Settings settings = Settings::parse(text);
+    if (fresh()) return settings.has("unique") ? settings.integer("unique") : 0;
+    return sets_[dataset_].train.size() - stream_held_out;
+  }
   std::string data_name(const std::string&) override { return "data set of the name " + dataset_; }
 
   double estimate(const std::string& text) override {
@@ -95,7 +100,7 @@ class Runs : public FunctionWork {
     // Seconds to draw or gather an image and of its share of a step, and FLOP/s of a core: of this decade.
     const double image = fresh() ? 7e-6 : 2e-6, rate = 70e9;
     const auto held_out =
-        static_cast<double>(sets.test.size() + (fresh() ? sets.train.size() : isoflop_held_out));
+        static_cast<double>(sets.test.size() + (fresh() ? sets.train.size() : stream_held_out));
     return static_cast<double>(settings.integer("examples")) * (image + 4 * weights / rate) +
            held_out * (0.5e-6 + 2 * weights / rate);
   }
@@ -117,7 +122,7 @@ class Runs : public FunctionWork {
       validation = drawn_.train;
     } else {
       Rng rng = Rng::keyed({seed, 1});  // as `train` holds them out
-      std::tie(train, validation) = split(sets_[dataset_].train, isoflop_held_out, rng);
+      std::tie(train, validation) = split(sets_[dataset_].train, stream_held_out, rng);
     }
     const Dataset& test = fresh() ? drawn_.test : sets_[dataset_].test;
     Rng rng(seed);
@@ -126,7 +131,10 @@ class Runs : public FunctionWork {
          .activation = models::activation("relu")},
         rng);
     progress.about(net);
-    Stream stream = fresh() ? Stream(seed, examples) : Stream(std::move(train), rng);
+    const Index unique = settings.has("unique") ? settings.integer("unique") : examples;
+    const bool endless = fresh() && unique >= examples;
+    if (fresh() && !endless) train = digits(seed, 0, unique);
+    Stream stream = endless ? Stream(seed, examples) : Stream(std::move(train), rng);
     optim::SGD sgd(net, {.lr = settings.number("lr")});
     const double top = sgd.lr();
     const optim::Schedule schedule = optim::cosine(1);
@@ -134,7 +142,7 @@ class Runs : public FunctionWork {
     double sum = 0;
     Index last = 0;  // images of the last tenth, of which train_loss is: each before it is learned from
     for (Index seen = 0; seen < examples;) {
-      const Batch batch = stream.next(std::min(isoflop_batch, examples - seen));
+      const Batch batch = stream.next(std::min(stream_batch, examples - seen));
       sgd.set_lr(schedule(top, static_cast<double>(seen) / static_cast<double>(examples)));
       const std::uint64_t before = flops();
       Tape tape;
@@ -173,7 +181,7 @@ class Runs : public FunctionWork {
 
 }  // namespace
 
-std::unique_ptr<Work> isoflop_runs(const std::string& dataset, const std::string& data_dir) {
+std::unique_ptr<Work> stream_runs(const std::string& dataset, const std::string& data_dir) {
   return std::make_unique<Runs>(dataset, data_dir);
 }
 
