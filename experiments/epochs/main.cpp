@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 
 #include <lab/epochs.hpp>
 #include <lab/study.hpp>
+
+#include "unique.hpp"
 
 namespace {
 
@@ -90,12 +93,21 @@ void ask(Study& study) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Another question, with options of its own.
+  const auto unique = std::find(argv, argv + argc, std::string_view("--unique"));
+  if (unique != argv + argc) {
+    std::vector<char*> others(argv, unique);
+    others.insert(others.end(), unique + 1, argv + argc);
+    others.push_back(nullptr);  // as behind argv's last
+    return run_study(argc - 1, others.data(), question_of_unique(), ask_unique);
+  }
   return run_study(
       argc, argv,
       {.program = "epochs",
        .title = "Epochs and overfitting",
        .question = "When does a network begin to overfit as it trains on and on, and does that depend on its "
                    "size?",
-       .grids = {{"widths", "hidden widths"}}},
+       .grids = {{"widths", "hidden widths"}},
+       .more = "With --unique: what is it worth to see images again and again? ./elk epochs --unique --help"},
       ask);
 }

@@ -53,6 +53,13 @@ struct Question {
   /// the folder of --data-dir.
   std::function<std::unique_ptr<Work>(const std::string& dataset, const std::string& data_dir)> work = {};
 
+  /// What it is called by, where that is not the program's name: {"epochs", "--unique"}.
+  std::vector<std::string> called = {};
+  const char* more = "";  ///< what --help says beneath the question
+
+  std::vector<std::string> command() const {
+    return called.empty() ? std::vector<std::string>{program} : called;
+  }
   /// Whether cells have settings, not configurations of networks that `train` knows.
   bool own() const { return run != nullptr || work != nullptr; }
 };

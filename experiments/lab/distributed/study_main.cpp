@@ -85,8 +85,9 @@ Line parse(int argc, char** argv, const Question& question) {
   po::notify(values);
   line.help = help_or_version(
       values,
-      fmt::format("Usage: {}{} [options]\n\n{}\n\n", own ? "" : "./elk ", question.program,
-                  question.question),
+      fmt::format("Usage: {}{} [options]\n\n{}\n{}{}\n", own ? "" : "./elk ",
+                  fmt::join(question.command(), " "), question.question, question.more,
+                  *question.more == '\0' ? "" : "\n"),
       {&experiment, &running},
       "\nExit codes: 0 done, 1 a run failed, 2 wrong usage, 130 or 143 stopped by a signal; the same command "
       "continues.\n");
@@ -140,7 +141,7 @@ int run_study(int argc, char** argv, const Question& question, void (*ask)(Study
       line.options.crew = &ranks;
       line.options.jobs = ranks.size() - 1;
     }
-    std::vector<std::string> command{question.program};
+    std::vector<std::string> command = question.command();
     command.insert(command.end(), words + 1, words + count);
     if (!line.options.from.empty()) command = without_places(std::move(command));
     Study study(question, line.options, elk_command(command, question.run ? "" : "./elk"));

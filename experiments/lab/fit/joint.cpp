@@ -10,69 +10,13 @@
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <lab/fit/terms.hpp>
 
 namespace elk::lab::scaling {
 
 namespace {
 
 constexpr double flattest = 0.01, steepest = 4;  // exponents: beyond, a term is a constant or a step
-constexpr std::size_t terms = 3;                 // E, N, D
-using Terms = std::array<double, terms>;
-using Matrix = std::array<Terms, terms>;
-
-// Solves m c = h for the terms of `mask`; false where it is singular.
-bool solve(const Matrix& m, const Terms& h, unsigned mask, Terms& c) {
-  std::array<std::size_t, terms> at{};
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < terms; ++i)
-    if ((mask >> i & 1) != 0) at[count++] = i;
-  Matrix l{};
-  Terms y{};
-  for (std::size_t i = 0; i < count; ++i) {
-    for (std::size_t j = 0; j <= i; ++j) {
-      double sum = m[at[i]][at[j]];
-      for (std::size_t k = 0; k < j; ++k) sum -= l[i][k] * l[j][k];
-      if (i == j) {
-        if (!(sum > 1e-12 * m[at[i]][at[i]])) return false;
-        l[i][i] = std::sqrt(sum);
-      } else {
-        l[i][j] = sum / l[j][j];
-      }
-    }
-    y[i] = h[at[i]];
-    for (std::size_t k = 0; k < i; ++k) y[i] -= l[i][k] * y[k];
-    y[i] /= l[i][i];
-  }
-  c = {};
-  for (std::size_t i = count; i-- > 0;) {
-    for (std::size_t k = i + 1; k < count; ++k) y[i] -= l[k][i] * y[k];
-    y[i] /= l[i][i];
-    c[at[i]] = y[i];
-  }
-  return true;
-}
-
-// The least squares of coefficients of at least 0: with three, the best of all sets of terms that come out
-// so.
-unsigned solve_from_zero(const Matrix& m, const Terms& h, unsigned all, Terms& c) {
-  double best = -1;
-  unsigned chosen = 0;
-  c = {};
-  for (unsigned mask = all; mask > 0; mask = (mask - 1) & all) {
-    Terms found;
-    if (!solve(m, h, mask, found)) continue;
-    double gain = 0;
-    bool feasible = true;
-    for (std::size_t i = 0; i < terms; ++i) {
-      feasible = feasible && found[i] >= 0;
-      gain += found[i] * h[i];
-    }
-    if (!feasible || gain <= best) continue;
-    best = gain, chosen = mask, c = found;
-    if (mask == all) break;  // no other is lower
-  }
-  return chosen;
-}
 
 // The law at some exponents, with the coefficients that suit them.
 struct At {
@@ -83,73 +27,43 @@ struct At {
   double g[2] = {}, h[2][2] = {};  // half the slope and curvature of the squares over the exponents
 };
 
+// Of the points that have one.
+std::vector<double> weights_of(std::span<const JointPoint> points) {
+  std::vector<double> weights;
+  for (const JointPoint& point : points)
+    if (point.weight != 0) weights.push_back(point.weight);
+  return weights;
+}
+
 class Problem {
  public:
-  Problem(std::span<const JointPoint> points, const Form& form) : form_(form) {
-    double total = 0;
+  Problem(std::span<const JointPoint> points, const Form& form) : fit(weights_of(points)), form_(form) {
     for (const JointPoint& point : points) {
       if (point.weight == 0) continue;
-      t_.push_back(std::log(point.n)), s_.push_back(std::log(point.d));
-      y_.push_back(point.loss), weight_.push_back(point.weight);
-      total += point.weight;
+      t_.push_back(std::log(point.n)), s_.push_back(std::log(point.d)), y_.push_back(point.loss);
     }
-    for (double& weight : weight_) weight /= total;
     middle_n_ = std::accumulate(t_.begin(), t_.end(), 0.0) / static_cast<double>(t_.size());
     middle_d_ = std::accumulate(s_.begin(), s_.end(), 0.0) / static_cast<double>(s_.size());
     for (double& t : t_) t -= middle_n_;
     for (double& s : s_) s -= middle_d_;
-    for (auto& column : columns_) column.assign(t_.size(), 0);
-    ratio_.resize(t_.size()), w_.resize(t_.size());
   }
 
-  double huber = HUGE_VAL;
+  Coefficients fit;  // of the last law that was looked at
   double middle_n() const { return middle_n_; }
   double middle_d() const { return middle_d_; }
 
-  // The residuals of log L of the last law that was looked at.
-  std::vector<double> residuals() const {
-    std::vector<double> all;
-    for (const double ratio : ratio_) all.push_back(std::log(ratio));
-    return all;
-  }
-  double squares() const {
-    double sum = 0;
-    for (std::size_t i = 0; i < ratio_.size(); ++i) sum += weight_[i] * std::pow(std::log(ratio_[i]), 2);
-    return sum;
-  }
-
   // The best coefficients at these exponents, from the weights of those of `before`, and how the loss changes
-  // with the exponents. Huber's loss of log residuals is one of weighted squares of relative ones, whose
-  // weights are computed again until nothing changes.
+  // with the exponents.
   At look(double alpha, double beta, const Terms* before) {
     At at{.alpha = alpha, .beta = beta};
     const std::size_t n = y_.size();
     for (std::size_t i = 0; i < n; ++i) {
-      columns_[0][i] = 1 / y_[i];
-      if (form_.n) columns_[1][i] = std::exp(-alpha * t_[i]) / y_[i];
-      if (form_.d) columns_[2][i] = std::exp(-beta * s_[i]) / y_[i];
+      fit.columns[0][i] = 1 / y_[i];
+      if (form_.n) fit.columns[1][i] = std::exp(-alpha * t_[i]) / y_[i];
+      if (form_.d) fit.columns[2][i] = std::exp(-beta * s_[i]) / y_[i];
     }
     const unsigned all = (form_.e ? 1U : 0U) | (form_.n ? 2U : 0U) | (form_.d ? 4U : 0U);
-    if (before == nullptr || std::isinf(reweigh(*before))) w_ = weight_;
-    Matrix m{};
-    for (int round = 0; round < 50; ++round) {
-      m = {};
-      Terms h{};
-      for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t a = 0; a < terms; ++a) {
-          const double weighted = w_[i] * columns_[a][i];
-          h[a] += weighted;
-          for (std::size_t b = 0; b <= a; ++b) m[a][b] += weighted * columns_[b][i];
-        }
-      for (std::size_t a = 0; a < terms; ++a)
-        for (std::size_t b = 0; b < a; ++b) m[b][a] = m[a][b];
-      Terms c;
-      at.used = solve_from_zero(m, h, all, c);
-      const double loss = reweigh(c);
-      const bool settled = std::abs(at.loss - loss) <= 1e-10 * loss + 1e-18;
-      at.c = c, at.loss = loss;
-      if (settled) break;
-    }
+    at.loss = fit.fit(all, before, at.c, at.used);
     // Kaufman's approximation: the exponents' directions less what the coefficients make up for.
     std::array<std::vector<double>*, 2> direction{&of_n_, &of_d_};
     for (std::size_t k = 0; k < 2; ++k) {
@@ -158,17 +72,18 @@ class Problem {
       const std::vector<double>& x = k == 0 ? t_ : s_;
       Terms h{}, c{};
       for (std::size_t i = 0; i < n; ++i) {
-        v[i] = -x[i] * at.c[k + 1] * columns_[k + 1][i];
-        for (std::size_t a = 0; a < terms; ++a) h[a] += w_[i] * columns_[a][i] * v[i];
+        v[i] = -x[i] * at.c[k + 1] * fit.columns[k + 1][i];
+        for (std::size_t a = 0; a < terms; ++a) h[a] += fit.squares[i] * fit.columns[a][i] * v[i];
       }
-      if (at.used == 0 || !solve(m, h, at.used, c)) continue;
+      if (at.used == 0 || !solve(fit.matrix, h, at.used, c)) continue;
       for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t a = 0; a < terms; ++a) v[i] -= c[a] * columns_[a][i];
+        for (std::size_t a = 0; a < terms; ++a) v[i] -= c[a] * fit.columns[a][i];
     }
     for (std::size_t i = 0; i < n; ++i)
       for (std::size_t k = 0; k < 2; ++k) {
-        at.g[k] += w_[i] * (*direction[k])[i] * (ratio_[i] - 1);
-        for (std::size_t j = 0; j < 2; ++j) at.h[k][j] += w_[i] * (*direction[k])[i] * (*direction[j])[i];
+        at.g[k] += fit.squares[i] * (*direction[k])[i] * (fit.ratio[i] - 1);
+        for (std::size_t j = 0; j < 2; ++j)
+          at.h[k][j] += fit.squares[i] * (*direction[k])[i] * (*direction[j])[i];
       }
     return at;
   }
@@ -201,30 +116,9 @@ class Problem {
   }
 
  private:
-  // The weights at which relative squares have the slope of Huber's loss of the log residuals; that loss.
-  double reweigh(const Terms& c) {
-    double loss = 0;
-    for (std::size_t i = 0; i < y_.size(); ++i) {
-      const double ratio = c[0] * columns_[0][i] + c[1] * columns_[1][i] + c[2] * columns_[2][i];
-      ratio_[i] = ratio;
-      if (!(ratio > 1e-6)) {  // a law of next to nothing
-        w_ = weight_;
-        return HUGE_VAL;
-      }
-      const double residual = std::log(ratio), size = std::abs(residual);
-      const bool inside = size <= huber;
-      loss += weight_[i] * (inside ? residual * residual / 2 : huber * (size - huber / 2));
-      const double slope = inside ? residual : std::copysign(huber, residual);
-      w_[i] = weight_[i] * (size < 1e-9 ? 1 : slope / (ratio * (ratio - 1)));
-    }
-    return loss;
-  }
-
   Form form_;
   double middle_n_ = 0, middle_d_ = 0;
-  std::vector<double> t_, s_, y_, weight_;          // log N and log D less their means, losses
-  std::array<std::vector<double>, terms> columns_;  // each term over the loss
-  std::vector<double> ratio_, w_;                   // law over loss; weights of the squares
+  std::vector<double> t_, s_, y_;  // log N and log D less their means, losses
   std::vector<double> of_n_, of_d_;
 };
 
@@ -246,12 +140,6 @@ At lowest(Problem& problem, const Form& form, const std::vector<std::pair<double
     if (end.loss < best.loss * (1 - 1e-9)) best = end;
   }
   return best;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 void check(std::span<const JointPoint> points, const Form& form, const JointOptions& options) {
@@ -375,26 +263,22 @@ JointFit fit_joint(std::span<const JointPoint> points, const Form& form, const J
   std::vector<std::pair<double, double>> starts = options.starts.empty() ? grid() : options.starts;
   At best;
   if (options.huber > 0) {
-    problem.huber = options.huber;
+    problem.fit.huber = options.huber;
     best = lowest(problem, form, starts);
   } else {
     best = lowest(problem, form, starts);  // by squares; then twice with what they leave
     for (int round = 0; round < 2; ++round) {
       problem.look(best.alpha, best.beta, &best.c);
-      std::vector<double> sizes = problem.residuals();
-      for (double& size : sizes) size = std::abs(size);
-      const auto n = static_cast<double>(sizes.size());
-      const double left = std::max(n - static_cast<double>(form.parameters()), 1.0);
-      problem.huber = std::max(1.345 * 1.4826 * median(std::move(sizes)) * std::sqrt(n / left), 1e-6);
+      problem.fit.huber = problem.fit.usual_huber(form.parameters());
       best = lowest(problem, form, {{best.alpha, best.beta}, {0.3, 0.3}, {1, 0.5}, {0.5, 1}});
     }
   }
   if (!std::isfinite(best.loss)) throw ValueError(fmt::format("[fit_joint] {} has no fit", name(form)));
   best = problem.look(best.alpha, best.beta, &best.c);
   JointFit fit;
-  fit.huber = problem.huber;
+  fit.huber = problem.fit.huber;
   fit.loss = best.loss;
-  fit.residual = std::sqrt(problem.squares());
+  fit.residual = std::sqrt(problem.fit.mean_square());
   fit.law = {.e = best.c[0],
              .a = best.c[1],
              .alpha = best.c[1] > 0 ? best.alpha : 0,
