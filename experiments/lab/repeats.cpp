@@ -21,6 +21,9 @@ using scaling::RepeatReport;
 constexpr RepeatForm forms[] = {{false, false}, {true, false}, {true, true}};
 constexpr double told_epochs[] = {2, 4, 8, 16};
 
+// To three digits: 10800.
+std::string images_text(double images) { return text(std::stod(fmt::format("{:.3g}", images))); }
+
 std::vector<RepeatCell> finite(const RepeatQuestion& question, RepeatAnswer& answer) {
   std::vector<RepeatCell> cells;
   std::size_t runs = 0, kept = 0;
@@ -52,11 +55,11 @@ Table cells_table(const RepeatQuestion& question, const std::vector<RepeatCell>&
     table.rows.push_back({text(cell.unique), text(cell.epochs), text(cell.unique * cell.epochs),
                           with_interval(loss),
                           cell.epochs == 1       ? ""
-                          : std::isfinite(worth) ? fmt::format("{:.3g}", worth)
+                          : std::isfinite(worth) ? images_text(worth)
                                                  : "-",
                           best == nullptr || cell.epochs == 1
                               ? ""
-                              : fmt::format("{:.3g}", best->fit.law.effective(cell.unique, cell.epochs))});
+                              : images_text(best->fit.law.effective(cell.unique, cell.epochs))});
   }
   return table;
 }
@@ -157,9 +160,9 @@ void tell(const RepeatQuestion& question, const std::vector<RepeatCell>& cells, 
   }
   if (farthest != nullptr)
     answer.sentences.push_back(fmt::format(
-        "Measured directly, {:g} images seen {:g} times are worth {:.3g} new ones to {}; by the law {:.3g}",
-        farthest->unique, farthest->epochs, worth, question.of,
-        best.fit.law.effective(farthest->unique, farthest->epochs)));
+        "Measured directly, {:g} images seen {:g} times are worth {} new ones to {}; by the law {}",
+        farthest->unique, farthest->epochs, images_text(worth), question.of,
+        images_text(best.fit.law.effective(farthest->unique, farthest->epochs))));
 }
 
 }  // namespace
@@ -190,20 +193,20 @@ RepeatAnswer answer(const RepeatQuestion& question) {
                           share(report.left_out_error), share(report.held_out_error)});
     all.push_back(std::move(report));
   }
+  // One that has not converged tells nothing, however well it fits.
   const RepeatReport* best = nullptr;
   for (const RepeatReport& report : all)
-    if (best == nullptr || report.left_out_error < best->left_out_error) best = &report;
+    if (report.fit.converged && (best == nullptr || report.left_out_error < best->left_out_error))
+      best = &report;
   std::size_t fewest = std::numeric_limits<std::size_t>::max();
   for (const RepeatCell& cell : cells) fewest = std::min(fewest, cell.losses.size());
   std::string nothing;
   if (best == nullptr)
-    nothing = why;
+    nothing = all.empty() ? why : "all fits end where numbers are no longer told apart";
   else if (cells.size() < best->form.parameters() + 2)
     nothing = fmt::format("{} cells are too few for {} parameters", cells.size(), best->form.parameters());
   else if (fewest < 2)
     nothing = "there are cells of one seed, which do not tell how far chance moves a loss";
-  else if (!best->fit.converged)
-    nothing = "the fit ends where numbers are no longer told apart";
   answer.tables.push_back(cells_table(question, cells, best));
   if (!all.empty()) {
     table.note = fmt::format(
