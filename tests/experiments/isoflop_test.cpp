@@ -255,6 +255,7 @@ TEST_F(Compute, GoesThroughASetAgainAndAgain) {
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("Nothing is concluded: a power of compute needs 4 budgets, got 1"));
   EXPECT_LT(results("runs/isoflop").points.back().measured.at("test_loss").mean, 1.5);
+  for (const Point& point : results("runs/isoflop").points) EXPECT_EQ(point.unique, 400);
   const test::Outcome advice = run("advise", {"--flops", "4e8", "--data", "100"});
   EXPECT_EQ(advice.code, 2);
   EXPECT_THAT(advice.err,
@@ -325,6 +326,17 @@ TEST_F(Compute, AdviseFollowsTheLaw) {
   ASSERT_EQ(few.code, 0) << few.err;
   EXPECT_THAT(few.out, HasSubstr("hidden units        419\nimages              50000\n"));
   EXPECT_THAT(few.out, HasSubstr("expected test loss  0."));
+  // Of a set of so many images.
+  Results set = known(skewed);
+  set.dataset = "mnist";
+  for (Point& point : set.points) point.unique = 20000;
+  write_file_atomically(path("set.json"), to_json(set));
+  const test::Outcome again = run("advise", {"set.json", "--flops", "1e11", "--resamples", "50", "--json"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  const auto advice = nlohmann::json::parse(again.out);
+  const double n = 795 * advice.at("width").get<double>() + 10;
+  EXPECT_EQ(advice.at("images"), 20000);
+  EXPECT_NEAR(6 * n * 20000 * advice.at("epochs").get<double>() / 1e11, 1, 0.01);
 }
 
 TEST_F(Compute, AdviseRefusesWhatItCannotTell) {
@@ -335,6 +347,9 @@ TEST_F(Compute, AdviseRefusesWhatItCannotTell) {
   other = known(skewed);
   for (Point& point : other.points) point.measured["test_loss"].values = {NAN};
   write_file_atomically(path("diverged.json"), to_json(other));
+  other = known(skewed);
+  other.dataset = "mnist";  // of a version that did not tell
+  write_file_atomically(path("old.json"), to_json(other));
   other = known(skewed);
   other.points.resize(3);
   write_file_atomically(path("few.json"), to_json(other));
@@ -351,6 +366,9 @@ TEST_F(Compute, AdviseRefusesWhatItCannotTell) {
       {{"known.json", "--flops", "1e8"}, 2, "expected 2.00e+08 to 5.12e+12, got 1.00e+08"},
       {{"known.json", "--flops", "1e11", "--data", "100"}, 2, "--data: 100 images leave compute for"},
       {{"diverged.json", "--flops", "1e10"}, 1, "expected runs with a test loss, got none in diverged.json"},
+      {{"old.json", "--flops", "1e10"},
+       1,
+       "old.json does not tell how many images of mnist there were; ./elk isoflop"},
       {{"few.json", "--flops", "2e9"}, 1, "expected at least 5 cells"}};
   for (const Row& row : rows) {
     const test::Outcome outcome = run("advise", row.arguments);
