@@ -130,7 +130,9 @@ Table compute_table(std::span<const Outcome> outcomes) {
   for (const Outcome& outcome : outcomes) {
     const RunSummary& run = outcome.runs.front();
     if (run.status == "failed") continue;
-    const double estimate = 6.0 * static_cast<double>(run.parameters) * static_cast<double>(run.epochs) *
+    // Runs that count the images seen have no epochs, or one.
+    const double estimate = 6.0 * static_cast<double>(run.parameters) *
+                            static_cast<double>(std::max<std::int64_t>(run.epochs, 1)) *
                             static_cast<double>(outcome.examples);
     table.rows.push_back({outcome.cell.label, std::to_string(run.parameters),
                           flops_text(static_cast<double>(run.flops)), flops_text(estimate),

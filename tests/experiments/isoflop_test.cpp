@@ -242,6 +242,12 @@ TEST_F(Compute, SmokeRunsAndContinues) {
   const Results again = results("s");
   EXPECT_EQ(again.numbers, found.numbers);
   EXPECT_EQ(again.verdicts, found.verdicts);
+  // The report can be made again from results alone.
+  ASSERT_EQ(run("isoflop", {"--smoke", "--quiet", "--from", "s/results.json", "--out-dir", "t"}).code, 0);
+  const Results told = results("t");
+  EXPECT_EQ(told.verdicts, found.verdicts);
+  ASSERT_EQ(told.tables.size(), found.tables.size());
+  for (std::size_t i = 0; i < told.tables.size(); ++i) EXPECT_EQ(told.tables[i].rows, found.tables[i].rows);
   for (std::size_t i = 0; i < again.points.size(); ++i)
     EXPECT_EQ(again.points[i].measured.at("test_loss").values,
               found.points[i].measured.at("test_loss").values);
