@@ -82,10 +82,10 @@ void ask_unique(Study& study) {
              .label = epochs == 1 ? "new images" : fmt::format("{:g} images {:g} times", unique, epochs),
              .x = epochs,
              .settings = {{"dataset", options.dataset},
-                                {"hidden", static_cast<std::int64_t>(width)},
-                                {"examples", static_cast<std::int64_t>(unique * epochs)},
-                                {"unique", static_cast<std::int64_t>(unique)},
-                                {"lr", first_rate_of_repeats}},
+                          {"hidden", static_cast<std::int64_t>(width)},
+                          {"examples", static_cast<std::int64_t>(unique * epochs)},
+                          {"unique", static_cast<std::int64_t>(unique)},
+                          {"lr", first_rate_of_repeats}},
              .tune = true});
       }
   if (diets.empty())
