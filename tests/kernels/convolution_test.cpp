@@ -5,10 +5,16 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <thread>
 
 #include <elk/base/parallel.hpp>
 #include <elk/base/rng.hpp>
 #include <elk/kernels/convolution.hpp>
+#include <elk/kernels/dispatch.hpp>
+#include <elk/kernels/loops/loops.hpp>
+#include <elk/kernels/onednn.hpp>
+#include <elk/ops/arithmetic.hpp>
+#include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
 #include <elk/ops/shape.hpp>
 
@@ -65,7 +71,10 @@ void expect_near(const Tensor& got, const std::vector<double>& expected, const s
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return std::memcmp(a.data<double>().data(), b.data<double>().data(), a.data<double>().size_bytes()) == 0;
+  const auto bytes = [](const Tensor& x) {
+    return x.dtype() == f64 ? std::as_bytes(x.data<double>()) : std::as_bytes(x.data<float>());
+  };
+  return std::memcmp(bytes(a).data(), bytes(b).data(), bytes(a).size()) == 0;
 }
 
 std::vector<Sizes> shapes() {
@@ -130,6 +139,177 @@ TEST(Convolution, OfAllShapesIsTheSumOverWindows) {
         EXPECT_TRUE(same_bits(got[i], again[i])) << i << ", " << count << " threads";
     }
   }
+}
+
+// The three products of a convolution, with what they are made of.
+struct Products {
+  Sizes s;
+  Tensor x, w, dy, bias;
+
+  std::vector<Tensor> all() const {
+    return {convolve("conv", x, w, bias, s.how), convolve_input("conv", dy, w, s.how, s.height, s.width),
+            convolve_weight("conv", dy, x, s.how, s.kernel_height, s.kernel_width)};
+  }
+  Products of(Tensor (*f)(const Tensor&)) const { return {s, f(x), f(w), f(dy), f(bias)}; }
+};
+
+Products draw(const Sizes& s, Rng& rng) {
+  const Naive naive(s);
+  return {s, randn({s.batch, s.channels, s.height, s.width}, rng),
+          randn({s.outputs, s.channels / s.how.groups, s.kernel_height, s.kernel_width}, rng),
+          randn({s.batch, s.outputs, naive.out[0], naive.out[1]}, rng), randn({s.outputs}, rng)};
+}
+
+// Sums of products in f32, rounded in whatever order: beside those in f64 of numbers and of their sizes.
+void expect_rounded(const Tensor& got, const Tensor& exact, const Tensor& sizes, const std::string& what) {
+  ASSERT_EQ(got.shape(), exact.shape()) << what;
+  for (Index i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got.at(i), exact.at(i), 2e-6 * sizes.at(i)) << what << ", element " << i;
+}
+
+// The forms that networks have, in sizes that oneDNN is chosen for.
+std::vector<Sizes> layers() {
+  return {
+      {7, 64, 64, 16, 16, 3, 3, {{1, 1}, {1, 1}, {1, 1}, 1}},    // a residual block
+      {5, 3, 32, 32, 32, 3, 3, {{1, 1}, {1, 1}, {1, 1}, 1}},     // of colours
+      {19, 1, 6, 28, 28, 5, 5, {{1, 1}, {2, 2}, {1, 1}, 1}},     // LeNet's
+      {67, 6, 16, 14, 14, 5, 5, {{1, 1}, {0, 0}, {1, 1}, 1}},    // which oneDNN pads with channels
+      {13, 32, 64, 16, 16, 3, 3, {{2, 2}, {1, 1}, {1, 1}, 1}},   // a step of two
+      {13, 32, 64, 16, 16, 1, 1, {{2, 2}, {0, 0}, {1, 1}, 1}},   // its shortcut
+      {13, 64, 128, 16, 16, 1, 1, {{1, 1}, {0, 0}, {1, 1}, 1}},  // of pixels
+      {9, 32, 32, 16, 16, 3, 3, {{1, 1}, {2, 2}, {2, 2}, 1}},    // dilated
+      {9, 64, 64, 16, 16, 3, 3, {{1, 1}, {1, 1}, {1, 1}, 64}},   // a channel each
+      {9, 64, 96, 16, 16, 3, 3, {{1, 1}, {1, 1}, {1, 1}, 4}},    // grouped
+      {9, 24, 20, 15, 17, 3, 5, {{2, 1}, {1, 2}, {1, 2}, 2}},    // all different
+      {5, 32, 48, 1, 200, 1, 9, {{1, 1}, {0, 4}, {1, 1}, 1}},    // a sequence
+  };
+}
+
+TEST(Convolution, OfF32IsThatOfF64RoundedWhateverComputesIt) {
+  Rng rng(2);
+  std::vector<Sizes> list = shapes();
+  const std::vector<Sizes> large = layers();
+  list.insert(list.end(), large.begin(), large.end());
+  for (const Sizes& s : list) {
+    const Products f32_ = draw(s, rng), f64_ = f32_.of([](const Tensor&x) { return cast(x, f64); }),
+                   sizes = f64_.of(abs);
+    const std::string what = to_string(f32_.x.shape()) + " * " + to_string(f32_.w.shape());
+    const std::vector<Tensor> got = f32_.all(), exact = f64_.all(), bounds = sizes.all();
+    for (std::size_t i = 0; i < 3; ++i)
+      expect_rounded(got[i], exact[i], bounds[i], what + ", product " + std::to_string(i));
+    for (const int count : {2, 3, 4}) {
+      set_threads(count);
+      const std::vector<Tensor> again = f32_.all();
+      set_threads(1);
+      for (std::size_t i = 0; i < 3; ++i)
+        EXPECT_TRUE(same_bits(got[i], again[i])) << what << ", product " << i << ", " << count << " threads";
+    }
+  }
+}
+
+// The same by oneDNN itself, also where it is not chosen; undefined where it has no code for it.
+std::vector<Tensor> by_onednn(const Products& p) {
+  const Geometry g = geometry("conv", p.x.shape(), p.w.shape(), p.s.how);
+  const float *const x = readable<float>(p.x), *const w = readable<float>(p.w),
+                     *const dy = readable<float>(p.dy), *const bias = readable<float>(p.bias);
+  Tensor y = full(p.dy.shape(), 7), dx = full(p.x.shape(), 7), dw = full(p.w.shape(), 7);
+  if (!onednn_convolve("conv", g, x, w, bias, writable<float>(y))) y = Tensor();
+  if (!onednn_convolve_input("conv", g, dy, w, writable<float>(dx))) dx = Tensor();
+  if (!onednn_convolve_weight("conv", g, dy, x, writable<float>(dw))) dw = Tensor();
+  return {y, dx, dw};
+}
+
+bool has_onednn() {
+#ifdef ELK_HAS_ONEDNN
+  return instruction_set() != InstructionSet::baseline;
+#else
+  return false;
+#endif
+}
+
+TEST(Convolution, ByOnednnIsThatByProducts) {
+  Rng rng(3);
+  std::vector<Sizes> list = layers();
+  const std::vector<Sizes> others = shapes();
+  list.insert(list.end(), others.begin(), others.end());
+  int computed = 0;
+  for (const Sizes& s : list) {
+    if (s.batch == 0) continue;
+    const Products p = draw(s, rng), f64_ = p.of([](const Tensor&x) { return cast(x, f64); });
+    const std::string what = to_string(p.x.shape()) + " * " + to_string(p.w.shape());
+    const std::vector<Tensor> exact = f64_.all(), bounds = f64_.of(abs).all(), got = by_onednn(p),
+                              chosen = p.all();
+    const Geometry g = geometry("conv", p.x.shape(), p.w.shape(), s.how);
+    for (std::size_t i = 0; i < 3; ++i) {
+      if (!got[i].defined()) continue;
+      ++computed;
+      expect_rounded(got[i], exact[i], bounds[i], what + ", product " + std::to_string(i));
+      if (onednn_pays(static_cast<Pass>(i), g)) {
+        EXPECT_TRUE(same_bits(got[i], chosen[i])) << what << ", product " << i;
+      }
+    }
+    for (const int count : {2, 3, 4}) {
+      set_threads(count);
+      const std::vector<Tensor> again = by_onednn(p);
+      set_threads(1);
+      for (std::size_t i = 0; i < 3; ++i)
+        if (got[i].defined()) {
+          EXPECT_TRUE(same_bits(got[i], again[i]))
+              << what << ", product " << i << ", " << count << " threads";
+        }
+    }
+  }
+  if (has_onednn())
+    EXPECT_GT(computed, 30);
+  else
+    EXPECT_EQ(computed, 0);
+}
+
+TEST(Convolution, OnednnIsChosenWhereItIsFaster) {
+  const auto pays = [](const Sizes& s) {
+    const Geometry g =
+        geometry("conv", {s.batch, s.channels, s.height, s.width},
+                 {s.outputs, s.channels / s.how.groups, s.kernel_height, s.kernel_width}, s.how);
+    std::string passes;
+    for (const Pass pass : {Pass::forward, Pass::input, Pass::weight})
+      passes += onednn_pays(pass, g) ? "yes " : "no ";
+    return passes;
+  };
+  const Convolution one{{1, 1}, {1, 1}, {1, 1}, 1};
+  const std::string all = has_onednn() ? "yes yes yes " : "no no no ";
+  EXPECT_EQ(pays({50, 64, 64, 16, 16, 3, 3, one}), all);
+  EXPECT_EQ(pays({50, 64, 64, 16, 16, 3, 3, {{1, 1}, {1, 1}, {1, 1}, 64}}), all);
+  EXPECT_EQ(pays({50, 3, 32, 32, 32, 3, 3, one}), has_onednn() ? "yes no yes " : "no no no ");
+  EXPECT_EQ(pays({1, 16, 16, 32, 32, 3, 3, one}), has_onednn() ? "no yes yes " : "no no no ");
+  EXPECT_EQ(pays({50, 1, 6, 28, 28, 5, 5, one}), "no no no ");
+  EXPECT_EQ(pays({50, 64, 64, 16, 16, 1, 1, {{1, 1}, {0, 0}, {1, 1}, 1}}), "no no no ");
+  EXPECT_EQ(pays({0, 64, 64, 16, 16, 3, 3, one}), "no no no ");
+}
+
+// More forms than are kept, by several threads at once.
+TEST(Convolution, ManyFormsAtOnce) {
+  constexpr Index widths = 100;
+  const auto all = [](int shift) {
+    std::vector<Tensor> results;
+    for (Index i = 0; i < widths; ++i) {
+      const Index width = 3 + (i + 31 * shift) % widths;
+      Rng rng(static_cast<std::uint32_t>(width));
+      for (const Tensor& result : draw({2, 16, 16, 3, width, 3, 3, {{1, 1}, {1, 1}, {1, 1}, 1}}, rng).all())
+        results.push_back(result);
+    }
+    return results;
+  };
+  const std::vector<Tensor> alone = all(0);
+  std::vector<std::vector<Tensor>> together(4);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] { together[static_cast<std::size_t>(i)] = all(i); });
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t i = 0; i < 4; ++i)
+    for (std::size_t j = 0; j < alone.size(); ++j) {
+      const std::size_t same = (j + i * 31 * 3) % alone.size();
+      EXPECT_TRUE(same_bits(together[i][j], alone[same])) << "thread " << i << ", product " << j;
+    }
 }
 
 TEST(Convolution, RefusesWhatDoesNotFit) {

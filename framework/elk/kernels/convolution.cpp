@@ -4,37 +4,17 @@
 // a fixed order.
 #include <algorithm>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include <elk/base/parallel.hpp>
 #include <elk/kernels/convolution.hpp>
 #include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/multiply.hpp>
+#include <elk/kernels/onednn.hpp>
 #include <elk/kernels/scratch.hpp>
 
 namespace elk::kernels {
-
-namespace {
-
-// The sizes of a convolution, which have been checked.
-struct Geometry {
-  Index batch, channels, outputs;  // channels and outputs of a group
-  std::array<Index, 2> image, kernel, out;
-  Convolution how;
-
-  Index taps() const { return channels * kernel[0] * kernel[1]; }
-  Index pixels() const { return out[0] * out[1]; }
-  Index image_size() const { return image[0] * image[1]; }
-  // The input's place that an output's tap reads, along an axis.
-  Index place(std::size_t axis, Index output, Index tap) const {
-    return output * how.stride[axis] - how.padding[axis] + tap * how.dilation[axis];
-  }
-  // Where a window is a pixel: then images are their own columns.
-  bool pointwise() const {
-    return kernel == std::array<Index, 2>{1, 1} && how.stride == std::array<Index, 2>{1, 1} &&
-           how.padding == std::array<Index, 2>{0, 0};
-  }
-};
 
 Geometry geometry(const char* operation, const Shape& x, const Shape& weight, const Convolution& how) {
   if (x.rank() != 4 || weight.rank() != 4)
@@ -71,6 +51,15 @@ Geometry geometry(const char* operation, const Shape& x, const Shape& weight, co
     fail<ShapeError>("[{}] BLAS takes sizes below 2^31, got {} and {}", operation, x, weight);
   return g;
 }
+
+Runs::Runs(Index parts, Index size) : parts_(parts), size_(size) {
+  constexpr Index most_runs = 8, most_sums = Index{1} << 24;
+  const Index most = std::clamp<Index>(most_sums / size, 1, most_runs);
+  length_ = std::max<Index>((parts + most - 1) / most, 2);
+  count_ = std::max<Index>((parts + length_ - 1) / length_, 1);  // an empty batch's sum is 0
+}
+
+namespace {
 
 // What of the batch is laid out at once: some rows of the output of one image, or some whole images.
 struct Tile {
@@ -241,6 +230,10 @@ Tensor convolve(const char* operation, const Tensor& x, const Tensor& weight, co
     Tensor y = empty({g.batch, weight.size(0), g.out[0], g.out[1]}, x.dtype());
     count_flops(flops_of(g) + (bias.defined() ? y.size() : 0));
     T* const out = writable<T>(y);
+    if constexpr (std::is_same_v<T, float>)
+      if (onednn_pays(Pass::forward, g) && onednn_convolve(operation, g, readable<T>(x), readable<T>(weight),
+                                                           bias.defined() ? readable<T>(bias) : nullptr, out))
+        return y;
     const Tiling tiling(g, 512);
     parallel_for(tiling.parts() * tiling.bands() * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups, tile = i / g.how.groups;
@@ -282,8 +275,13 @@ Tensor convolve_input(const char* operation, const Tensor& dy, const Tensor& wei
   const Geometry g = geometry(operation, shape, weight.shape(), convolution);
   check_result(operation, g, dy);
   return for_float(operation, dy.dtype(), [&]<class T>() {
-    Tensor dx = zeros(shape, dy.dtype());
     count_flops(flops_of(g));
+    if constexpr (std::is_same_v<T, float>)
+      if (onednn_pays(Pass::input, g))
+        if (Tensor dx = empty(shape, dy.dtype());
+            onednn_convolve_input(operation, g, readable<T>(dy), readable<T>(weight), writable<T>(dx)))
+          return dx;
+    Tensor dx = zeros(shape, dy.dtype());
     T* const out = writable<T>(dx);
     const Tiling tiling(g, 512);
     // The bands of an image overlap in it, so one block does them all, one after another.
@@ -325,18 +323,18 @@ Tensor convolve_weight(const char* operation, const Tensor& dy, const Tensor& x,
   return for_float(operation, x.dtype(), [&]<class T>() {
     Tensor dweight = empty(shape, x.dtype());
     count_flops(flops_of(g));
+    if constexpr (std::is_same_v<T, float>)
+      if (onednn_pays(Pass::weight, g) &&
+          onednn_convolve_weight(operation, g, readable<T>(dy), readable<T>(x), writable<T>(dweight)))
+        return dweight;
     const Tiling tiling(g, 1024);  // each ends in a pass over the weights
-    // A few runs of the batch are summed in f64 each, and then in order.
-    constexpr Index most_runs = 8, most_sums = Index{1} << 24;
-    const Index size = g.outputs * g.taps(),
-                most = std::clamp<Index>(most_sums / (size * g.how.groups), 1, most_runs),
-                length = std::max<Index>((tiling.parts() + most - 1) / most, 2),
-                runs = (tiling.parts() + length - 1) / length;
-    std::vector<double> sums(static_cast<std::size_t>(std::max<Index>(runs, 1) * g.how.groups * size));
-    parallel_for(runs * g.how.groups, [&](Index i) {
+    const Index size = g.outputs * g.taps(), all = size * g.how.groups;
+    const Runs runs(tiling.parts(), all);
+    std::vector<double> sums(static_cast<std::size_t>(runs.count() * all));
+    parallel_for(runs.count() * g.how.groups, [&](Index i) {
       const Index group = i % g.how.groups, run = i / g.how.groups;
       T* const product = scratch<T, Weights>(size);
-      for (Index part = run * length; part < std::min((run + 1) * length, tiling.parts()); ++part)
+      for (Index part = runs.begin(run); part < runs.end(run); ++part)
         for (Index band = 0; band < tiling.bands(); ++band) {
           Block<T> block(g, tiling.tile(part, band), group);
           block.lay_out(readable<T>(x));
@@ -356,12 +354,7 @@ Tensor convolve_weight(const char* operation, const Tensor& dy, const Tensor& x,
           loops<T>().add_to(size, product, sums.data() + i * size);
         }
     });
-    const Index all = dweight.size();
-    for (Index run = 1; run < runs; ++run)
-      for (Index j = 0; j < all; ++j)
-        sums[static_cast<std::size_t>(j)] += sums[static_cast<std::size_t>(run * all + j)];
-    std::transform(sums.begin(), sums.begin() + all, writable<T>(dweight),
-                   [](double total) { return static_cast<T>(total); });
+    runs.add(sums, writable<T>(dweight));
     return dweight;
   });
 }
