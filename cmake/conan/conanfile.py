@@ -42,6 +42,7 @@ class Elkgrad(ConanFile):
         toolchain = CMakeToolchain(self)
         for option in ("ELK_BUILD_EXPERIMENTS", "ELK_BUILD_TESTS", "ELK_GRAPHVIZ"):
             toolchain.variables[option] = False
+        toolchain.variables["ELK_ONEDNN"] = "OFF"
         toolchain.generate()
 
     def build(self):

@@ -76,6 +76,11 @@ int main() {
            elk::matmul(elk::zeros({2, 3}), elk::zeros({4, 5}));
          }) == "[matmul] inner sizes differ: (2, 3) x (4, 5)",
          "errors are caught by their type");
+  // By a library, perhaps, that only the package knows of.
+  const elk::Tensor image = elk::randn({8, 16, 9, 9}, rng), kernel = elk::randn({16, 16, 3, 3}, rng);
+  expect(elk::allclose(elk::cast(elk::conv2d(image, kernel), elk::f64),
+                       elk::conv2d(elk::cast(image, elk::f64), elk::cast(kernel, elk::f64)), 1e-4, 1e-4),
+         "convolutions are right");
   net.to(elk::f64);
   expect(static_cast<bool>(elk::gradcheck(net, elk::randn({2, 784}, rng, elk::f64), {.max_entries = 10})),
          "the derivatives are right");

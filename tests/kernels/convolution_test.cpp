@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <string>
 #include <thread>
 
@@ -263,6 +265,18 @@ TEST(Convolution, ByOnednnIsThatByProducts) {
     EXPECT_GT(computed, 30);
   else
     EXPECT_EQ(computed, 0);
+}
+
+// A job has the threads that it was given. (Those of OpenMP would stay.)
+TEST(Convolution, ByOnednnStartsNoThread) {
+  const auto threads_here = [] {
+    using Iterator = std::filesystem::directory_iterator;
+    return std::distance(Iterator("/proc/self/task"), Iterator());
+  };
+  Rng rng(4);
+  const auto before = threads_here();
+  for (const Sizes& s : layers()) (void)by_onednn(draw(s, rng));
+  EXPECT_EQ(threads_here(), before);
 }
 
 TEST(Convolution, OnednnIsChosenWhereItIsFaster) {

@@ -88,9 +88,9 @@ while IFS='|' read -r id like name command; do
   check "$name: where all is there it runs" exits 0
   check "$name: with nothing told of packages" has_not err 'install\|untried'
 done <<'END'
-fedora||Fedora Linux 41 (Workstation Edition)|sudo dnf install gcc-c++ cmake ninja-build gnuplot xtensor-devel openblas-devel boost-devel fmt-devel json-devel zlib-devel libpng-devel NLopt-devel$
+fedora||Fedora Linux 41 (Workstation Edition)|sudo dnf install gcc-c++ cmake ninja-build gnuplot xtensor-devel openblas-devel boost-devel fmt-devel json-devel zlib-devel libpng-devel NLopt-devel onednn-devel$
 rocky|rhel centos fedora|Rocky Linux 9.5|sudo dnf install gcc-c++
-arch||Arch Linux|sudo pacman -S --needed gcc cmake ninja gnuplot xtensor openblas boost fmt nlohmann-json zlib libpng nlopt$
+arch||Arch Linux|sudo pacman -S --needed gcc cmake ninja gnuplot xtensor openblas boost fmt nlohmann-json zlib libpng nlopt onednn$
 endeavouros|arch|EndeavourOS|sudo pacman -S --needed gcc
 opensuse-tumbleweed|opensuse suse|openSUSE Tumbleweed|sudo zypper install gcc-c++ cmake ninja gnuplot openblas-devel libboost_program_options-devel
 alpine||Alpine Linux v3.21|sudo apk add g++ cmake samurai gnuplot openblas-dev boost-dev
