@@ -87,11 +87,11 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
-// An operand in the caller's layout and in the primitive's.
+// An operand in the caller's layout and in the primitive's, and what converts it from one into the other: of
+// what is read into the latter, of what is written out of it. Empty where they are the same.
 struct Operand {
   Layout plain, own;
-  dnnl::primitive
-      convert;  // into the latter, or out of it where it is written; empty where they are the same
+  dnnl::primitive convert;
 };
 
 // How a number of images is convolved.
@@ -317,8 +317,8 @@ class Worker {
 
  private:
   void run(const dnnl::primitive& primitive, const std::unordered_map<int, memory>& operands) {
-    thread_local dnnl::stream stream(engine());
     try {
+      thread_local dnnl::stream stream(engine());
       primitive.execute(stream, operands);
     } catch (const dnnl::error& error) {
       fail<Error>("[{}] oneDNN failed: {}", operation_, error.message);
