@@ -12,7 +12,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 processors=$(nproc)
-examples=8192 runs=40 epochs=300
+examples=8192 runs=44 epochs=600
 [ -z "${QUICK:-}" ] || { examples=1024 runs=4 epochs=20; }
 
 # step <width> <batch> <ranks>: seconds of a step in four parts, the least of three epochs, on a thread a rank.
