@@ -7,7 +7,7 @@
 
 #include <elk/elk.hpp>
 
-int main(int argc, char**) try {
+int main(int argc, char**) {
   const bool smoke = argc > 1;  // --smoke: some of the built-in digits
   const char* folder = std::getenv("ELK_DATA_DIR");
   const auto [train, test] =
@@ -43,7 +43,4 @@ int main(int argc, char**) try {
   const double accuracy = elk::train::evaluate(net, test, elk::cross_entropy).accuracy;
   std::printf("%d parameters, test accuracy %.4f\n", static_cast<int>(net.parameter_count()), accuracy);
   return accuracy > (smoke ? 0.5 : 0.99) ? 0 : 1;
-} catch (const elk::FileError& error) {
-  std::printf("SKIPPED: %s\n", error.what());
-  return 1;
 }

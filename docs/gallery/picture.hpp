@@ -6,12 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
 #include <limits>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include <elk/elk.hpp>
+#include <elk/io/atomic_file.hpp>
 
 namespace picture {
 
@@ -54,7 +55,7 @@ inline void plot(const std::string& path, const std::string& x_label, const std:
     for (const double v : s.y) y.take(v);
   }
 
-  std::ofstream svg(path);
+  std::ostringstream svg;
   svg << "<svg viewBox=\"0 0 640 380\" xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" "
          "font-size=\"13\">\n<rect width=\"640\" height=\"380\" fill=\"#ffffff\"/>\n"
          "<rect x=\"60\" y=\"20\" width=\"440\" height=\"310\" fill=\"none\" stroke=\"#888888\"/>\n"
@@ -83,7 +84,7 @@ inline void plot(const std::string& path, const std::string& x_label, const std:
     svg << "\"/>\n";
   }
   svg << "</svg>\n";
-  if (!svg.flush()) throw elk::FileError("cannot write " + path);
+  elk::write_file_atomically(path, svg.str());
 }
 
 /// Images (N, H, W) beside and beneath each other, `columns` in a row: (rows H, columns W).
@@ -111,18 +112,16 @@ inline void write_png(const std::string& path, const elk::Tensor& image) {
             pixels.size(), 9);
   packed.resize(size);
 
-  std::ofstream png(path, std::ios::binary);
-  png << "\x89PNG\r\n\x1a\n";
+  std::string png = "\x89PNG\r\n\x1a\n";
   const auto chunk = [&](const std::string& type, const std::string& data) {
     const std::string body = type + data;
     const auto crc = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
-    png << big_endian(static_cast<elk::Index>(data.size())) << body
-        << big_endian(static_cast<elk::Index>(crc));
+    png += big_endian(static_cast<elk::Index>(data.size())) + body + big_endian(static_cast<elk::Index>(crc));
   };
   chunk("IHDR", big_endian(image.size(1)) + big_endian(image.size(0)) + std::string("\x08\0\0\0\0", 5));
   chunk("IDAT", packed);
   chunk("IEND", "");
-  if (!png.flush()) throw elk::FileError("cannot write " + path);
+  elk::write_file_atomically(path, png);
 }
 
 }  // namespace picture

@@ -4,34 +4,31 @@
 // as prices.csv.
 #include <cmath>
 #include <cstdio>
-#include <fstream>
+#include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <elk/elk.hpp>
+#include <elk/io/atomic_file.hpp>
 
 using elk::Tensor;
 
 int main(int argc, char**) {
   const int steps = argc > 1 ? 200 : 2000;  // few with --smoke
   elk::Rng rng(1);
-  {
-    std::ofstream csv("prices.csv");
-    csv << "area,age,district,price\n";
-    for (int i = 0; i < 1000; ++i) {
-      const auto district = rng.integer(0, 3);
-      const double area = rng.uniform(30, 200), age = rng.uniform(0, 100),
-                   factor = district == 0   ? 2
-                            : district == 1 ? 1.4
-                                            : 1;
-      const double price =
-          factor * area * (3 - 2 * std::sin(age / 100 * 3.14)) + 10 * rng.normal();  // dear when new or old
-      csv << area << "," << (rng.uniform() < 0.05 ? "" : std::to_string(age)) << ","
-          << (district == 0   ? "centre"
-              : district == 1 ? "north"
-                              : "south")
-          << "," << price << "\n";
-    }
+  const std::vector<std::pair<std::string, double>> districts{{"centre", 2}, {"north", 1.4}, {"south", 1}};
+  std::ostringstream csv;
+  csv << "area,age,district,price\n";
+  for (int i = 0; i < 1000; ++i) {
+    const auto& [district, factor] = districts[static_cast<std::size_t>(rng.integer(0, 3))];
+    const double area = rng.uniform(30, 200), age = rng.uniform(0, 100);
+    const double price =
+        factor * area * (3 - 2 * std::sin(age / 100 * 3.14)) + 10 * rng.normal();  // dear when new or old
+    csv << area << "," << (rng.uniform() < 0.05 ? "" : std::to_string(age)) << "," << district << "," << price
+        << "\n";
   }
+  elk::write_file_atomically("prices.csv", csv.str());
 
   const elk::Table table = elk::read_csv("prices.csv");
   const Tensor numbers = table.numbers({"area", "age"}), y = table.numbers({"price"}) / 100;

@@ -19,6 +19,34 @@ for file in "$gallery"/*.cpp; do
   check "$name with a wrong ELK_ISA is wrong usage" exits 2
   check "$name says so" has err '^\[ELK_ISA\] expected baseline, avx2, avx512, amx or neon, got "sse9"$'
   check "$name in one line" one_line
+
+  for words in --fast '--smoke 1'; do
+    # shellcheck disable=SC2086  # one or two words
+    run env -u ELK_DATA_DIR "$programs/gallery_$name" $words
+    check "$name $words is wrong usage" exits 2
+    check "$name $words says so" has err "^gallery_$name: expected --smoke or no argument, got \"${words##* }\"\$"
+    check "$name $words in one line" one_line
+    check "$name $words says nothing else" is_silent out
+  done
+done
+
+for words in lenet 'residual --smoke'; do
+  # shellcheck disable=SC2086  # one or two words
+  run env ELK_DATA_DIR="$sandbox/none" "$programs"/gallery_$words
+  check "$words fails without its data" exits 1
+  check "$words says how to get them" has err '^\[[a-z0-9-]*\] not found; get it with .* data '
+  check "$words says nothing else" is_silent out
+done
+
+ln -s /dev/full prices.csv
+ln -s /dev/full denoising.png
+mkdir gan.svg
+for what in 'regression prices.csv: No space left on device' 'denoising denoising.png: No space left on device' \
+  'gan gan.svg: this is a folder'; do
+  run "$programs/gallery_${what%% *}" --smoke
+  check "$what: it fails" exits 1
+  check "$what: it says so" has err "^\[write\] ${what#* }\$"
+  check "$what: in one line" one_line
 done
 
 for name in perceptron xor; do
