@@ -1,6 +1,9 @@
 # Twin of characters.cpp in PyTorch.
 import math
+
 import torch
+
+from linear import begin
 
 ones = ["", *"one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
         "seventeen eighteen nineteen".split()]
@@ -32,7 +35,7 @@ class Net(torch.nn.Module):
         return self.layers(self.embedding(before).flatten(1))
 
 
-net = Net()
+net = begin(Net())
 adam = torch.optim.Adam(net.parameters(), lr=3e-3)
 window = torch.arange(-12, 0)
 for step in range(4000):

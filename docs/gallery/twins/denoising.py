@@ -3,6 +3,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 
 from digits import images
+from linear import begin
 
 torch.manual_seed(1)
 train, clean = images("train", 10000), images("test", 1000)
@@ -11,9 +12,7 @@ train, clean = images("train", 10000), images("test", 1000)
 class Autoencoder(torch.nn.Module):
     def __init__(self):
         super().__init__()
-        self.encode = torch.nn.Linear(784, 128)
-        torch.nn.init.kaiming_normal_(self.encode.weight)
-        torch.nn.init.zeros_(self.encode.bias)
+        self.encode = begin(torch.nn.Linear(784, 128))
         self.bias = torch.nn.Parameter(torch.zeros(784))
 
     def forward(self, x):

@@ -4,7 +4,9 @@ import math
 import random
 
 import torch
-from torch.nn import Linear, Tanh, Sequential
+from torch.nn import Linear, Sequential, Tanh
+
+from linear import begin
 
 random.seed(1)
 torch.manual_seed(1)
@@ -18,7 +20,7 @@ def push(s, right):
     return [s[0] + 0.02 * s[1], s[1] + 0.02 * linear, s[2] + 0.02 * s[3], s[3] + 0.02 * angular]
 
 
-q = Sequential(Linear(4, 64), Tanh(), Linear(64, 64), Tanh(), Linear(64, 2))
+q = begin(Sequential(Linear(4, 64), Tanh(), Linear(64, 64), Tanh(), Linear(64, 2)))
 target = copy.deepcopy(q)
 adam = torch.optim.Adam(q.parameters(), lr=1e-3)
 memory, steps, lengths = [], 0, []
@@ -51,4 +53,4 @@ while len(lengths) < 400 and (len(lengths) < 20 or sum(lengths[-20:]) / 20 < 475
     lengths.append(length)
 for end in range(20, len(lengths) + 1, 20):
     print(f"episodes {end - 19:3} to {end:3}  {sum(lengths[end - 20:end]) / 20:5.1f} steps")
-print(f"the last 20          {sum(lengths[-20:]) / 20:5.1f} steps")
+print(f"after {len(lengths)} episodes, the last 20: {sum(lengths[-20:]) / 20:.1f} steps")

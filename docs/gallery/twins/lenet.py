@@ -5,6 +5,9 @@ import os
 import numpy as np
 import torch
 from torch.nn import Conv2d, Flatten, Linear, MaxPool2d, ReLU
+from torch.nn.functional import affine_grid, grid_sample
+
+from linear import begin
 
 torch.manual_seed(1)
 
@@ -20,16 +23,16 @@ def load(part):
     return x, read(part + "-labels-idx1-ubyte", 8).long()
 
 
-def shifted(x):  # each image by -2 to 2 pixels along both axes; lenet.cpp's shifts are no whole pixels
-    padded = torch.nn.functional.pad(x, (2, 2, 2, 2))
-    rows, columns = (torch.randint(5, (len(x), 1)) + torch.arange(28) for _ in range(2))
-    return padded[torch.arange(len(x))[:, None, None], 0, rows[:, :, None], columns[:, None, :]][:, None]
+def shifted(x):  # each image by -2 to 2 pixels along both axes, in halves of its width
+    change = torch.eye(2, 3).repeat(len(x), 1, 1)
+    change[:, :, 2] = (4 * torch.rand(len(x), 2) - 2) / 14
+    return grid_sample(x, affine_grid(change, x.shape, align_corners=False), align_corners=False)
 
 
 (x, y), (x_test, y_test) = load("train"), load("t10k")
-net = torch.nn.Sequential(
+net = begin(torch.nn.Sequential(
     Conv2d(1, 6, 5, padding=2), ReLU(), MaxPool2d(2), Conv2d(6, 16, 5), ReLU(), MaxPool2d(2), Flatten(),
-    Linear(400, 120), ReLU(), Linear(120, 84), ReLU(), Linear(84, 10))
+    Linear(400, 120), ReLU(), Linear(120, 84), ReLU(), Linear(84, 10)))
 adam = torch.optim.Adam(net.parameters(), lr=3e-3)
 schedule = torch.optim.lr_scheduler.OneCycleLR(adam, 3e-3, 10 * 938, cycle_momentum=False)
 for epoch in range(10):

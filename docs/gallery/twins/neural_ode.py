@@ -2,6 +2,8 @@
 import torch
 from torch.nn import Linear, Sequential, Tanh
 
+from linear import begin
+
 torch.manual_seed(1)
 h = 0.025
 
@@ -18,7 +20,7 @@ def solve(f, x, count):
     return torch.stack(path)
 
 
-net = Sequential(Linear(2, 50), Tanh(), Linear(50, 2))
+net = begin(Sequential(Linear(2, 50), Tanh(), Linear(50, 2)))
 adam = torch.optim.Adam(net.parameters(), lr=1e-2)
 schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, 1500)
 a, start = torch.tensor([[-0.1, -2], [2, -0.1]]), torch.tensor([[2.0, 0]])

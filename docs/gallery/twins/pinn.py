@@ -5,8 +5,10 @@ import torch
 from torch.nn import Linear, Sequential, Tanh
 from torch.nn.functional import mse_loss
 
+from linear import begin
+
 torch.manual_seed(1)
-net = Sequential(Linear(2, 32), Tanh(), Linear(32, 32), Tanh(), Linear(32, 1))
+net = begin(Sequential(Linear(2, 32), Tanh(), Linear(32, 32), Tanh(), Linear(32, 1)))
 adam = torch.optim.Adam(net.parameters(), lr=3e-3)
 
 

@@ -3,6 +3,8 @@ import csv
 
 import torch
 
+from linear import begin
+
 rows = list(csv.DictReader(open("prices.csv")))
 age = torch.tensor([float(row["age"] or "nan") for row in rows], dtype=torch.float64)
 age = torch.where(age.isnan(), age[:800].nanmean(), age)
@@ -14,7 +16,7 @@ y = y[:, None] / 100
 
 
 def explained(net):
-    net.double()
+    begin(net).double()
     adam = torch.optim.Adam(net.parameters(), lr=0.01)
     for step in range(2000):
         adam.zero_grad()

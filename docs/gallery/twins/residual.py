@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch.nn import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
+from linear import begin
+
 torch.manual_seed(1)
 
 
@@ -41,19 +43,20 @@ def changed(x):  # mirrored, and cropped out of a margin of zeros
 
 
 (x, y), (x_test, y_test) = load("data_batch_*.bin"), load("test_batch.bin")
-net = Sequential(
+net = begin(Sequential(
     Conv2d(3, 32, 3, padding=1, bias=False), BatchNorm2d(32), ReLU(), MaxPool2d(2), Block(32, 32, 1), Block(32, 64, 2),
-    Block(64, 128, 2), AdaptiveAvgPool2d(1), Flatten(), Linear(128, 10))
+    Block(64, 128, 2), AdaptiveAvgPool2d(1), Flatten(), Linear(128, 10)))
 sgd = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
 schedule = torch.optim.lr_scheduler.OneCycleLR(sgd, 0.1, 12 * 391, cycle_momentum=False)
 for epoch in range(12):
-    net.train()
     for rows in torch.randperm(50000).split(128):
         sgd.zero_grad()
-        torch.nn.functional.cross_entropy(net(4 * changed(x[rows]) - 2), y[rows]).backward()
+        loss = torch.nn.functional.cross_entropy(net(4 * changed(x[rows]) - 2), y[rows])
+        loss.backward()
         sgd.step()
         schedule.step()
-    net.eval()
-    with torch.no_grad():
-        right = sum(int((net(4 * a - 2).argmax(1) == b).sum()) for a, b in zip(x_test.split(1000), y_test.split(1000)))
-    print(f"epoch {epoch + 1:2}  test accuracy {right / 10000:.4f}")
+    print(f"epoch {epoch + 1:2}  loss of the last batch {loss.item():.4f}", flush=True)
+net.eval()
+with torch.no_grad():
+    right = sum(int((net(4 * a - 2).argmax(1) == b).sum()) for a, b in zip(x_test.split(1000), y_test.split(1000)))
+print(f"test accuracy {right / 10000:.4f}")

@@ -2,6 +2,8 @@
 import torch
 from torch.nn import Embedding, LayerNorm, Linear, Sequential, TransformerEncoderLayer
 
+from linear import begin
+
 torch.manual_seed(1)
 length, numbers, size = 12, 32, 64
 
@@ -17,7 +19,10 @@ class Net(torch.nn.Module):
         return self.layers(self.tokens(x) + self.positions(torch.arange(length)))
 
 
-net = Net()
+net = begin(Net())
+for layer in net.layers[:2]:
+    begin(layer.self_attn.out_proj, 1)
+    begin(layer.linear2, 1)
 adam = torch.optim.Adam(net.parameters(), lr=1e-3)
 schedule = torch.optim.lr_scheduler.OneCycleLR(adam, 1e-3, 2000, cycle_momentum=False)
 for step in range(2000):

@@ -4,11 +4,12 @@ from torch.nn import Linear, ReLU, Sequential
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from digits import images
+from linear import begin
 
 torch.manual_seed(1)
 train, test = images("train", 10000), images("test", 1000)
-encoder = Sequential(Linear(784, 256), ReLU(), Linear(256, 4))
-decoder = Sequential(Linear(2, 256), ReLU(), Linear(256, 784))
+encoder = begin(Sequential(Linear(784, 256), ReLU(), Linear(256, 4)))
+decoder = begin(Sequential(Linear(2, 256), ReLU(), Linear(256, 784)))
 
 
 def loss(x):
