@@ -40,8 +40,8 @@ int main(int argc, char**) {
   elk::nn::Sequential generator = network(8, 2, rng), discriminator = network(2, 1, rng);
   elk::optim::Adam of_generator(generator, {.lr = 1e-3, .beta1 = 0.5});
   elk::optim::Adam of_discriminator(discriminator, {.lr = 1e-3, .beta1 = 0.5});
-  const auto judged = [&](const Tensor& x,
-                          double real) {  // the loss of a discriminator that should say `real`
+  // The loss of a discriminator that should say `real`.
+  const auto judged = [&](const Tensor& x, double real) {
     return elk::binary_cross_entropy_with_logits(discriminator(x), elk::full({x.size(0), 1}, real));
   };
 

@@ -27,8 +27,8 @@ int main() {
       for (int i = 0; i < 4; ++i) {
         const elk::Tensor xi = elk::slice(x, 0, i, i + 1), yi = elk::slice(y, 0, i, i + 1);
         elk::Tape tape;
-        // Where the sign is wrong, the gradient is -y x, and elsewhere 0: so the step is Rosenblatt's rule, w
-        // += y x.
+        // Where the sign is wrong, the gradient is -y x, and elsewhere 0. So the step is Rosenblatt's rule:
+        // add y x to the weights.
         const elk::Tensor score = yi * unit(xi);
         rule.step(tape.backward(elk::sum(elk::where(elk::less_equal(score, 0), -score, elk::zeros({})))));
       }

@@ -33,7 +33,7 @@ int main(int argc, char**) {
   elk::Rng rng(1);
   Net net(rng);
   elk::optim::Adam adam(net, {.lr = 1e-3});
-  const elk::optim::Schedule schedule = elk::optim::one_cycle(steps);
+  const elk::optim::Schedule schedule = elk::optim::one_cycle(steps, 1);
 
   double first = 0, last = 0;
   for (int step = 0; step < steps; ++step) {
