@@ -41,13 +41,14 @@ done
 ln -s /dev/full prices.csv
 ln -s /dev/full denoising.png
 mkdir gan.svg
-for what in 'regression prices.csv: No space left on device' 'denoising denoising.png: No space left on device' \
-  'gan gan.svg: this is a folder'; do
-  run "$programs/gallery_${what%% *}" --smoke
-  check "$what: it fails" exits 1
-  check "$what: it says so" has err "^\[write\] ${what#* }\$"
-  check "$what: in one line" one_line
+for words in 'regression prices.csv: cannot write: No space left on device' \
+  'denoising denoising.png: cannot write: No space left on device' 'gan gan.svg: this is a folder'; do
+  run "$programs/gallery_${words%% *}" --smoke
+  check "$words: it fails" exits 1
+  check "$words: it says so" has err "^\[write\] ${words#* }\$"
+  check "$words: in one line" one_line
 done
+rm denoising.png
 
 for name in perceptron xor; do
   run sh -c "exec '$programs/gallery_$name' >/dev/full"
