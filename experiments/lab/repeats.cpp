@@ -193,16 +193,22 @@ RepeatAnswer answer(const RepeatQuestion& question) {
                           share(report.left_out_error), share(report.held_out_error)});
     all.push_back(std::move(report));
   }
-  // One that has not converged tells nothing, however well it fits.
+  // One that has not converged tells nothing, however well it fits, nor does one that cannot be tried on
+  // cells.
   const RepeatReport* best = nullptr;
   for (const RepeatReport& report : all)
-    if (report.fit.converged && (best == nullptr || report.left_out_error < best->left_out_error))
+    if (report.fit.converged && std::isfinite(report.left_out_error) &&
+        (best == nullptr || report.left_out_error < best->left_out_error))
       best = &report;
   std::size_t fewest = std::numeric_limits<std::size_t>::max();
   for (const RepeatCell& cell : cells) fewest = std::min(fewest, cell.losses.size());
   std::string nothing;
   if (best == nullptr)
-    nothing = all.empty() ? why : "all fits end where numbers are no longer told apart";
+    nothing = all.empty() ? why
+              : std::none_of(all.begin(), all.end(),
+                             [](const RepeatReport& one) { return std::isfinite(one.left_out_error); })
+                  ? "a cell cannot be left out: too few differ in their epochs, or in their examples"
+                  : "all fits end where numbers are no longer told apart";
   else if (cells.size() < best->form.parameters() + 2)
     nothing = fmt::format("{} cells are too few for {} parameters", cells.size(), best->form.parameters());
   else if (fewest < 2)

@@ -203,6 +203,13 @@ TEST(Repeats, ConcludeNothingWhereNothingCanBe) {
   auto same = cells;
   for (RepeatCell& cell : same) cell.losses.assign(5, 0.5);
   concludes_nothing(same, "[fit_repeats] expected losses that differ");
+  // Without the one cell that was repeated, the others tell nothing of repeats.
+  std::vector<RepeatCell> one;
+  for (const double unique : {500.0, 600.0, 700.0, 800.0, 1000.0})
+    for (const double epochs : {1.0, 2.0})
+      if (epochs == 1 || unique == 500)
+        one.push_back({unique, epochs, {truth(unique, epochs), 1.01 * truth(unique, epochs)}});
+  concludes_nothing(one, "a cell cannot be left out");
   // Some runs that diverged are left out.
   auto some = cells;
   some[3].losses.assign(5, NAN);

@@ -309,6 +309,28 @@ TEST(Convolution, OnednnIsChosenWhereItIsFaster) {
   EXPECT_EQ(pays({50, 1, 6, 28, 28, 5, 5, one}), "no no no ");
   EXPECT_EQ(pays({50, 64, 64, 16, 16, 1, 1, {{1, 1}, {0, 0}, {1, 1}, 1}}), "no no no ");
   EXPECT_EQ(pays({0, 64, 64, 16, 16, 3, 3, one}), "no no no ");
+  // The rules' edges.
+  const bool avx2 = instruction_set() == InstructionSet::avx2;
+  EXPECT_EQ(pays({50, 8, 8, 28, 28, 3, 3, one}), !has_onednn() ? "no no no "
+                                                 : avx2        ? "yes yes yes "
+                                                               : "yes no yes ");
+  EXPECT_EQ(pays({50, 4, 16, 28, 28, 3, 3, one}), has_onednn() ? "yes no no " : "no no no ");
+  EXPECT_EQ(pays({50, 6, 16, 28, 28, 3, 3, one}), has_onednn() ? "yes no yes " : "no no no ");
+  EXPECT_EQ(pays({7, 16, 16, 32, 32, 3, 3, one}), has_onednn() ? "no yes yes " : "no no no ");
+  EXPECT_EQ(pays({8, 16, 16, 32, 32, 3, 3, one}), all);
+}
+
+// Batches that are cut into other parts may end in the same number of images.
+TEST(Convolution, OfBatchesThatEndAlike) {
+  for (const Index batch : {100, 65, 98, 67}) {
+    Rng rng(5);
+    const Products p = draw({batch, 16, 16, 6, 6, 3, 3, {{1, 1}, {1, 1}, {1, 1}, 1}}, rng),
+                   f64_ = p.of([](const Tensor&x) { return cast(x, f64); });
+    const std::vector<Tensor> got = p.all(), exact = f64_.all(), bounds = f64_.of(abs).all();
+    for (std::size_t i = 0; i < 3; ++i)
+      expect_rounded(got[i], exact[i], bounds[i],
+                     std::to_string(batch) + " images, product " + std::to_string(i));
+  }
 }
 
 // More forms than are kept, by several threads at once.

@@ -27,6 +27,13 @@ double effective_data(double unique, double epochs, double rounds) {
 // log beta and log R*.
 using Place = std::array<double, 2>;
 
+// Where the search ended; `settled`: because its steps had become small.
+struct End {
+  Place at;
+  double loss;
+  bool settled;
+};
+
 std::vector<double> weights_of(std::span<const RepeatPoint> points) {
   std::vector<double> weights;
   for (const RepeatPoint& point : points)
@@ -63,7 +70,7 @@ class RepeatProblem {
   }
 
   // Downhill from there (Nelder and Mead 1965); one number where epochs do not fade.
-  std::pair<Place, double> minimize(Place start) {
+  End minimize(Place start) {
     const std::size_t n = form_.fades ? 2 : 1;
     struct Corner {
       Place at;
@@ -81,13 +88,15 @@ class RepeatProblem {
       simplex.push_back(corner(at));
     }
     const auto by_loss = [](const Corner& a, const Corner& b) { return a.loss < b.loss; };
+    bool settled = false;
     for (int step = 0; step < 200; ++step) {
       std::stable_sort(simplex.begin(), simplex.end(), by_loss);
       double width = 0;
       for (const Corner& one : simplex)
         for (std::size_t i = 0; i < n; ++i)
           width = std::max(width, std::abs(one.at[i] - simplex.front().at[i]));
-      if (width < 1e-5) break;
+      settled = width < 1e-5;
+      if (settled) break;
       Place center{};
       for (std::size_t k = 0; k < n; ++k)
         for (std::size_t i = 0; i < n; ++i) center[i] += simplex[k].at[i] / static_cast<double>(n);
@@ -116,7 +125,7 @@ class RepeatProblem {
       }
     }
     std::stable_sort(simplex.begin(), simplex.end(), by_loss);
-    return {simplex.front().at, simplex.front().loss};
+    return {simplex.front().at, simplex.front().loss, settled};
   }
 
  private:
@@ -125,12 +134,11 @@ class RepeatProblem {
   double middle_ = 0;  // of the numbers of examples, in logarithms
 };
 
-std::pair<Place, double> lowest(RepeatProblem& problem,
-                                const std::vector<std::pair<double, double>>& starts) {
-  std::pair<Place, double> best{{}, HUGE_VAL};
+End lowest(RepeatProblem& problem, const std::vector<std::pair<double, double>>& starts) {
+  End best{{}, HUGE_VAL, false};
   for (const auto& [beta, rounds] : starts) {
-    const auto end = problem.minimize({std::log(beta), std::log(rounds)});
-    if (end.second < best.second) best = end;
+    const End end = problem.minimize({std::log(beta), std::log(rounds)});
+    if (end.loss < best.loss) best = end;
   }
   return best;
 }
@@ -226,33 +234,33 @@ RepeatFit fit_repeats(std::span<const RepeatPoint> points, const RepeatForm& for
   if (starts.empty())
     for (const double beta : {0.15, 0.4, 1.0})
       for (const double rounds : {1.0, 10.0, 100.0}) starts.emplace_back(beta, rounds);
-  std::pair<Place, double> best;
+  End best;
   if (options.huber > 0) {
     problem.fit.huber = options.huber;
     best = lowest(problem, starts);
   } else {
     best = lowest(problem, starts);  // by squares; then twice with what they leave
     for (int round = 0; round < 2; ++round) {
-      problem.look(best.first);
+      problem.look(best.at);
       problem.fit.huber = problem.fit.usual_huber(form.parameters());
-      best = lowest(problem, {{std::exp(best.first[0]), std::exp(best.first[1])}, {0.4, 10}});
+      best = lowest(problem, {{std::exp(best.at[0]), std::exp(best.at[1])}, {0.4, 10}});
     }
   }
-  if (!std::isfinite(best.second)) throw ValueError("[fit_repeats] there is no fit");
+  if (!std::isfinite(best.loss)) throw ValueError("[fit_repeats] there is no fit");
   RepeatFit fit;
   fit.huber = problem.fit.huber;
-  fit.loss = problem.look(best.first);
+  fit.loss = problem.look(best.at);
   fit.residual = std::sqrt(problem.fit.mean_square());
   fit.law = {.e = problem.c[0],
              .b = problem.c[1],
-             .beta = std::exp(best.first[0]),
-             .rounds = problem.rounds(best.first),
+             .beta = std::exp(best.at[0]),
+             .rounds = problem.rounds(best.at),
              .harm = problem.c[2],
              .d0 = problem.middle()};
   const auto inside = [](double value, double low, double high) {
     return value > 1.01 * low && value < 0.99 * high;
   };
-  fit.converged = inside(fit.law.beta, least_beta, most_beta) &&
+  fit.converged = best.settled && inside(fit.law.beta, least_beta, most_beta) &&
                   (!form.fades || inside(fit.law.rounds, least_rounds, most_rounds));
   return fit;
 }

@@ -128,9 +128,9 @@ typename Kind::primitive_desc description_after(const dnnl::convolution_forward:
 }
 #endif
 
-dnnl::primitive conversion(const Layout& from, const Layout& to, const dnnl::primitive_attr& attributes) {
+dnnl::primitive conversion(const Layout& from, const Layout& to) {
   if (from == to) return {};
-  return dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to, attributes));
+  return dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
 }
 
 // Null where oneDNN has none that is compiled for the form: its others are slower than ours. `weight`, where
@@ -160,11 +160,11 @@ std::shared_ptr<const Plan> make_plan(Pass pass, const Geometry& g, Index images
   plan.bias = bias ? Layout({g.how.groups * g.outputs}, f32, memory::format_tag::x) : Layout();
   const auto convert_to = [&](Operand& operand, const Layout& own) {
     operand.own = own;
-    operand.convert = conversion(operand.plain, own, attributes);
+    operand.convert = conversion(operand.plain, own);
   };
   const auto convert_from = [&](Operand& operand, const Layout& own) {
     operand.own = own;
-    operand.convert = conversion(own, operand.plain, attributes);
+    operand.convert = conversion(own, operand.plain);
   };
   const auto compiled = [&](const auto& found) {
     plan.work = found.scratchpad_desc();
@@ -208,14 +208,14 @@ std::shared_ptr<const Plan> make_plan(Pass pass, const Geometry& g, Index images
 
 // Making a plan takes longer than many a convolution: those of a program's layers are kept.
 std::shared_ptr<const Plan> find_plan(const char* operation, Pass pass, const Geometry& g, Index images,
-                                      bool bias, const Plan* like) {
+                                      bool bias, const Plan* like, Index like_images) {
   static std::mutex mutex;
   static std::map<std::vector<Index>, std::shared_ptr<const Plan>> plans;
   constexpr std::size_t most = 256;
   const std::vector<Index> key{static_cast<Index>(pass),
                                images,
                                bias,
-                               like != nullptr,
+                               like_images,  // which decide the layout of its weights
                                g.channels,
                                g.outputs,
                                g.image[0],
@@ -267,9 +267,11 @@ struct Plans {
   Plans(const char* operation, Pass pass, const Geometry& g, bool bias) : parts(parts_of(pass, g)) {
     if (!usable()) return;
     const OneThread alone;
-    whole = find_plan(operation, pass, g, parts.images, bias, nullptr);
+    whole = find_plan(operation, pass, g, parts.images, bias, nullptr, 0);
     if (!whole) return;
-    last = parts.last == parts.images ? whole : find_plan(operation, pass, g, parts.last, bias, whole.get());
+    last = parts.last == parts.images
+               ? whole
+               : find_plan(operation, pass, g, parts.last, bias, whole.get(), parts.images);
   }
   bool found() const { return whole && last; }
   const Plan& of(Index part) const { return part == parts.count - 1 ? *last : *whole; }
@@ -282,10 +284,20 @@ struct OnednnGradient;
 
 memory view(const Layout& layout, const float* data) { return {layout, engine(), const_cast<float*>(data)}; }
 
-// One thread's work for one plan, with oneDNN's errors as ours.
+// Does the work, with oneDNN's errors as ours, those of other threads' parts too.
+template <class Work>
+bool with_our_errors(const char* operation, Work work) {
+  try {
+    return work();
+  } catch (const dnnl::error& error) {
+    fail<Error>("[{}] oneDNN failed: {}", operation, error.message);
+  }
+}
+
+// One thread's work for one plan.
 class Worker {
  public:
-  Worker(const char* operation, const Plan& plan) : operation_(operation), plan_(plan) {
+  explicit Worker(const Plan& plan) : plan_(plan) {
     x_ = scratch<float, OnednnImages>(floats_of(plan.x) + floats_of(plan.y) + floats_of(plan.work));
     y_ = x_ + floats_of(plan.x);
     work_ = y_ + floats_of(plan.y);
@@ -316,16 +328,11 @@ class Worker {
   }
 
  private:
-  void run(const dnnl::primitive& primitive, const std::unordered_map<int, memory>& operands) {
-    try {
-      thread_local dnnl::stream stream(engine());
-      primitive.execute(stream, operands);
-    } catch (const dnnl::error& error) {
-      fail<Error>("[{}] oneDNN failed: {}", operation_, error.message);
-    }
+  static void run(const dnnl::primitive& primitive, const std::unordered_map<int, memory>& operands) {
+    thread_local dnnl::stream stream(engine());
+    primitive.execute(stream, operands);
   }
 
-  const char* operation_;
   const Plan& plan_;
   float *x_, *y_, *work_;
   OneThread alone_;
@@ -351,75 +358,81 @@ bool onednn_pays(Pass pass, const Geometry& g) {
 
 bool onednn_convolve(const char* operation, const Geometry& g, const float* x, const float* weight,
                      const float* bias, float* y) {
-  const Plans plans(operation, Pass::forward, g, bias != nullptr);
-  if (!plans.found()) return false;
-  const Operand& weights = plans.whole->weight;
-  float* const own = scratch<float, OnednnWeights>(floats_of(weights));
-  const memory converted = Worker(operation, *plans.whole).in(weights, weight, own);
-  parallel_for(plans.parts.count, [&](Index part) {
-    const Plan& plan = plans.of(part);
-    const Index first = part * plans.parts.images;
-    Worker worker(operation, plan);
-    float* const to = y + first * y_size(g);
-    const memory result = Worker::place(plan.y, to, worker.y());
-    std::unordered_map<int, memory> operands{
-        {DNNL_ARG_SRC, worker.in(plan.x, x + first * x_size(g), worker.x())},
-        {DNNL_ARG_WEIGHTS, converted},
-        {DNNL_ARG_DST, result}};
-    if (bias != nullptr) operands.emplace(DNNL_ARG_BIAS, view(plan.bias, bias));
-    worker.convolve(std::move(operands));
-    worker.out(plan.y, result, to);
+  return with_our_errors(operation, [&] {
+    const Plans plans(operation, Pass::forward, g, bias != nullptr);
+    if (!plans.found()) return false;
+    const Operand& weights = plans.whole->weight;
+    float* const own = scratch<float, OnednnWeights>(floats_of(weights));
+    const memory converted = Worker(*plans.whole).in(weights, weight, own);
+    parallel_for(plans.parts.count, [&](Index part) {
+      const Plan& plan = plans.of(part);
+      const Index first = part * plans.parts.images;
+      Worker worker(plan);
+      float* const to = y + first * y_size(g);
+      const memory result = Worker::place(plan.y, to, worker.y());
+      std::unordered_map<int, memory> operands{
+          {DNNL_ARG_SRC, worker.in(plan.x, x + first * x_size(g), worker.x())},
+          {DNNL_ARG_WEIGHTS, converted},
+          {DNNL_ARG_DST, result}};
+      if (bias != nullptr) operands.emplace(DNNL_ARG_BIAS, view(plan.bias, bias));
+      worker.convolve(std::move(operands));
+      worker.out(plan.y, result, to);
+    });
+    return true;
   });
-  return true;
 }
 
 bool onednn_convolve_input(const char* operation, const Geometry& g, const float* dy, const float* weight,
                            float* dx) {
-  const Plans plans(operation, Pass::input, g, false);
-  if (!plans.found()) return false;
-  const Operand& weights = plans.whole->weight;
-  float* const own = scratch<float, OnednnWeights>(floats_of(weights));
-  const memory converted = Worker(operation, *plans.whole).in(weights, weight, own);
-  parallel_for(plans.parts.count, [&](Index part) {
-    const Plan& plan = plans.of(part);
-    const Index first = part * plans.parts.images;
-    Worker worker(operation, plan);
-    float* const to = dx + first * x_size(g);
-    const memory result = Worker::place(plan.x, to, worker.x());
-    worker.convolve({{DNNL_ARG_DIFF_DST, worker.in(plan.y, dy + first * y_size(g), worker.y())},
-                     {DNNL_ARG_WEIGHTS, converted},
-                     {DNNL_ARG_DIFF_SRC, result}});
-    worker.out(plan.x, result, to);
+  return with_our_errors(operation, [&] {
+    const Plans plans(operation, Pass::input, g, false);
+    if (!plans.found()) return false;
+    const Operand& weights = plans.whole->weight;
+    float* const own = scratch<float, OnednnWeights>(floats_of(weights));
+    const memory converted = Worker(*plans.whole).in(weights, weight, own);
+    parallel_for(plans.parts.count, [&](Index part) {
+      const Plan& plan = plans.of(part);
+      const Index first = part * plans.parts.images;
+      Worker worker(plan);
+      float* const to = dx + first * x_size(g);
+      const memory result = Worker::place(plan.x, to, worker.x());
+      worker.convolve({{DNNL_ARG_DIFF_DST, worker.in(plan.y, dy + first * y_size(g), worker.y())},
+                       {DNNL_ARG_WEIGHTS, converted},
+                       {DNNL_ARG_DIFF_SRC, result}});
+      worker.out(plan.x, result, to);
+    });
+    return true;
   });
-  return true;
 }
 
 bool onednn_convolve_weight(const char* operation, const Geometry& g, const float* dy, const float* x,
                             float* dweight) {
-  const Plans plans(operation, Pass::weight, g, false);
-  if (!plans.found()) return false;
-  const Layout& layout = plans.whole->weight.own;
-  const Index size = static_cast<Index>(layout.get_size() / sizeof(float));
-  // A few runs of parts are summed in f64 each, and then in order.
-  const Runs runs(plans.parts.count, size);
-  std::vector<double> sums(static_cast<std::size_t>(runs.count() * size));
-  parallel_for(runs.count(), [&](Index run) {
-    float* const product = scratch<float, OnednnGradient>(size);
-    for (Index part = runs.begin(run); part < runs.end(run); ++part) {
-      const Plan& plan = plans.of(part);
-      const Index first = part * plans.parts.images;
-      Worker worker(operation, plan);
-      worker.convolve({{DNNL_ARG_DIFF_DST, worker.in(plan.y, dy + first * y_size(g), worker.y())},
-                       {DNNL_ARG_SRC, worker.in(plan.x, x + first * x_size(g), worker.x())},
-                       {DNNL_ARG_DIFF_WEIGHTS, view(layout, product)}});
-      loops<float>().add_to(size, product, sums.data() + run * size);
-    }
+  return with_our_errors(operation, [&] {
+    const Plans plans(operation, Pass::weight, g, false);
+    if (!plans.found()) return false;
+    const Layout& layout = plans.whole->weight.own;
+    const Index size = static_cast<Index>(layout.get_size() / sizeof(float));
+    // A few runs of parts are summed in f64 each, and then in order.
+    const Runs runs(plans.parts.count, size);
+    std::vector<double> sums(static_cast<std::size_t>(runs.count() * size));
+    parallel_for(runs.count(), [&](Index run) {
+      float* const product = scratch<float, OnednnGradient>(size);
+      for (Index part = runs.begin(run); part < runs.end(run); ++part) {
+        const Plan& plan = plans.of(part);
+        const Index first = part * plans.parts.images;
+        Worker worker(plan);
+        worker.convolve({{DNNL_ARG_DIFF_DST, worker.in(plan.y, dy + first * y_size(g), worker.y())},
+                         {DNNL_ARG_SRC, worker.in(plan.x, x + first * x_size(g), worker.x())},
+                         {DNNL_ARG_DIFF_WEIGHTS, view(layout, product)}});
+        loops<float>().add_to(size, product, sums.data() + run * size);
+      }
+    });
+    const Operand& weights = plans.whole->weight;
+    float* const total = weights.convert ? scratch<float, OnednnGradient>(size) : dweight;
+    runs.add(sums, total);
+    Worker(*plans.whole).out(weights, view(layout, total), dweight);
+    return true;
   });
-  const Operand& weights = plans.whole->weight;
-  float* const total = weights.convert ? scratch<float, OnednnGradient>(size) : dweight;
-  runs.add(sums, total);
-  Worker(operation, *plans.whole).out(weights, view(layout, total), dweight);
-  return true;
 }
 
 }  // namespace elk::kernels
