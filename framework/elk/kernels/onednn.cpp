@@ -96,6 +96,7 @@ struct Operand {
 
 // How a number of images is convolved.
 struct Plan {
+  Index images;
   Operand x, weight, y;
   Layout bias;
   Layout work;  // what the primitive needs beside its operands
@@ -133,10 +134,10 @@ dnnl::primitive conversion(const Layout& from, const Layout& to) {
   return dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
 }
 
-// Null where oneDNN has none that is compiled for the form: its others are slower than ours. `weight`, where
-// given, is the layout that weights have in another plan.
+// Null where oneDNN has none that is compiled for the form: its others are slower than ours. `like`, where
+// given, is a plan whose layout of weights it shares.
 std::shared_ptr<const Plan> make_plan(Pass pass, const Geometry& g, Index images, bool bias,
-                                      const Layout* weight) {
+                                      const Plan* like) {
   const auto f32 = memory::data_type::f32;
   const memory::dims x_dims{images, g.how.groups * g.channels, g.image[0], g.image[1]},
       y_dims{images, g.how.groups * g.outputs, g.out[0], g.out[1]}, strides{g.how.stride[0], g.how.stride[1]},
@@ -147,28 +148,28 @@ std::shared_ptr<const Plan> make_plan(Pass pass, const Geometry& g, Index images
               : memory::dims{g.outputs, g.channels, g.kernel[0], g.kernel[1]};
   const auto any = memory::format_tag::any;
   const Layout some_x(x_dims, f32, any), some_y(y_dims, f32, any),
-      some_weight = weight ? *weight : Layout(weight_dims, f32, any);
+      some_weight = like ? like->weight.own : Layout(weight_dims, f32, any);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   const auto direct = dnnl::algorithm::convolution_direct;
 
   Plan plan;
+  plan.images = images;
   plan.x.plain = Layout(x_dims, f32, memory::format_tag::nchw);
   plan.y.plain = Layout(y_dims, f32, memory::format_tag::nchw);
   plan.weight.plain =
       Layout(weight_dims, f32, grouped ? memory::format_tag::goihw : memory::format_tag::oihw);
   plan.bias = bias ? Layout({g.how.groups * g.outputs}, f32, memory::format_tag::x) : Layout();
-  const auto convert_to = [&](Operand& operand, const Layout& own) {
-    operand.own = own;
-    operand.convert = conversion(operand.plain, own);
-  };
-  const auto convert_from = [&](Operand& operand, const Layout& own) {
-    operand.own = own;
-    operand.convert = conversion(own, operand.plain);
-  };
-  const auto compiled = [&](const auto& found) {
-    plan.work = found.scratchpad_desc();
+  // Takes what oneDNN has found: true where it is compiled. The pass writes one operand, and reads the
+  // others.
+  const auto take = [&](const auto& found, const Layout& x, const Layout& weight, const Layout& y) {
     const std::string_view name = found.impl_info_str();
+    plan.work = found.scratchpad_desc();
+    plan.x.own = x, plan.weight.own = weight, plan.y.own = y;
+    Operand* const written = pass == Pass::forward ? &plan.y : pass == Pass::input ? &plan.x : &plan.weight;
+    for (Operand* operand : {&plan.x, &plan.weight, &plan.y})
+      operand->convert = operand == written ? conversion(operand->own, operand->plain)
+                                            : conversion(operand->plain, operand->own);
     return name.starts_with("jit") || name.starts_with("brg");
   };
   const auto forward = description<dnnl::convolution_forward>(attributes, dnnl::prop_kind::forward_training,
@@ -176,30 +177,21 @@ std::shared_ptr<const Plan> make_plan(Pass pass, const Geometry& g, Index images
                                                               strides, dilates, padding, padding);
   switch (pass) {
     case Pass::forward:
-      if (!compiled(forward)) return nullptr;
-      convert_to(plan.x, forward.src_desc());
-      convert_to(plan.weight, forward.weights_desc());
-      convert_from(plan.y, forward.dst_desc());
+      if (!take(forward, forward.src_desc(), forward.weights_desc(), forward.dst_desc())) return nullptr;
       plan.convolution = dnnl::convolution_forward(forward);
       break;
     case Pass::input: {
-      const auto input = description_after<dnnl::convolution_backward_data>(
+      const auto found = description_after<dnnl::convolution_backward_data>(
           forward, attributes, direct, some_x, some_weight, some_y, strides, dilates, padding, padding);
-      if (!compiled(input)) return nullptr;
-      convert_from(plan.x, input.diff_src_desc());
-      convert_to(plan.weight, input.weights_desc());
-      convert_to(plan.y, input.diff_dst_desc());
-      plan.convolution = dnnl::convolution_backward_data(input);
+      if (!take(found, found.diff_src_desc(), found.weights_desc(), found.diff_dst_desc())) return nullptr;
+      plan.convolution = dnnl::convolution_backward_data(found);
       break;
     }
     case Pass::weight: {
-      const auto gradient = description_after<dnnl::convolution_backward_weights>(
+      const auto found = description_after<dnnl::convolution_backward_weights>(
           forward, attributes, direct, some_x, some_weight, some_y, strides, dilates, padding, padding);
-      if (!compiled(gradient)) return nullptr;
-      convert_to(plan.x, gradient.src_desc());
-      convert_from(plan.weight, gradient.diff_weights_desc());
-      convert_to(plan.y, gradient.diff_dst_desc());
-      plan.convolution = dnnl::convolution_backward_weights(gradient);
+      if (!take(found, found.src_desc(), found.diff_weights_desc(), found.diff_dst_desc())) return nullptr;
+      plan.convolution = dnnl::convolution_backward_weights(found);
       break;
     }
   }
@@ -208,14 +200,14 @@ std::shared_ptr<const Plan> make_plan(Pass pass, const Geometry& g, Index images
 
 // Making a plan takes longer than many a convolution: those of a program's layers are kept.
 std::shared_ptr<const Plan> find_plan(const char* operation, Pass pass, const Geometry& g, Index images,
-                                      bool bias, const Plan* like, Index like_images) {
+                                      bool bias, const Plan* like) {
   static std::mutex mutex;
   static std::map<std::vector<Index>, std::shared_ptr<const Plan>> plans;
   constexpr std::size_t most = 256;
   const std::vector<Index> key{static_cast<Index>(pass),
                                images,
                                bias,
-                               like_images,  // which decide the layout of its weights
+                               like ? like->images : 0,  // which decide the layout of its weights
                                g.channels,
                                g.outputs,
                                g.image[0],
@@ -234,7 +226,7 @@ std::shared_ptr<const Plan> find_plan(const char* operation, Pass pass, const Ge
   if (plans.size() >= most) plans.clear();
   std::shared_ptr<const Plan> plan;
   try {
-    plan = make_plan(pass, g, images, bias, like ? &like->weight.own : nullptr);
+    plan = make_plan(pass, g, images, bias, like);
   } catch (const dnnl::error& error) {  // it has none at all
     if (error.status == dnnl_out_of_memory)
       fail<Error>("[{}] there is not enough memory for oneDNN's code", operation);
@@ -267,11 +259,9 @@ struct Plans {
   Plans(const char* operation, Pass pass, const Geometry& g, bool bias) : parts(parts_of(pass, g)) {
     if (!usable()) return;
     const OneThread alone;
-    whole = find_plan(operation, pass, g, parts.images, bias, nullptr, 0);
+    whole = find_plan(operation, pass, g, parts.images, bias, nullptr);
     if (!whole) return;
-    last = parts.last == parts.images
-               ? whole
-               : find_plan(operation, pass, g, parts.last, bias, whole.get(), parts.images);
+    last = parts.last == parts.images ? whole : find_plan(operation, pass, g, parts.last, bias, whole.get());
   }
   bool found() const { return whole && last; }
   const Plan& of(Index part) const { return part == parts.count - 1 ? *last : *whole; }
@@ -356,10 +346,15 @@ bool onednn_pays(Pass pass, const Geometry& g) {
   return false;
 }
 
-bool onednn_convolve(const char* operation, const Geometry& g, const float* x, const float* weight,
-                     const float* bias, float* y) {
+namespace {
+
+// Forward and the input's gradient: of each part of the batch, x is made from y or y from x.
+bool convolve_images(const char* operation, Pass pass, const Geometry& g, const float* from,
+                     const float* weight, const float* bias, float* to) {
+  const bool forward = pass == Pass::forward;
+  const Index from_size = forward ? x_size(g) : y_size(g), to_size = forward ? y_size(g) : x_size(g);
   return with_our_errors(operation, [&] {
-    const Plans plans(operation, Pass::forward, g, bias != nullptr);
+    const Plans plans(operation, pass, g, bias != nullptr);
     if (!plans.found()) return false;
     const Operand& weights = plans.whole->weight;
     float* const own = scratch<float, OnednnWeights>(floats_of(weights));
@@ -368,41 +363,32 @@ bool onednn_convolve(const char* operation, const Geometry& g, const float* x, c
       const Plan& plan = plans.of(part);
       const Index first = part * plans.parts.images;
       Worker worker(plan);
-      float* const to = y + first * y_size(g);
-      const memory result = Worker::place(plan.y, to, worker.y());
+      const Operand &read = forward ? plan.x : plan.y, &written = forward ? plan.y : plan.x;
+      float *const own_read = forward ? worker.x() : worker.y(),
+                   *const own_written = forward ? worker.y() : worker.x(), *const out = to + first * to_size;
+      const memory result = Worker::place(written, out, own_written);
       std::unordered_map<int, memory> operands{
-          {DNNL_ARG_SRC, worker.in(plan.x, x + first * x_size(g), worker.x())},
+          {forward ? DNNL_ARG_SRC : DNNL_ARG_DIFF_DST, worker.in(read, from + first * from_size, own_read)},
           {DNNL_ARG_WEIGHTS, converted},
-          {DNNL_ARG_DST, result}};
+          {forward ? DNNL_ARG_DST : DNNL_ARG_DIFF_SRC, result}};
       if (bias != nullptr) operands.emplace(DNNL_ARG_BIAS, view(plan.bias, bias));
       worker.convolve(std::move(operands));
-      worker.out(plan.y, result, to);
+      worker.out(written, result, out);
     });
     return true;
   });
 }
 
+}  // namespace
+
+bool onednn_convolve(const char* operation, const Geometry& g, const float* x, const float* weight,
+                     const float* bias, float* y) {
+  return convolve_images(operation, Pass::forward, g, x, weight, bias, y);
+}
+
 bool onednn_convolve_input(const char* operation, const Geometry& g, const float* dy, const float* weight,
                            float* dx) {
-  return with_our_errors(operation, [&] {
-    const Plans plans(operation, Pass::input, g, false);
-    if (!plans.found()) return false;
-    const Operand& weights = plans.whole->weight;
-    float* const own = scratch<float, OnednnWeights>(floats_of(weights));
-    const memory converted = Worker(*plans.whole).in(weights, weight, own);
-    parallel_for(plans.parts.count, [&](Index part) {
-      const Plan& plan = plans.of(part);
-      const Index first = part * plans.parts.images;
-      Worker worker(plan);
-      float* const to = dx + first * x_size(g);
-      const memory result = Worker::place(plan.x, to, worker.x());
-      worker.convolve({{DNNL_ARG_DIFF_DST, worker.in(plan.y, dy + first * y_size(g), worker.y())},
-                       {DNNL_ARG_WEIGHTS, converted},
-                       {DNNL_ARG_DIFF_SRC, result}});
-      worker.out(plan.x, result, to);
-    });
-    return true;
-  });
+  return convolve_images(operation, Pass::input, g, dy, weight, nullptr, dx);
 }
 
 bool onednn_convolve_weight(const char* operation, const Geometry& g, const float* dy, const float* x,
