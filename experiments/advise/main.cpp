@@ -54,8 +54,7 @@ Read read(const std::string& given) {
     if (losses == point.measured.end() || !examples || point.parameters <= 0 || !config.is_object()) continue;
     Run run{{static_cast<double>(point.parameters), static_cast<double>(*examples), {}}, point.x};
     run.lr = config.value("lr", 0.0);
-    for (const double loss : losses->second.values)
-      if (std::isfinite(loss) && loss > 0) run.cell.losses.push_back(loss);
+    run.cell.losses = usable_losses(losses->second.values);
     read.images = std::max(read.images, static_cast<double>(point.unique));
     const double flops = 6 * run.cell.n * run.cell.d;
     if (run.cell.losses.empty()) continue;

@@ -104,12 +104,7 @@ void ask_unique(Study& study) {
     if (options.smoke) question.resamples = 50;
     for (std::size_t k = 0; k < cells; ++k)
       question.cells.push_back({fed[k].unique, fed[k].epochs, part[k].values(Metric::test_loss)});
-    RepeatAnswer found = answer(question);
-    for (const std::string& sentence : found.sentences) study.conclude(sentence);
-    for (Table& table : found.tables) study.table(std::move(table));
-    for (const std::string& warning : found.warnings) study.warn(warning);
-    for (const auto& [name, value] : found.numbers) study.number(name, value);
-    for (auto& [file, plot] : found.plots) study.draw(file, std::move(plot));
+    tell(study, answer(question));
     tell_losses(study, question.of, part, fed);
   }
   study.table("Runs", "data", all, "As many images are seen in each group.");

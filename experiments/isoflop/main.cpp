@@ -102,12 +102,8 @@ void ask(Study& study) {
                                              static_cast<double>(outcome.examples),
                                              outcome.values(Metric::test_loss)});
   }
-  IsoflopAnswer found = answer(question);
-  for (Table& table : found.tables) study.table(std::move(table));
-  for (const std::string& sentence : found.sentences) study.conclude(sentence);
-  for (const std::string& warning : found.warnings) study.warn(warning);
-  for (const auto& [name, value] : found.numbers) study.number(name, value);
-  for (auto& [file, plot] : found.plots) study.draw(file, std::move(plot));
+  const IsoflopAnswer found = answer(question);
+  tell(study, found);
 
   if (found.budgets.size() >= sizes_for_a_law) tell_lowest(study, found.budgets);
 

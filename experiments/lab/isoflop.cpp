@@ -30,9 +30,7 @@ std::vector<Budget> finite(const IsoflopQuestion& question, IsoflopAnswer& answe
   for (const Budget& budget : question.budgets) {
     Budget some{budget.flops, {}};
     for (const JointCell& cell : budget.cells) {
-      JointCell good{cell.n, cell.d, {}};
-      for (const double loss : cell.losses)
-        if (std::isfinite(loss) && loss > 0) good.losses.push_back(loss);
+      JointCell good{cell.n, cell.d, usable_losses(cell.losses)};
       runs += cell.losses.size(), kept += good.losses.size();
       if (!good.losses.empty()) some.cells.push_back(std::move(good));
     }

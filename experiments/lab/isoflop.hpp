@@ -18,13 +18,9 @@ struct IsoflopQuestion {
   std::uint64_t seed = 100;
 };
 
-/// What there is to say: of runs that tell nothing, that they do not. Plots are there where they can be
-/// drawn: "isoflop", the losses of each budget, and "allocation", the best sizes.
-struct IsoflopAnswer {
-  std::vector<Table> tables;
-  std::vector<std::string> sentences, warnings;
-  std::map<std::string, double> numbers;
-  std::vector<std::pair<std::string, Plot>> plots;
+/// Of runs that tell nothing, it says that they do not. Plots are there where they can be drawn: "isoflop",
+/// the losses of each budget, and "allocation", the best sizes.
+struct IsoflopAnswer : LawAnswer {
   /// Those that were fitted, where the parabolas tell a power of compute; else none.
   std::vector<scaling::Budget> budgets;
 };

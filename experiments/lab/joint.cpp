@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
-#include <lab/law.hpp>
 
 namespace elk::lab {
 
@@ -27,10 +26,8 @@ std::vector<JointCell> finite(const JointQuestion& question) {
   std::vector<JointCell> cells;
   std::size_t losses = 0;
   for (const JointCell& cell : question.cells) {
-    JointCell kept{cell.n, cell.d, {}};
+    JointCell kept{cell.n, cell.d, usable_losses(cell.losses)};
     losses += cell.losses.size();
-    for (const double loss : cell.losses)
-      if (std::isfinite(loss) && loss > 0) kept.losses.push_back(loss);
     if (!kept.losses.empty()) cells.push_back(std::move(kept));
   }
   const auto fail = [](const std::string& what) { throw ValueError("[law] " + what); };
@@ -234,7 +231,7 @@ JointAnswer answer(const JointQuestion& question) {
   if (r.form.d) number("b", r.b), number("beta", r.beta), found.numbers[question.key + "_d0"] = r.fit.law.d0;
   if (!std::isnan(best->held_out)) found.numbers[question.key + "_held_out_error"] = best->held_out;
   if (!std::isnan(r.left_out_error)) found.numbers[question.key + "_left_out_error"] = r.left_out_error;
-  found.plots.push_back(picture(cells, r, question.metric));
+  found.plots.emplace_back("joint", picture(cells, r, question.metric));
   found.best = r;
   return found;
 }
@@ -248,12 +245,7 @@ void tell_joint(Study& study, std::span<const Outcome> outcomes) {
       question.cells.push_back({static_cast<double>(outcome.runs.front().parameters),
                                 static_cast<double>(outcome.examples), outcome.values(Metric::test_loss)});
   try {
-    JointAnswer found = answer(question);
-    for (Table& table : found.tables) study.table(std::move(table));
-    for (const std::string& sentence : found.sentences) study.conclude(sentence);
-    for (const std::string& warning : found.warnings) study.warn(warning);
-    for (const auto& [name, value] : found.numbers) study.number(name, value);
-    for (Plot& plot : found.plots) study.draw("joint", std::move(plot));
+    tell(study, answer(question));
   } catch (const ValueError& error) {
     study.warn(fmt::format("L(N, D) has no fit: {}", error.what()));
   }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lab/fit/joint.hpp>
-#include <lab/study.hpp>
+#include <lab/law.hpp>
 
 namespace elk::lab {
 
@@ -16,12 +16,8 @@ struct JointQuestion {
   std::vector<std::pair<double, double>> predict_at = {};  ///< N and D
 };
 
-/// What there is to say. The law's own plot is there where it can be drawn.
-struct JointAnswer {
-  std::vector<Table> tables;
-  std::vector<std::string> sentences, warnings;
-  std::map<std::string, double> numbers;
-  std::vector<Plot> plots;
+/// Its plot is "joint".
+struct JointAnswer : LawAnswer {
   scaling::JointReport best;  ///< of the form that predicts cells left out best
 };
 

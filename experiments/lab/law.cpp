@@ -120,6 +120,21 @@ Series line_of(const scaling::Report& report) {
   return line;
 }
 
+void tell(Study& study, LawAnswer answer) {
+  for (Table& table : answer.tables) study.table(std::move(table));
+  for (const std::string& sentence : answer.sentences) study.conclude(sentence);
+  for (const std::string& warning : answer.warnings) study.warn(warning);
+  for (const auto& [name, value] : answer.numbers) study.number(name, value);
+  for (auto& [file, plot] : answer.plots) study.draw(file, std::move(plot));
+}
+
+std::vector<double> usable_losses(std::span<const double> losses) {
+  std::vector<double> usable;
+  for (const double loss : losses)
+    if (std::isfinite(loss) && loss > 0) usable.push_back(loss);
+  return usable;
+}
+
 Table compute_table(std::span<const Outcome> outcomes) {
   Table table{
       .title = "Compute of a run",

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <lab/fit/scaling.hpp>
 #include <lab/study.hpp>
@@ -37,6 +40,19 @@ std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::span
 /// "0.35 (0.18 to 0.52)", and 0.012 as "1.2 %"; NaN is "-".
 std::string shown(const scaling::Estimate& estimate);
 std::string share(double error);
+
+/// What there is to say of measured cells.
+struct LawAnswer {
+  std::vector<Table> tables;
+  std::vector<std::string> sentences, warnings;
+  std::map<std::string, double> numbers;
+  std::vector<std::pair<std::string, Plot>> plots;  ///< beside the names of their files
+};
+/// Says it in a study's report.
+void tell(Study& study, LawAnswer answer);
+
+/// Of the losses of a cell those that a law can be fitted to: finite and above 0.
+std::vector<double> usable_losses(std::span<const double> losses);
 
 /// The law that cross-validation prefers, as a line of a plot over the range of its points.
 Series line_of(const scaling::Report& report);

@@ -8,7 +8,6 @@
 #include <fmt/ranges.h>
 
 #include <elk/base/error.hpp>
-#include <lab/law.hpp>
 
 namespace elk::lab {
 
@@ -24,13 +23,11 @@ constexpr double told_epochs[] = {2, 4, 8, 16};
 // To three digits: 10800.
 std::string images_text(double images) { return text(std::stod(fmt::format("{:.3g}", images))); }
 
-std::vector<RepeatCell> finite(const RepeatQuestion& question, RepeatAnswer& answer) {
+std::vector<RepeatCell> finite(const RepeatQuestion& question, LawAnswer& answer) {
   std::vector<RepeatCell> cells;
   std::size_t runs = 0, kept = 0;
   for (const RepeatCell& cell : question.cells) {
-    RepeatCell good{cell.unique, cell.epochs, {}};
-    for (const double loss : cell.losses)
-      if (std::isfinite(loss) && loss > 0) good.losses.push_back(loss);
+    RepeatCell good{cell.unique, cell.epochs, usable_losses(cell.losses)};
     runs += cell.losses.size(), kept += good.losses.size();
     if (!good.losses.empty()) cells.push_back(std::move(good));
   }
@@ -106,7 +103,7 @@ std::string percent_of(const scaling::Estimate& worth) {
 }
 
 void tell(const RepeatQuestion& question, const std::vector<RepeatCell>& cells, const RepeatReport& best,
-          const std::vector<RepeatReport>& all, RepeatAnswer& answer) {
+          const std::vector<RepeatReport>& all, LawAnswer& answer) {
   const std::string prefix = "repeat_" + question.key;
   const auto number = [&](const std::string& name, const scaling::Estimate& estimate) {
     const auto keep = [&](const char* suffix, double value) {
@@ -167,8 +164,8 @@ void tell(const RepeatQuestion& question, const std::vector<RepeatCell>& cells, 
 
 }  // namespace
 
-RepeatAnswer answer(const RepeatQuestion& question) {
-  RepeatAnswer answer;
+LawAnswer answer(const RepeatQuestion& question) {
+  LawAnswer answer;
   const std::vector<RepeatCell> cells = finite(question, answer);
   if (cells.empty()) {
     answer.sentences.push_back(

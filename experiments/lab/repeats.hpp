@@ -2,7 +2,7 @@
 #pragma once
 
 #include <lab/fit/repeats.hpp>
-#include <lab/study.hpp>
+#include <lab/law.hpp>
 
 namespace elk::lab {
 
@@ -16,17 +16,9 @@ struct RepeatQuestion {
   std::uint64_t seed = 100;
 };
 
-/// What there is to say: of runs that tell nothing, that they do not. The plot, "worth-<key>", is there where
-/// examples that are seen once tell what others are worth.
-struct RepeatAnswer {
-  std::vector<Table> tables;
-  std::vector<std::string> sentences, warnings;
-  std::map<std::string, double> numbers;
-  std::vector<std::pair<std::string, Plot>> plots;
-};
-
 /// Nothing is concluded from fewer cells than parameters and two, from one seed, or where no form can be
-/// fitted; a sentence says why.
-RepeatAnswer answer(const RepeatQuestion& question);
+/// fitted; a sentence says why. The plot, "worth-<key>", is there where examples that are seen once tell what
+/// others are worth.
+LawAnswer answer(const RepeatQuestion& question);
 
 }  // namespace elk::lab

@@ -287,9 +287,10 @@ int run_law(int argc, char** argv) {
   std::filesystem::create_directories(out_dir);
   for (std::size_t i = 0; i < found.plots.size(); ++i) {
     const std::string file = i == 0 ? "law" : fmt::format("law-{}", i + 1);
-    if (const std::string problem = draw(found.plots[i], out_dir + "/" + file); !problem.empty())
-      results.warnings.push_back(fmt::format("no plot \"{}\": {}", found.plots[i].title, problem));
-    results.pictures.push_back({found.plots[i].title, file});
+    const Plot& plot = found.plots[i].second;
+    if (const std::string problem = draw(plot, out_dir + "/" + file); !problem.empty())
+      results.warnings.push_back(fmt::format("no plot \"{}\": {}", plot.title, problem));
+    results.pictures.push_back({plot.title, file});
   }
   if (!quiet)
     for (const std::string& warning : results.warnings) say(fmt::format("law: {}\n", warning));

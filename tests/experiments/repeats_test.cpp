@@ -156,7 +156,7 @@ RepeatQuestion asked(std::vector<RepeatCell> cells) { return {.cells = std::move
 
 TEST(Repeats, SayWhatTheyFind) {
   Rng rng(5);
-  const RepeatAnswer found = answer(asked(cells_of(truth, 0, 0.01, rng)));
+  const LawAnswer found = answer(asked(cells_of(truth, 0, 0.01, rng)));
   EXPECT_NEAR(found.numbers.at("repeat_64_rounds") / truth.rounds, 1, 0.15);
   ASSERT_GE(found.sentences.size(), 3u);
   EXPECT_THAT(found.sentences[0],
@@ -176,7 +176,7 @@ TEST(Repeats, NameHarmWhereTheDataAskForIt) {
   Rng rng(6);
   RepeatLaw harmful = truth;
   harmful.harm = 0.01;
-  const RepeatAnswer found = answer(asked(cells_of(harmful, 0, 0.005, rng)));
+  const LawAnswer found = answer(asked(cells_of(harmful, 0, 0.005, rng)));
   EXPECT_NEAR(found.numbers.at("repeat_64_harm") / (0.01 * std::pow(8000 / 5000.0, -0.5)), 1, 0.4);
   EXPECT_THAT(found.sentences, testing::Contains(HasSubstr("Epochs do harm besides")));
   RepeatLaw as_new = truth;
@@ -185,7 +185,7 @@ TEST(Repeats, NameHarmWhereTheDataAskForIt) {
 }
 
 void concludes_nothing(const std::vector<RepeatCell>& cells, const std::string& why) {
-  const RepeatAnswer found = answer(asked(cells));
+  const LawAnswer found = answer(asked(cells));
   EXPECT_TRUE(found.numbers.empty());
   ASSERT_EQ(found.sentences.size(), 1u);
   EXPECT_THAT(found.sentences.front(), HasSubstr("Of width 64 nothing is concluded: " + why));
@@ -214,7 +214,7 @@ TEST(Repeats, ConcludeNothingWhereNothingCanBe) {
   auto some = cells;
   some[3].losses.assign(5, NAN);
   some[7].losses[0] = INFINITY;
-  const RepeatAnswer found = answer(asked(some));
+  const LawAnswer found = answer(asked(some));
   EXPECT_NEAR(found.numbers.at("repeat_64_rounds") / truth.rounds, 1, 0.15);
   EXPECT_THAT(found.warnings, testing::Contains(HasSubstr("runs have no finite test loss and are left out")));
 }

@@ -94,6 +94,16 @@ std::vector<Interval> percentiles(const std::function<Resample()>& resample, con
 
 }  // namespace
 
+double mean_of(std::span<const double> losses) {
+  return std::accumulate(losses.begin(), losses.end(), 0.0) / static_cast<double>(losses.size());
+}
+
+double mean_of(std::span<const double> losses, const Draw& draw) {
+  double sum = 0;
+  for (const std::size_t seed : draw.seeds) sum += losses[seed];
+  return sum / static_cast<double>(draw.seeds.size());
+}
+
 Resample everything(std::span<const std::size_t> seeds) {
   Resample resample(seeds.size());
   for (std::size_t cell = 0; cell < seeds.size(); ++cell) {

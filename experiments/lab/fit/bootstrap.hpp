@@ -19,6 +19,10 @@ struct Draw {
   double shift = 0;  ///< so many standard deviations away from where it was measured: see Cells::shifted
 };
 
+/// The mean of a cell's losses, one a seed, and of those that are drawn; there must be some.
+double mean_of(std::span<const double> losses);
+double mean_of(std::span<const double> losses, const Draw& draw);
+
 /// One Draw a cell.
 using Resample = std::vector<Draw>;
 

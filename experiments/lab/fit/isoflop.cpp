@@ -6,7 +6,6 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <optional>
 #include <set>
 
@@ -53,10 +52,8 @@ Means means_of(const std::vector<Budget>& budgets, const Resample& resample, dou
     for (const JointCell& cell : budget.cells) {
       const Draw& drawn = *draw++;
       if (drawn.seeds.empty()) continue;
-      double sum = 0;
-      for (const std::size_t seed : drawn.seeds) sum += cell.losses[seed];
-      means.back().push_back({std::log(cell.n), std::log(sum / static_cast<double>(drawn.seeds.size())) +
-                                                    scatter * drawn.shift});
+      means.back().push_back(
+          {std::log(cell.n), std::log(mean_of(cell.losses, drawn)) + scatter * drawn.shift});
     }
   }
   return means;
@@ -388,23 +385,20 @@ Allocation without_intervals(const std::vector<Budget>& budgets) {
   return by_parabolas(budgets, 1, rng);
 }
 
-double mean_loss(const JointCell& cell) {
-  return std::accumulate(cell.losses.begin(), cell.losses.end(), 0.0) /
-         static_cast<double>(cell.losses.size());
-}
-
 // NaN where the advised size lies outside of the grid.
 double regret_of(Budget budget, const std::vector<Budget>& others) {
   std::vector<JointCell>& cells = budget.cells;
   std::sort(cells.begin(), cells.end(), [](const JointCell& a, const JointCell& b) { return a.n < b.n; });
   double lowest = HUGE_VAL;
-  for (const JointCell& cell : cells) lowest = std::min(lowest, mean_loss(cell));
+  for (const JointCell& cell : cells) lowest = std::min(lowest, mean_of(cell.losses));
   const double n = advised_size(others, budget.flops);
   for (std::size_t i = 1; i < cells.size(); ++i) {
     const double low = cells[i - 1].n, high = cells[i].n;
     if (n < low || n > high) continue;
     const double part = std::log(n / low) / std::log(high / low);
-    return std::pow(mean_loss(cells[i - 1]), 1 - part) * std::pow(mean_loss(cells[i]), part) / lowest - 1;
+    return std::pow(mean_of(cells[i - 1].losses), 1 - part) * std::pow(mean_of(cells[i].losses), part) /
+               lowest -
+           1;
   }
   return nan;
 }
@@ -420,7 +414,7 @@ double advised_size(const std::vector<Budget>& budgets, double flops) {
   if (found.found() >= enough_for_a_line) return found.size_at(budgets, flops);
   std::vector<JointPoint> points;
   for (const Budget& budget : budgets)
-    for (const JointCell& cell : budget.cells) points.push_back({cell.n, cell.d, mean_loss(cell)});
+    for (const JointCell& cell : budget.cells) points.push_back({cell.n, cell.d, mean_of(cell.losses)});
   const double n = fit_joint(points, {}).law.best_size(flops);
   if (!std::isfinite(n))
     throw ValueError("[isoflop] these runs have no best size: their joint law lacks a term");

@@ -27,14 +27,6 @@ struct At {
   double g[2] = {}, h[2][2] = {};  // half the slope and curvature of the squares over the exponents
 };
 
-// Of the points that have one.
-std::vector<double> weights_of(std::span<const JointPoint> points) {
-  std::vector<double> weights;
-  for (const JointPoint& point : points)
-    if (point.weight != 0) weights.push_back(point.weight);
-  return weights;
-}
-
 class Problem {
  public:
   Problem(std::span<const JointPoint> points, const Form& form) : fit(weights_of(points)), form_(form) {
@@ -172,15 +164,10 @@ void check(std::span<const JointPoint> points, const Form& form, const JointOpti
     fail(fmt::format("expected losses that differ, got {} from every cell", *losses.begin()));
 }
 
-JointPoint mean_of(const JointCell& cell, const Draw& draw) {
-  double sum = 0;
-  for (const std::size_t seed : draw.seeds) sum += cell.losses[seed];
-  return {cell.n, cell.d, sum / static_cast<double>(draw.seeds.size()), draw.weight};
-}
-
 std::vector<JointPoint> means(const std::vector<JointCell>& cells, const Resample& resample) {
   std::vector<JointPoint> points;
-  for (std::size_t i = 0; i < cells.size(); ++i) points.push_back(mean_of(cells[i], resample[i]));
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    points.push_back({cells[i].n, cells[i].d, mean_of(cells[i].losses, resample[i]), resample[i].weight});
   return points;
 }
 

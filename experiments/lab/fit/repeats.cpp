@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <set>
 
 #include <fmt/format.h>
@@ -33,13 +32,6 @@ struct End {
   double loss;
   bool settled;
 };
-
-std::vector<double> weights_of(std::span<const RepeatPoint> points) {
-  std::vector<double> weights;
-  for (const RepeatPoint& point : points)
-    if (point.weight != 0) weights.push_back(point.weight);
-  return weights;
-}
 
 class RepeatProblem {
  public:
@@ -174,12 +166,9 @@ void check(std::span<const RepeatPoint> points, const RepeatForm& form, const Re
 
 std::vector<RepeatPoint> means(const std::vector<RepeatCell>& cells, const Resample& resample) {
   std::vector<RepeatPoint> points;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    double sum = 0;
-    for (const std::size_t seed : resample[i].seeds) sum += cells[i].losses[seed];
-    points.push_back({cells[i].unique, cells[i].epochs, sum / static_cast<double>(resample[i].seeds.size()),
-                      resample[i].weight});
-  }
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    points.push_back(
+        {cells[i].unique, cells[i].epochs, mean_of(cells[i].losses, resample[i]), resample[i].weight});
   return points;
 }
 
@@ -325,9 +314,7 @@ double measured_worth(const std::vector<RepeatCell>& cells, double loss) {
   std::vector<std::pair<double, double>> fresh;  // log examples, log loss
   for (const RepeatCell& cell : cells)
     if (cell.epochs == 1 && !cell.losses.empty())
-      fresh.emplace_back(std::log(cell.unique),
-                         std::log(std::accumulate(cell.losses.begin(), cell.losses.end(), 0.0) /
-                                  static_cast<double>(cell.losses.size())));
+      fresh.emplace_back(std::log(cell.unique), std::log(mean_of(cell.losses)));
   std::sort(fresh.begin(), fresh.end());
   const double at = std::log(loss);
   for (std::size_t i = 1; i < fresh.size(); ++i) {

@@ -47,12 +47,8 @@ double left_out_error(const std::vector<Point>& points, std::size_t cells, const
 
 std::vector<Point> seed_means(const std::vector<Cell>& cells, const Resample& resample) {
   std::vector<Point> points;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    double sum = 0;
-    for (const std::size_t seed : resample[i].seeds) sum += cells[i].losses[seed];
-    points.push_back(
-        {cells[i].size, sum / static_cast<double>(resample[i].seeds.size()), resample[i].weight, i});
-  }
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    points.push_back({cells[i].size, mean_of(cells[i].losses, resample[i]), resample[i].weight, i});
   return points;
 }
 

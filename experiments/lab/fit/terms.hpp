@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,15 @@ namespace elk::lab::scaling {
 constexpr std::size_t terms = 3;
 using Terms = std::array<double, terms>;
 using Matrix = std::array<Terms, terms>;
+
+/// Of the points that have one.
+template <class Point>
+std::vector<double> weights_of(std::span<const Point> points) {
+  std::vector<double> weights;
+  for (const Point& point : points)
+    if (point.weight != 0) weights.push_back(point.weight);
+  return weights;
+}
 
 /// Solves m c = h for the terms of `mask`; false where it is singular.
 bool solve(const Matrix& m, const Terms& h, unsigned mask, Terms& c);
