@@ -18,6 +18,7 @@
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
 #include <lab/run_folder.hpp>
+#include <lab/views.hpp>
 #include <models/mlp.hpp>
 #include <models/model_file.hpp>
 
@@ -77,6 +78,8 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   add("dropout", number(c.dropout)->value_name("P"), "share of hidden activations dropped in training");
   add("loss", text(c.loss)->value_name("NAME"),
       "cross_entropy, mse (true squared error of the probabilities) or paper_mean (the study's rule)");
+  add("label-smoothing", number(c.label_smoothing)->value_name("E"),
+      "share of each label that cross_entropy spreads over all classes, in training alone; 0 = off");
   add("optimizer", text(c.optimizer)->value_name("NAME"), "sgd, adam or adamw");
   add("momentum", number(c.momentum)->value_name("M"), "of sgd");
   add("nesterov", po::bool_switch(&c.nesterov)->default_value(c.nesterov), "Nesterov's form of the momentum");
@@ -107,6 +110,12 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
       "measure the test set after every epoch, for a curve; nothing is chosen by it");
   add("early-stop", number(c.early_stop)->value_name("N"),
       "stop after N epochs without a better validation loss and keep the best weights; 0 = off");
+  add("ema", number(c.ema)->value_name("D"),
+      "measure, choose and save an exponential moving average of the weights, of decay D a step; 0 = off");
+  add("tta", text(c.tta)->value_name("V,V"),
+      "at the end also measure the mean of the probabilities over views of each image: none, flip (and its "
+      "mirror image), shift (and shifted by a pixel to each corner), or flip,shift; the network must have "
+      "learned from such images by --augment");
   add("dtype", text(c.dtype)->value_name("T"), "f32 or f64");
   add("precision", text(c.precision)->value_name("P"),
       "precision of matrix products in training: f32, or bf16 with sums and weights in f32 (several times as "
@@ -164,6 +173,7 @@ void for_each_option(Config& c, const F& f) {
   f("clip", c.clip);
   f("dropout", c.dropout);
   f("loss", c.loss);
+  f("label-smoothing", c.label_smoothing);
   f("optimizer", c.optimizer);
   f("momentum", c.momentum);
   f("nesterov", c.nesterov);
@@ -178,6 +188,8 @@ void for_each_option(Config& c, const F& f) {
   f("validation", c.validation);
   f("test-every-epoch", c.test_every_epoch);
   f("early-stop", c.early_stop);
+  f("ema", c.ema);
+  f("tta", c.tta);
   f("dtype", c.dtype);
   f("precision", c.precision);
   f("seed", c.seed);
@@ -214,6 +226,9 @@ Json options_of(const TrainConfig& c) {
   Json object = all_options<Json>(c);
   if (c.parts == 1) object.erase("parts");
   if (c.wire == "full") object.erase("wire");
+  if (c.label_smoothing == 0) object.erase("label-smoothing");
+  if (c.ema == 0) object.erase("ema");
+  if (c.tta == "none") object.erase("tta");
   return object;
 }
 
@@ -313,6 +328,7 @@ void resolve(TrainConfig& c) {
     c.augment = to_string(augment);
     if (augment.mixup > 0 && c.loss == "paper_mean")
       fail<UsageError>("--augment: mixup goes with --loss cross_entropy or mse");
+    (void)views(c.tta, augment);
   } catch (const ValueError& error) {
     fail<UsageError>("--augment: {}", error.what());
   }
@@ -347,6 +363,12 @@ void resolve(TrainConfig& c) {
   in_range("leaky-slope", c.leaky_slope, -1e6, 1e6);
   in_range("clip", c.clip, 0, 1e300);
   share("dropout", c.dropout);
+  share("label-smoothing", c.label_smoothing);
+  if (c.label_smoothing > 0 && (c.loss != "cross_entropy" || c.paper()))
+    fail<UsageError>("--label-smoothing: goes with --loss cross_entropy and --protocol sound, got --loss {} "
+                     "and --protocol {}",
+                     c.loss, c.protocol);
+  share("ema", c.ema);
   share("momentum", c.momentum);
   in_range("weight-decay", c.weight_decay, 0, 1e6);
   in_range("batch-size", static_cast<double>(c.batch_size), 1, most);

@@ -30,6 +30,8 @@ struct TrainConfig {
   double clip = 0;
   double dropout = 0;
   std::string loss = "cross_entropy";
+  double label_smoothing = 0;  // written only where it is another number, as are ema, tta, parts and wire:
+                               // keys and files of before stay
   std::string optimizer = "adam";
   double momentum = 0;
   bool nesterov = false;
@@ -37,13 +39,15 @@ struct TrainConfig {
   std::string schedule = "constant";
   double weight_decay = 0;
   std::int64_t batch_size = 50;
-  std::int64_t parts = 1;     // written only where it is another number: keys and files of before stay
-  std::string wire = "full";  // likewise
+  std::int64_t parts = 1;
+  std::string wire = "full";
   std::int64_t epochs = 10;
   std::int64_t train_size = 0;             // 0 = all
   std::optional<std::int64_t> validation;  // resolve() settles it by the data set
   bool test_every_epoch = false;
   std::int64_t early_stop = 0;
+  double ema = 0;
+  std::string tta = "none";  // as views() reads it
   std::string dtype = "f32";
   std::string precision = "f32";
   std::int64_t seed = 100;

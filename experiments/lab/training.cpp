@@ -12,6 +12,7 @@
 #include <elk/ops/shape.hpp>
 #include <lab/paper.hpp>
 #include <lab/program.hpp>
+#include <lab/views.hpp>
 #include <models/mlp.hpp>
 #include <models/residual_mlp.hpp>
 
@@ -22,14 +23,17 @@ namespace {
 constexpr Index sample_size = 5000;
 
 // Labels are i64 (N), or soft targets (N, classes) where images are mixed.
-train::Loss make_loss(const std::string& name) {
+train::Loss make_loss(const std::string& name, double label_smoothing) {
   if (name == "mse")
     return [](const Tensor& logits, const Tensor& labels) {
       return mse(softmax(logits),
                  labels.dtype() == i64 ? one_hot(labels, logits.size(1), logits.dtype()) : labels);
     };
   if (name == "paper_mean") return paper::mean_loss;
-  return cross_entropy;
+  if (label_smoothing == 0) return cross_entropy;
+  return [label_smoothing](const Tensor& logits, const Tensor& labels) {
+    return cross_entropy(logits, labels, {.label_smoothing = label_smoothing});
+  };
 }
 
 std::unique_ptr<optim::Optimizer> standard_optimizer(const TrainConfig& c, const nn::Module& net) {
@@ -100,12 +104,13 @@ Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>&
       rng_(static_cast<std::uint64_t>(config.seed)),
       net_(make_net()),
       optimizer_(make_optimizer(config, net_)) {
-  const train::Loss loss = make_loss(config.loss);
-  options_ = {.loss = loss,
+  const train::Loss loss = make_loss(config.loss, 0);
+  options_ = {.loss = make_loss(config.loss, config.label_smoothing),
               .epochs = config.epochs,
               .batch_size = config.batch_size,
               .schedule = config.make_schedule((train_.size() + config.batch_size - 1) / config.batch_size),
               .evaluation_loss = loss,
+              .average_decay = config.ema,
               .parts = config.parts};
   if (config.precision == "bf16") options_.precision = Precision::bf16;
   if (config.wire == "bf16") options_.wire = Precision::bf16;
@@ -200,6 +205,12 @@ TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Tea
   TrainingResult result{train::fit(net_, *optimizer_, train_, rng_, options_)};
   if (result.status != train::Status::stopped)
     result.test = train::evaluate(net_, test_, options_.evaluation_loss, config_.float_type());
+  if (result.status != train::Status::stopped && config_.tta != "none") {
+    const std::vector<Warp> all = views(config_.tta, parse_augment(config_.augment));
+    const DType dtype = config_.float_type();
+    result.tta_accuracy = accuracy_of_views(net_, test_, all, dtype);
+    if (validation_.size() > 0) result.tta_val_accuracy = accuracy_of_views(net_, validation_, all, dtype);
+  }
   for (const train::HistoryRow& row : result.history) result.seconds += row.seconds;
   return result;
 }

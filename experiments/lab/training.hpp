@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace elk::lab {
 /// How a run went. Of a stopped one, `test` is absent.
 struct TrainingResult : train::Result {
   train::Evaluation test{};  ///< of the final weights, or with early stopping of the best
+  /// With --tta, of the same weights: the accuracy over the views of each image, of the test set and of those
+  /// held out, if any are.
+  std::optional<double> tta_accuracy = {}, tta_val_accuracy = {};
   double seconds = 0;        ///< of training
 };
 

@@ -85,6 +85,8 @@ bool Trainings::run(const std::string& settings, const std::function<bool()>& en
   summary.error = result.problem;
   summary.test_loss = result.test.loss;
   summary.test_accuracy = result.test.accuracy;
+  if (result.tta_accuracy) summary.metrics["tta_accuracy"] = *result.tta_accuracy;
+  if (result.tta_val_accuracy) summary.metrics["tta_val_accuracy"] = *result.tta_val_accuracy;
   const auto& rows = result.history;
   auto tested = std::prev(rows.end());
   // With early stopping the weights of the best epoch were tested, else the last ones.

@@ -301,7 +301,7 @@ int run_train(int argc, char** argv, Ranks& ranks) {
     say(fmt::format("train: no plot of the curves: {}\n", problem));
   if (result.status == train::Status::diverged) say(fmt::format("train: diverged at {}\n", result.problem));
   if (run.json) {
-    const nlohmann::ordered_json object{
+    nlohmann::ordered_json object{
         {"status", result.status == train::Status::diverged ? "diverged" : "done"},
         {"test_accuracy", result.test.accuracy},
         {"test_loss", result.test.loss},
@@ -313,9 +313,15 @@ int run_train(int argc, char** argv, Ranks& ranks) {
         {"blas", with.blas},
         {"out_dir", folder},
     };
+    if (result.tta_accuracy) object["tta_accuracy"] = *result.tta_accuracy;
+    if (result.tta_val_accuracy) object["tta_val_accuracy"] = *result.tta_val_accuracy;
     // The name of a folder may be no UTF-8.
     fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
+    if (result.tta_val_accuracy)
+      fmt::print("validation accuracy with --tta {}: {:.4f}\n", config.tta, *result.tta_val_accuracy);
+    if (result.tta_accuracy)
+      fmt::print("test accuracy with --tta {}: {:.4f}\n", config.tta, *result.tta_accuracy);
     fmt::print("test accuracy {:.4f}\n", result.test.accuracy);
   }
   return result.status == train::Status::diverged ? exit_diverged : exit_done;

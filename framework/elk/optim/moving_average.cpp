@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <elk/base/format.hpp>
 #include <elk/kernels/update.hpp>
@@ -13,11 +14,15 @@ namespace {
 // The same elements as a plain value, which no tape watches.
 Tensor plain(const Tensor& x) { return detail::with_shape(x, x.shape()); }
 
+void check_decay(double decay) {
+  if (!(decay >= 0 && decay < 1))
+    fail<ValueError>("[moving_average] decay must be from 0 to below 1, got {}", decay);
+}
+
 }  // namespace
 
 MovingAverage::MovingAverage(const nn::Module& module, double decay) : decay_(decay) {
-  if (!(decay >= 0 && decay < 1))
-    fail<ValueError>("[moving_average] decay must be from 0 to below 1, got {}", decay);
+  check_decay(decay);
   for (nn::NamedSlot& parameter : parameters_of("moving_average", module)) {
     const Tensor value = plain(parameter.slot->value());
     items_.push_back({std::move(parameter), value});
@@ -34,10 +39,20 @@ void MovingAverage::check_parameters() const {
           item.parameter.name, item.parameter.slot->value().dtype(), item.average.dtype());
 }
 
-void MovingAverage::update() {
+void MovingAverage::update() { update(decay_); }
+
+void MovingAverage::update(double decay) {
   check_parameters();
+  check_decay(decay);
   for (Item& item : items_) detail::make_sole_owner(item.average);
-  for (Item& item : items_) kernels::average_update(item.average, item.parameter.slot->value(), decay_);
+  for (Item& item : items_) kernels::average_update(item.average, item.parameter.slot->value(), decay);
+}
+
+double MovingAverage::corrected_decay(std::int64_t t) const {
+  if (t < 1) fail<ValueError>("[moving_average] updates are counted from 1, got {}", t);
+  // 1 - decay^t without cancellation, for a decay close to 1.
+  const auto sum = [&](std::int64_t n) { return -std::expm1(static_cast<double>(n) * std::log(decay_)); };
+  return t == 1 ? 0 : decay_ * (sum(t - 1) / sum(t));
 }
 
 void MovingAverage::swap() {

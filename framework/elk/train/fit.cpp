@@ -110,6 +110,9 @@ Fit::Fit(nn::Module& net, optim::AnyOptimizer& optimizer, optim::Optimizer* by_g
     fail<ValueError>("[fit] the batch size must be at least 1, got {}", options_.batch_size);
   const Parts parts(options_.parts, options_.team, options_.wire);
   if (options_.parts > 1) parts_ = parts;
+  if (!(options_.average_decay >= 0 && options_.average_decay < 1))
+    fail<ValueError>("[fit] average_decay must be from 0 to below 1, got {}", options_.average_decay);
+  if (options_.average_decay > 0) average_.emplace(net, options_.average_decay);
   const std::vector<nn::NamedSlot> parameters = net.parameters();
   uses_ = net.uses();
   uses_->listen();
@@ -246,6 +249,7 @@ bool Fit::train_epoch() {
     }
     ++batch_;
     ++step_;
+    if (average_) average_->update(average_->corrected_decay(step_));
     flops_ += flops() - flops_before;
     loss_sum_ += loss_;
     epoch_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
@@ -254,7 +258,25 @@ bool Fit::train_epoch() {
   return true;
 }
 
+// Gives the network the averages, or its weights back.
+void Fit::use_average(bool use) {
+  if (!average_ || use == averaged_ || step_ == 0) return;
+  average_->swap();
+  averaged_ = use;
+}
+
 void Fit::finish_epoch() {
+  use_average(true);
+  try {
+    end_epoch();
+  } catch (...) {
+    use_average(false);
+    throw;
+  }
+  use_average(false);
+}
+
+void Fit::end_epoch() {
   HistoryRow row{
       .epoch = epoch_ + 1, .step = step_, .lr = optimizer_.lr(), .flops = flops_, .seconds = epoch_seconds_};
   row.train_loss = options_.train_sample.defined() ? measure(options_.train_sample).loss
@@ -289,6 +311,7 @@ bool Fit::is_over() const {
 }
 
 Result Fit::run() {
+  use_average(false);
   stop_asked_ = stop_agreed_ = false;
   result_.status = Status::finished;
   each(&Callback::begun);
@@ -325,12 +348,22 @@ void Fit::train() {
     result_.status = Status::diverged;
     if (result_.problem.empty()) result_.problem = fmt::format("epoch {}", result_.history.back().epoch);
   }
+  use_average(result_.status != Status::stopped);
 }
 
 SafetensorsFile Fit::pack() const {
   const Rng::State& rng = rng_.state();
   State all;
-  add(all, "model.", net_.state());
+  State weights = net_.state(), averages;
+  if (average_) averages = average_->state();
+  if (averaged_)  // the one is in the place of the other
+    for (NamedTensor& average : averages)
+      std::swap(average.value,
+                std::find_if(weights.begin(), weights.end(), [&](const auto& w) {
+                  return w.name == average.name;
+                })->value);
+  add(all, "model.", weights);
+  add(all, "average.", averages);
   add(all, "optimizer.", optimizer_.state());
   for (std::size_t i = 0; i < options_.callbacks.size(); ++i)
     add(all, callback_prefix(i), options_.callbacks[i]->state());
@@ -397,20 +430,29 @@ void Fit::unpack(const SafetensorsFile& file, const std::string& path) {
     Rng checked = rng_;
     checked.set_state(rng);
     const State net_before = net_.state(), optimizer_before = optimizer_.state();
+    const State averages = part_of(file.tensors, "average.");
+    if (!average_ && !averages.empty())
+      fail<ValueError>("it holds a moving average of the weights, for which the run has no average_decay");
+    if (average_ && averages.empty())
+      fail<ValueError>("it holds no moving average of the weights, which the run has an average_decay for");
+    const State average_before = average_ ? average_->state() : State();
     std::vector<State> callbacks_before;
     for (const Callback* callback : options_.callbacks) callbacks_before.push_back(callback->state());
     std::size_t loaded = 0;  // callbacks
     try {
       net_.load_state(part_of(file.tensors, "model."));
       optimizer_.load_state(part_of(file.tensors, "optimizer."));
+      if (average_) average_->load_state(averages);
       for (; loaded < options_.callbacks.size(); ++loaded)
         options_.callbacks[loaded]->load_state(part_of(file.tensors, callback_prefix(loaded)));
     } catch (...) {
       net_.load_state(net_before);
       optimizer_.load_state(optimizer_before);
+      if (average_) average_->load_state(average_before);
       while (loaded-- > 0) options_.callbacks[loaded]->load_state(callbacks_before[loaded]);
       throw;
     }
+    averaged_ = false;
     rng_ = checked;
     order_ = order;
     epoch_ = position[0];
@@ -434,7 +476,8 @@ void Fit::join() {
   agree(team, "data and options",
         fmt::format("{} examples in batches of {}, {} epochs, {}, {} parts{}", data_.size(),
                     options_.batch_size, options_.epochs, *options_.dtype, options_.parts,
-                    options_.wire == Precision::bf16 ? ", bf16 on the wire" : ""));
+                    options_.wire == Precision::bf16 ? ", bf16 on the wire" : "") +
+            (average_ ? fmt::format(", an average of decay {}", options_.average_decay) : ""));
   std::string bytes;
   if (team.rank() == 0) {
     const SafetensorsFile file = pack();

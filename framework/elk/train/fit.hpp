@@ -16,6 +16,7 @@
 #include <elk/data/augment.hpp>
 #include <elk/data/examples.hpp>
 #include <elk/ops/loss.hpp>
+#include <elk/optim/moving_average.hpp>
 #include <elk/optim/optimizer.hpp>
 #include <elk/optim/schedule.hpp>
 #include <elk/train/callback.hpp>
@@ -47,6 +48,11 @@ struct FitOptions {
   /// The loss for evaluation, if it is a different one.
   Loss evaluation_loss = {};
   Forward forward = {};  ///< how to call the network, if net(batch.x) is not enough
+  /// Decay of a moving average of the weights, corrected for its bias: see optim::MovingAverage. Training goes
+  /// on with the weights, and everything else is done with their average: after an epoch the network has it
+  /// while it is measured and callbacks are called, and again after a run that was not stopped. Checkpoints
+  /// hold both. Running statistics are not averaged. 0: no average.
+  double average_decay = 0;
   /// Cuts each batch into this many parts. The result depends only on this number: see Parts. 1: the batch as
   /// a whole. With parts the loss must be a mean over the examples.
   Index parts = 1;
@@ -116,8 +122,8 @@ class Fit {
   /// The network on `data`, by the loss of evaluation.
   Evaluation measure(const Examples& data) const;
 
-  /// Everything that is needed to continue, as one file: the states of network, optimizer, callbacks and Rng,
-  /// the position in the epoch, the history; and `about`.
+  /// Everything that is needed to continue, as one file: the states of network, optimizer, average, callbacks
+  /// and Rng, the position in the epoch, the history; and `about`.
   void save(const std::string& path, const Metadata& about = {}) const;
   /// FileError when the file is damaged or belongs to another run; then nothing has changed.
   void load(const std::string& path);
@@ -134,8 +140,10 @@ class Fit {
   void join();
   void train();
   void set_rate();
+  void use_average(bool use);
   bool train_epoch();
   void finish_epoch();
+  void end_epoch();
   void add_row(HistoryRow row);
   bool is_over() const;
   double position() const;
@@ -150,6 +158,8 @@ class Fit {
   Rng& rng_;
   FitOptions options_;
   std::optional<Parts> parts_;
+  std::optional<optim::MovingAverage> average_;
+  bool averaged_ = false;  // the network has the averages, and average_ the weights
   double base_lr_;
   double rate_;                   // that the schedule last set
   std::vector<Tensor*> buffers_;  // of the network

@@ -1,0 +1,29 @@
+// Test-time augmentation: predictions averaged over an image and changed copies of it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <elk/data/augment.hpp>
+#include <elk/nn/module.hpp>
+
+namespace elk::lab {
+
+/// The views of an image, itself first, that an option --tta names: none has no other; flip adds the mirror
+/// image; shift adds the image shifted by one pixel towards each corner; flip,shift adds all of these and the
+/// mirror images of the shifted ones. (Ten views, as the five crops and their mirror images of A. Krizhevsky,
+/// I. Sutskever, G. E. Hinton, "ImageNet classification with deep convolutional neural networks", 2012.)
+/// UsageError for any other name, and where `augment` does not train the network on such images: flip needs a
+/// flip, shift a shift or a crop.
+std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment);
+
+/// The probabilities that the network gives the images, f64 (N, classes): the mean of its softmax over the
+/// views of each.
+Tensor mean_probabilities(const nn::Module& net, const Dataset& images, const std::vector<Warp>& views,
+                          DType dtype);
+
+/// The share of images whose label has the highest mean probability.
+double accuracy_of_views(const nn::Module& net, const Dataset& images, const std::vector<Warp>& views,
+                         DType dtype);
+
+}  // namespace elk::lab
