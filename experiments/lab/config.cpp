@@ -365,9 +365,10 @@ void resolve(TrainConfig& c) {
   share("dropout", c.dropout);
   share("label-smoothing", c.label_smoothing);
   if (c.label_smoothing > 0 && (c.loss != "cross_entropy" || c.paper()))
-    fail<UsageError>("--label-smoothing: goes with --loss cross_entropy and --protocol sound, got --loss {} "
-                     "and --protocol {}",
-                     c.loss, c.protocol);
+    fail<UsageError>(
+        "--label-smoothing: goes with --loss cross_entropy and --protocol sound, got --loss {} "
+        "and --protocol {}",
+        c.loss, c.protocol);
   share("ema", c.ema);
   share("momentum", c.momentum);
   in_range("weight-decay", c.weight_decay, 0, 1e6);

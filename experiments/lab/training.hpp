@@ -19,7 +19,7 @@ struct TrainingResult : train::Result {
   /// With --tta, of the same weights: the accuracy over the views of each image, of the test set and of those
   /// held out, if any are.
   std::optional<double> tta_accuracy = {}, tta_val_accuracy = {};
-  double seconds = 0;        ///< of training
+  double seconds = 0;  ///< of training
 };
 
 /// What `train` does, without its files and messages. The test set never influences it.

@@ -15,6 +15,8 @@
 #include <lab/shell.hpp>
 #include <lab/study.hpp>
 #include <lab/training.hpp>
+#include <lab/trainings.hpp>
+#include <lab/views.hpp>
 
 #include "io/temporary_folder.hpp"
 #include "support.hpp"
@@ -177,6 +179,25 @@ TEST(TrainConfigs, AreCheckedHoweverTheyWereMade) {
   EXPECT_TRUE(config.hidden_widths().empty());
 }
 
+// A run that does not use them has the key that it had before there were such options.
+TEST(TrainConfigs, OfOptionsThatCameLaterAreWrittenWhereTheyAreUsed) {
+  TrainConfig config;
+  resolve(config);
+  const std::string before = canonical_json(config);
+  for (const char* name : {"label-smoothing", "ema", "tta"})
+    EXPECT_EQ(before.find(name), before.npos) << name;
+  config.label_smoothing = 0.1;
+  config.ema = 0.99;
+  config.augment = "flip:0.5";
+  config.tta = "flip";
+  resolve(config);
+  const std::string with = canonical_json(config);
+  EXPECT_THAT(with, HasSubstr("\"ema\":0.99,"));
+  EXPECT_THAT(with, HasSubstr("\"label-smoothing\":0.1,"));
+  EXPECT_THAT(with, HasSubstr("\"tta\":\"flip\""));
+  EXPECT_EQ(canonical_json(parse_canonical(with)), with);
+}
+
 TrainTest few() {
   const auto [train, test] = digits_train_test(3, 120, 40);
   return {train, test};
@@ -232,6 +253,108 @@ TEST(TrainingRuns, StopAtAnyStepAndGoOnToTheSameBits) {
       EXPECT_EQ(resumed.history[i].flops, expected.history[i].flops);
     }
   }
+}
+
+// One step of SGD on all examples, against the gradient of explicit soft targets.
+TEST(TrainingRuns, SmoothLabelsInTrainingAlone) {
+  const TrainTest data = few();
+  TrainConfig config = tiny();
+  config.dropout = 0;
+  config.dtype = "f64";
+  config.optimizer = "sgd";
+  config.lr = 0.5;
+  config.batch_size = 90;
+  config.epochs = 1;
+  config.label_smoothing = 0.3;
+  Training training(config, data);
+  nn::Sequential net = training.net();
+  const Dataset& examples = training.train_data();
+  const Tensor x = cast(reshape(examples.images, {90, 784}), f64) / 255;
+  std::vector<double> targets(900, 0.3 / 10);
+  for (std::size_t i = 0; i < 90; ++i)
+    targets[10 * i + static_cast<std::size_t>(examples.labels.data<std::int64_t>()[i])] += 0.7;
+  Tape tape;
+  const Tensor loss = -sum(from(targets, {90, 10}) * log(softmax(net(x)))) / 90;
+  const Gradients gradients = tape.backward(loss);
+  std::vector<std::vector<double>> expected;
+  for (const nn::NamedSlot& parameter : net.parameters())
+    expected.push_back(values(parameter.slot->value() - 0.5 * gradients[parameter.slot->value()]));
+
+  const TrainingResult result = training.run();
+  const State state = training.net().state();
+  ASSERT_EQ(state.size(), expected.size());
+  for (std::size_t i = 0; i < state.size(); ++i)
+    EXPECT_THAT(values(state[i].value), Pointwise(DoubleNear(1e-12), expected[i])) << state[i].name;
+  EXPECT_EQ(result.history[0].train_loss,
+            train::evaluate(training.net(), examples.take(0, 30), cross_entropy, f64).loss);
+  EXPECT_EQ(result.test.loss, train::evaluate(training.net(), data.test, cross_entropy, f64).loss);
+}
+
+// The probabilities by hand: pixels moved one by one.
+TEST(Views, AreAveraged) {
+  Rng rng(3);
+  const nn::Sequential net{nn::Linear(784, 10, rng, {.dtype = f64})};
+  const Dataset images = few().test;
+  const auto moved = [&](int dx, int dy, bool mirrored) {
+    std::vector<double> to(static_cast<std::size_t>(images.size()) * 784, 0);
+    for (int n = 0; n < static_cast<int>(images.size()); ++n)
+      for (int y = 0; y < 28; ++y)
+        for (int x = 0; x < 28; ++x) {
+          const int from_y = y - dy, moved_x = x - dx, from_x = mirrored ? 27 - moved_x : moved_x;
+          if (from_y < 0 || from_y > 27 || moved_x < 0 || moved_x > 27) continue;
+          to[static_cast<std::size_t>((n * 28 + y) * 28 + x)] =
+              images.images.data<std::uint8_t>()[static_cast<std::size_t>((n * 28 + from_y) * 28 + from_x)] /
+              255.0;
+        }
+    return softmax(net(from(to, {images.size(), 784})));
+  };
+  const auto shifted = [&](bool mirrored) {
+    return moved(0, 0, mirrored) + moved(-1, -1, mirrored) + moved(1, -1, mirrored) + moved(-1, 1, mirrored) +
+           moved(1, 1, mirrored);
+  };
+  const AugmentOptions augment = parse_augment("crop:1,flip");
+  const std::vector<std::pair<std::string, Tensor>> all = {
+      {"none", moved(0, 0, false)},
+      {"flip", (moved(0, 0, false) + moved(0, 0, true)) / 2},
+      {"shift", shifted(false) / 5},
+      {"flip,shift", (shifted(false) + shifted(true)) / 10}};
+  for (const auto& [tta, expected] : all) {
+    SCOPED_TRACE(tta);
+    EXPECT_THAT(values(mean_probabilities(net, images, views(tta, augment), f64)),
+                Pointwise(DoubleNear(1e-14), values(expected)));
+    double right = 0;
+    for (Index i = 0; i < images.size(); ++i)
+      right += argmax(expected[i], 0).item() == images.labels[i].item();
+    EXPECT_EQ(accuracy_of_views(net, images, views(tta, augment), f64), right / 40);
+  }
+}
+
+TEST(TrainingRuns, AreMeasuredByViewsInSweepsToo) {
+  TrainConfig config;
+  config.hidden = "8";
+  config.epochs = 1;
+  config.validation = 30;
+  config.augment = "shift:1";
+  config.tta = "shift";
+  resolve(config);
+  const auto summary = [&](const TrainConfig& of) {
+    Trainings trainings(DataSets("", 200));
+    RunSummary run;
+    std::vector<train::HistoryRow> curve;
+    EXPECT_TRUE(trainings.run(
+        canonical_json(of), [] { return false; }, run, curve));
+    return run;
+  };
+  const RunSummary with = summary(config);
+  Training training(config, DataSets("", 200)["digits"]);
+  const TrainingResult expected = training.run();
+  EXPECT_EQ(with.metrics.at("tta_accuracy"), expected.tta_accuracy);
+  EXPECT_EQ(with.metrics.at("tta_val_accuracy"), expected.tta_val_accuracy);
+  config.tta = "none";
+  const RunSummary without = summary(config);
+  EXPECT_TRUE(without.metrics.empty());
+  EXPECT_EQ(without.test_loss, with.test_loss) << "training is the same";
+  EXPECT_EQ(without.test_accuracy, with.test_accuracy);
 }
 
 TEST(TrainingRuns, TheTestSetHasNoInfluence) {

@@ -112,6 +112,8 @@ TEST_F(TrainOptions, GoodValues) {
       {"validation", "0", 0},
       {"early-stop", "3", 3},
       {"dtype", "f64", "f64"},
+      {"label-smoothing", "0.1", 0.1},
+      {"ema", "0.999", 0.999},
       {"seed", "0", 0},
       {"seed", "4294967295", 4294967295},
   };
@@ -125,6 +127,11 @@ TEST_F(TrainOptions, GoodValues) {
   }
   EXPECT_EQ(config({"--model", "residual_mlp"})["activation"], "gelu");
   EXPECT_EQ(config({"--model", "residual_mlp", "--activation", "relu"})["activation"], "relu");
+  for (const auto& [given, expected] :
+       {std::pair{"flip", "flip"}, {"shift", "shift"}, {"flip,shift", "flip,shift"}})
+    EXPECT_EQ(config({"--tta", given, "--augment", "crop:2,flip"})["tta"], expected);
+  // What changes nothing is not written.
+  EXPECT_EQ(config({"--label-smoothing", "0", "--ema", "0", "--tta", "none"}), sound);
   const Json sgd = config({"--optimizer", "sgd", "--momentum", "0.9", "--nesterov"});
   EXPECT_EQ(sgd["momentum"], 0.9);
   EXPECT_EQ(sgd["nesterov"], true);
@@ -225,6 +232,28 @@ TEST_F(TrainOptions, BadValues) {
       {{"--early-stop", "2", "--validation", "0"},
        "--early-stop: needs held-out examples: give --validation N"},
       choice("dtype", "f16", "f32, f64"),
+      outside("label-smoothing", "1", below_1),
+      outside("label-smoothing", "-0.1", below_1),
+      outside("label-smoothing", "nan", below_1),
+      invalid("label-smoothing", "some"),
+      {{"--label-smoothing", "0.1", "--loss", "mse"},
+       "--label-smoothing: goes with --loss cross_entropy and --protocol sound, got --loss mse and "
+       "--protocol "
+       "sound"},
+      {{"--label-smoothing", "0.1", "--protocol", "paper"},
+       "--label-smoothing: goes with --loss cross_entropy and --protocol sound, got --loss cross_entropy and "
+       "--protocol paper"},
+      outside("ema", "1", below_1),
+      outside("ema", "-0.1", below_1),
+      outside("ema", "nan", below_1),
+      invalid("ema", "long"),
+      choice("tta", "shift,flip", "none, flip, shift or flip,shift"),
+      choice("tta", "", "none, flip, shift or flip,shift"),
+      {{"--tta", "flip"},
+       "--tta flip: the network must have learned from such images: give flip in --augment, got \"\""},
+      {{"--tta", "flip,shift", "--augment", "flip"},
+       "--tta shift: the network must have learned from such images: give shift or crop in --augment, got "
+       "\"flip:0.5\""},
       choice("precision", "f16", "f32, bf16"),
       outside("seed", "-1", "a number from 0 to 4294967295"),
       outside("seed", "4294967296", "a number from 0 to 4294967295"),
@@ -270,7 +299,8 @@ TEST_F(TrainOptions, WrongWords) {
         "leaky-slope", "init",       "clip",       "dropout",    "loss",         "optimizer",
         "momentum",    "lr",         "schedule",   "lr-decay",   "weight-decay", "batch-size",
         "epochs",      "train-size", "validation", "early-stop", "dtype",        "seed",
-        "protocol",    "out-dir",    "data-dir",   "threads",    "config"}) {
+        "protocol",    "out-dir",    "data-dir",   "threads",    "config",       "label-smoothing",
+        "ema",         "tta"}) {
     const std::string name = std::string("--") + option;
     expect_usage_error({name}, "the required argument for option '" + name + "' is missing");
     expect_usage_error({name, "--quiet"}, "the required argument for option '" + name + "' is missing");
@@ -283,8 +313,9 @@ TEST_F(TrainOptions, Help) {
   EXPECT_EQ(outcome.err, "");
   EXPECT_THAT(outcome.out, StartsWith("Usage: ./elk train [options]\n"));
   for (const auto& [name, value] : sound.items()) EXPECT_THAT(outcome.out, HasSubstr("\n  --" + name + " "));
-  for (const char* name : {"lr-decay", "out-dir", "resume", "profile", "data-dir", "threads", "config",
-                           "print-config", "quiet", "json", "help", "version"})
+  for (const char* name :
+       {"label-smoothing", "ema", "tta", "lr-decay", "out-dir", "resume", "profile", "data-dir", "threads",
+        "config", "print-config", "quiet", "json", "help", "version"})
     EXPECT_THAT(outcome.out, HasSubstr(std::string("\n  --") + name + " "));
   std::istringstream lines(outcome.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 110u) << line;

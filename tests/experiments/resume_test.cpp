@@ -25,7 +25,7 @@ class TrainResume : public TrainProgram {
     return small(Arguments{"--hidden", "32,16", "--batch-size", "1", "--epochs", "20", "--dropout", "0.3",
                            "--early-stop", "40", "--lr-decay", "0.9", "--augment", "shift:1,mixup:0.2",
                            "--normalize", "channel", "--quiet"} +
-                 others);
+                 Arguments{"--label-smoothing", "0.1", "--ema", "0.9", "--tta", "shift"} + others);
   }
 
   void expect_same_run(const std::string& a, const std::string& b) {
@@ -137,6 +137,13 @@ TEST_F(TrainResume, OtherOptionsAreRefused) {
   const std::string only = "; only --epochs may change";
   refused({"--lr", "0.5"}, "--lr: the run to resume has 0.001, the command line asks for 0.5" + only);
   refused({"--hidden", "9"}, "--hidden: the run to resume has \"8\", the command line asks for \"9\"" + only);
+  refused({"--label-smoothing", "0.1"},
+          "--label-smoothing: the run to resume has 0.0, the command line asks for 0.1" + only);
+  refused({"--ema", "0.9"}, "--ema: the run to resume has 0.0, the command line asks for 0.9" + only);
+  ASSERT_EQ(run(small({"--augment", "flip", "--tta", "flip", "--out-dir", "views"})).code, 0);
+  EXPECT_THAT(
+      run({"--resume", "--out-dir", "views", "--tta", "none"}).err,
+      HasSubstr("train: --tta: the run to resume has \"flip\", the command line asks for \"none\"" + only));
   refused({"--seed", "7"}, "--seed: the run to resume has 100, the command line asks for 7" + only);
   refused({"--protocol", "paper"},
           "--protocol: the run to resume has \"sound\", the command line asks for \"paper\"" + only);

@@ -296,7 +296,9 @@ TEST_F(TrainRun, ProfileOfALongRunIsOfTwoHundredSteps) {
 }
 
 TEST_F(TrainRun, TheSameBitsForAnyNumberOfThreads) {
-  const Arguments options = small({"--hidden", "200,30", "--batch-size", "230", "--dropout", "0.2"});
+  const Arguments options =
+      small({"--hidden", "200,30", "--batch-size", "230", "--dropout", "0.2", "--augment", "crop:1,flip",
+             "--label-smoothing", "0.1", "--ema", "0.5", "--tta", "flip,shift"});
   for (const char* dtype : {"f32", "f64"}) {
     std::string model, before;
     for (const char* threads : {"1", "2", "3", "1"}) {

@@ -75,6 +75,33 @@ TEST_P(Average, AStateKeptStaysAsItWas) {
   EXPECT_EQ(values(other.state()[0].value), values(average.state()[0].value));
 }
 
+// With the corrected decay, the mean of the weights since the first update, each later one 1 / decay as
+// heavy.
+TEST_P(Average, CorrectedForItsBias) {
+  for (const double decay : {0.0, 0.5, 0.9, 0.9999, 1 - 1e-12}) {
+    One net(GetParam());
+    MovingAverage average(net, decay);
+    std::vector<double> first, second;
+    for (int t = 1; t <= 40; ++t) {
+      first.push_back(std::sin(t));
+      second.push_back(t % 7 - 100.0);
+      net.set(first.back(), second.back());
+      average.update(average.corrected_decay(t));
+      double weights = 0, a = 0, b = 0;
+      for (std::size_t s = 0; s < first.size(); ++s) {
+        const double weight = std::pow(decay, static_cast<double>(first.size() - 1 - s));
+        weights += weight;
+        a += weight * first[s];
+        b += weight * second[s];
+      }
+      const std::vector<double> found = values(average.state()[0].value);
+      const double tolerance = GetParam() == f64 ? 1e-12 : 1e-5;
+      EXPECT_NEAR(found[0], a / weights, tolerance) << decay << ", update " << t;
+      EXPECT_NEAR(found[1], b / weights, 100 * tolerance) << decay << ", update " << t;
+    }
+  }
+}
+
 // Two parameters, of which the second is converted.
 TEST(AverageErrors, ChangeNothing) {
   class Two : public nn::Module {
@@ -118,6 +145,11 @@ TEST(AverageErrors, AreClear) {
   One net;
   EXPECT_EQ(error_of<ValueError>([&] { MovingAverage(net, 1); }),
             "[moving_average] decay must be from 0 to below 1, got 1");
+  MovingAverage of_one(net, 0.5);
+  EXPECT_EQ(error_of<ValueError>([&] { of_one.update(-0.5); }),
+            "[moving_average] decay must be from 0 to below 1, got -0.5");
+  EXPECT_EQ(error_of<ValueError>([&] { (void)of_one.corrected_decay(0); }),
+            "[moving_average] updates are counted from 1, got 0");
   EXPECT_EQ(error_of<ValueError>([&] { MovingAverage(net, NAN); }),
             "[moving_average] decay must be from 0 to below 1, got nan");
   MovingAverage average(net, 0.5);

@@ -261,7 +261,10 @@ TEST(Plateau, AStateOfAnotherKindIsRefused) {
 
 // Wherever a part of somebody else's throws, once.
 TEST(Fit, GoesOnAfterAnErrorToTheSameBits) {
-  const auto set_up = [](Given& given) { given.options.schedule = optim::exponential(0.5); };
+  const auto set_up = [](Given& given) {
+    given.options.schedule = optim::exponential(0.5);
+    given.options.average_decay = 0.8;
+  };
   Given whole;
   set_up(whole);
   EarlyStopping patient(50);
@@ -380,6 +383,67 @@ TEST(Fit, OfNoEpochsDoesNothing) {
   EXPECT_EQ(numbers(given.net.state()), before);
 }
 
+// Training is what it is without an average; what is measured, kept and left at the end has the mean of the
+// weights after each step, the later ones heavier.
+TEST(Fit, MeasuresTheAverageOfTheWeights) {
+  constexpr double decay = 0.8;
+  std::vector<std::vector<double>> plain, with;  // after each step
+  const auto average = [&] {
+    std::vector<double> sum(with[0].size());
+    double total = 0;
+    for (const std::vector<double>& step : with) {
+      total = decay * total + 1;
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = decay * sum[i] + step[i];
+    }
+    for (double& x : sum) x /= total;
+    return sum;
+  };
+  const auto expect_average = [&](const nn::Module& net, const std::string& when) {
+    const std::vector<double> found = weights(net), expected = average();
+    for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-6) << when;
+  };
+  Watch steps([&](const std::string& event, Fit& fit) {
+    if (event == "step") plain.push_back(weights(fit.net()));
+  });
+  Given without;
+  without.run({&steps});
+
+  Given given;
+  given.options.average_decay = decay;
+  std::vector<double> losses;
+  Watch watch([&](const std::string& event, Fit& fit) {
+    if (event == "step") {
+      with.push_back(weights(fit.net()));
+    } else if (event != "begun") {
+      expect_average(fit.net(), event);
+      if (event == "measure")
+        losses.push_back(evaluate(fit.net(), given.options.validation, cross_entropy).loss);
+    }
+  });
+  const Result result = given.run({&watch});
+  EXPECT_EQ(with, plain);
+  ASSERT_EQ(with.size(), 15u);
+  expect_average(given.net, "after the run");
+  ASSERT_EQ(losses.size(), 3u);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(result.history[i].val_loss, losses[i]);
+}
+
+TEST(EarlyStopping, PutsTheBestAverageBack) {
+  Given given;
+  given.options.epochs = 100;
+  given.options.average_decay = 0.8;
+  std::vector<std::vector<double>> after;  // the averages after each epoch
+  Watch watch([&](const std::string& event, Fit& fit) {
+    if (event == "epoch") after.push_back(weights(fit.net()));
+  });
+  given.options.evaluation_loss = [&](const Tensor& logits, const Tensor&) {
+    return scalar(std::abs(static_cast<double>(after.size()) - 2), logits.dtype());
+  };
+  EarlyStopping early(4);
+  EXPECT_EQ(given.run({&watch, &early}).history.size(), 7u);
+  EXPECT_EQ(weights(given.net), after[2]);
+}
+
 TEST(Fit, TellsWhereItDiverged) {
   Given given;
   given.options.loss = [n = 0](const Tensor& logits, const Tensor& labels) mutable {
@@ -423,6 +487,9 @@ TEST(Fit, RefusesWhatCannotBegin) {
                       o.train_sample = Dataset{"small", zeros({2, 3, 3}, u8), zeros({2}, i64), {"a"}};
                     }),
             "[fit] train_sample: its examples are (3, 3), those to train on (28, 28)");
+  for (const double decay : {-0.1, 1.0, std::nan("")})
+    EXPECT_THAT(refused(value, [&](FitOptions& o, Dataset&) { o.average_decay = decay; }),
+                HasSubstr("[fit] average_decay must be from 0 to below 1, got "));
   EXPECT_EQ(error_of<ValueError>([] { EarlyStopping(0); }),
             "[early_stopping] patience must be at least 1, got 0");
   EarlyStopping early(1);
@@ -459,14 +526,19 @@ TEST(EarlyStopping, OfOneRunKnowsNothingOfThoseBefore) {
   EXPECT_EQ(numbers(second.net.state()), numbers(alone.net.state()));
 }
 
-TEST(CheckpointFile, AStoppedRunGoesOnToTheSameBits) {
+class StoppedRun : public testing::TestWithParam<double> {};
+INSTANTIATE_TEST_SUITE_P(AverageDecay, StoppedRun, testing::Values(0, 0.8));
+
+TEST_P(StoppedRun, GoesOnToTheSameBits) {
   Given whole;
+  whole.options.average_decay = GetParam();
   EarlyStopping patient(50);
   const Result expected = whole.run({&patient});
   const TemporaryFolder folder;
   for (int stop_at = 0; stop_at < 15; ++stop_at) {
     const std::string file = folder / std::to_string(stop_at);
     Given first;
+    first.options.average_decay = GetParam();
     EarlyStopping early1(50), early2(50);
     Checkpoint checkpoint(file);
     Watch stop([&](const std::string& event, Fit& fit) {
@@ -474,6 +546,7 @@ TEST(CheckpointFile, AStoppedRunGoesOnToTheSameBits) {
     });
     EXPECT_EQ(first.run({&early1, &checkpoint, &stop}).status, Status::stopped);
     Given second(99);  // everything comes from the file
+    second.options.average_decay = GetParam();
     const Result resumed = second.run({&early2, &checkpoint});
     EXPECT_EQ(resumed.status, Status::finished);
     EXPECT_EQ(numbers(second.net.state()), numbers(whole.net.state())) << stop_at;
@@ -536,10 +609,11 @@ TEST(CheckpointFile, RefusedByOneCallbackChangesNoOther) {
   EXPECT_TRUE(second.adam.state().empty());
 }
 
-TEST(CheckpointFile, AFinishedRunIsOnlyRead) {
+TEST_P(StoppedRun, OnceFinishedIsOnlyRead) {
   const TemporaryFolder folder;
   Checkpoint checkpoint(folder / "c", {{"config", "mine"}});
   Given first, second(9);
+  first.options.average_decay = second.options.average_decay = GetParam();
   first.run({&checkpoint});
   EXPECT_EQ(load_safetensors(folder / "c").metadata.at("config"), "mine");
   const Result again = second.run({&checkpoint});
@@ -547,6 +621,7 @@ TEST(CheckpointFile, AFinishedRunIsOnlyRead) {
   EXPECT_EQ(again.history.size(), 3u);
   EXPECT_EQ(numbers(second.net.state()), numbers(first.net.state()));
   Given more(9);
+  more.options.average_decay = GetParam();
   more.options.epochs = 4;
   more.options.batch_size = 30;  // between epochs, the size of the batches may change
   EXPECT_EQ(more.run({&checkpoint}).history.size(), 4u);
@@ -646,6 +721,52 @@ TEST(CheckpointFile, DamagedOrForeignOnesAreRefusedAndChangeNothing) {
     Checkpoint checkpoint(path);
     EXPECT_NE(error_of<FileError>([&] { given.run({&checkpoint}); }), "no error") << size;
   }
+}
+
+// By whomever it is saved, before, at and after the end: weights and average are each in their place.
+TEST(CheckpointFile, HoldsTheWeightsAndTheirAverage) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "c";
+  Given given;
+  given.options.average_decay = 0.8;
+  std::vector<double> last;
+  const auto expect = [&](const std::vector<double>& average) {
+    const SafetensorsFile file = load_safetensors(path);
+    State weights_now, averages;
+    for (const nn::NamedSlot& parameter : given.net.parameters())
+      for (const NamedTensor& item : file.tensors) {
+        if (item.name == "model." + parameter.name) weights_now.push_back(item);
+        if (item.name == "average." + parameter.name) averages.push_back(item);
+      }
+    EXPECT_EQ(numbers(weights_now), last);
+    EXPECT_EQ(numbers(averages), average);
+  };
+  Watch watch([&](const std::string& event, Fit& fit) {
+    if (event == "step") last = weights(fit.net());
+    if (event == "begun" || event == "step") return;
+    fit.save(path);
+    expect(weights(fit.net()));
+  });
+  given.options.callbacks = {&watch};
+  Fit fit(given.net, given.adam, given.data, given.rng, given.options);
+  fit.run();
+  EXPECT_NE(weights(given.net), last);
+  fit.save(path);
+  expect(weights(given.net));
+  const std::vector<double> left = weights(given.net);
+  EXPECT_EQ(fit.run().history.size(), 3u);  // there is nothing left to do
+  EXPECT_EQ(weights(given.net), left);
+  given.options.callbacks = {};
+  given.options.average_decay = 0;
+  Fit other(given.net, given.adam, given.data, given.rng, given.options);
+  EXPECT_EQ(error_of<FileError>([&] { other.load(path); }),
+            "[checkpoint] " + path +
+                ": it holds a moving average of the weights, for which the run has no average_decay");
+  other.save(path);
+  EXPECT_EQ(error_of<FileError>([&] { fit.load(path); }),
+            "[checkpoint] " + path +
+                ": it holds no moving average of the weights, which the run has an average_decay for");
+  EXPECT_EQ(weights(given.net), left) << "nothing has changed";
 }
 
 TEST(CheckpointFile, OfARunWithoutEarlyStoppingIsNotOneWith) {

@@ -243,6 +243,7 @@ Came alone(Index parts, int thread_count = 1, bool best = true) {
   set_threads(thread_count);
   Given given;
   given.options.parts = parts;
+  given.options.average_decay = 0.8;
   EarlyStopping stopping(5);
   const Result result = best ? given.run({&stopping}) : given.run();
   set_threads(1);
@@ -258,6 +259,7 @@ std::vector<Came> together(Index parts, int ranks, std::uint64_t seed_of_others 
       given.net = given.make();
     }
     given.options.parts = parts;
+    given.options.average_decay = 0.8;
     given.options.team = &team;
     EarlyStopping stopping(5);
     const Result result = given.run({&stopping});
@@ -357,6 +359,7 @@ TEST(FitInParts, StopsAllAfterTheSameStepAndGoesOnWithOtherRanks) {
     Threads(ranks).run([&](Team& team) {
       Given given;
       given.options.parts = 4;
+      given.options.average_decay = 0.8;
       given.options.team = &team;
       Checkpoint checkpoint(folder / "run");
       StopAfter stop(ranks == 2 ? 3 : ranks == 4 ? 8 : -1);

@@ -26,13 +26,13 @@ class MovingAverage {
   /// Adds the current weights to the average. DTypeError if the module was converted meanwhile; then nothing
   /// has changed.
   void update();
-  /// The same with another decay this once, from 0 to below 1. In update t, counted from 1, corrected_decay(t)
-  /// forgets the weights with which the average began.
+  /// The same with another decay this once, from 0 to below 1. In update t, counted from 1,
+  /// corrected_decay(t) forgets the weights with which the average began.
   void update(double decay);
   /// decay (1 - decay^(t-1)) / (1 - decay^t): with it the average of t weights is that of all since the first
   /// update, sum(decay^(t-s) weight_s) / sum(decay^(t-s)), the average with Adam's correction of the bias.
-  /// (D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, section 7.2.) ValueError unless
-  /// t is at least 1.
+  /// (D. P. Kingma, J. Ba, "Adam: a method for stochastic optimization", 2015, section 7.2.) ValueError
+  /// unless t is at least 1.
   double corrected_decay(std::int64_t t) const;
   /// Exchanges weights and averages. DTypeError likewise.
   void swap();

@@ -358,10 +358,9 @@ SafetensorsFile Fit::pack() const {
   if (average_) averages = average_->state();
   if (averaged_)  // the one is in the place of the other
     for (NamedTensor& average : averages)
-      std::swap(average.value,
-                std::find_if(weights.begin(), weights.end(), [&](const auto& w) {
-                  return w.name == average.name;
-                })->value);
+      std::swap(average.value, std::find_if(weights.begin(), weights.end(), [&](const auto& w) {
+                                 return w.name == average.name;
+                               })->value);
   add(all, "model.", weights);
   add(all, "average.", averages);
   add(all, "optimizer.", optimizer_.state());

@@ -48,10 +48,10 @@ struct FitOptions {
   /// The loss for evaluation, if it is a different one.
   Loss evaluation_loss = {};
   Forward forward = {};  ///< how to call the network, if net(batch.x) is not enough
-  /// Decay of a moving average of the weights, corrected for its bias: see optim::MovingAverage. Training goes
-  /// on with the weights, and everything else is done with their average: after an epoch the network has it
-  /// while it is measured and callbacks are called, and again after a run that was not stopped. Checkpoints
-  /// hold both. Running statistics are not averaged. 0: no average.
+  /// Decay of a moving average of the weights, corrected for its bias: see optim::MovingAverage. Training
+  /// goes on with the weights, and everything else is done with their average: after an epoch the network has
+  /// it while it is measured and callbacks are called, and again after a run that was not stopped.
+  /// Checkpoints hold both. Running statistics are not averaged. 0: no average.
   double average_decay = 0;
   /// Cuts each batch into this many parts. The result depends only on this number: see Parts. 1: the batch as
   /// a whole. With parts the loss must be a mean over the examples.
