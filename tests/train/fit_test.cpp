@@ -291,13 +291,20 @@ TEST(Fit, GoesOnAfterAnErrorToTheSameBits) {
         return g;
       };
       EarlyStopping early(50);
-      Watch watch([&](const std::string& event, Fit&) { pass(event); });
+      std::vector<double> last;  // what was trained, beside its average
+      Watch watch([&](const std::string& event, Fit& fit) {
+        if (event == "step") last = weights(fit.net());
+        pass(event);
+      });
       given.options.callbacks = {&early, &watch};
       Fit fit(given.net, given.adam, given.data, given.rng, given.options);
       const int happens = place == "begun" ? 1 : place == "measure" || place == "epoch" ? 3 : 15;
       if (at < happens) {
         EXPECT_THROW(fit.run(), std::runtime_error);
         EXPECT_EQ(given.adam.lr(), 0.01) << "the rate that the run was given";
+        if (place == "measure" || place == "epoch") {
+          EXPECT_EQ(weights(given.net), last);
+        }
       }
       const Result result = fit.run();
       EXPECT_EQ(result.status, Status::finished);
