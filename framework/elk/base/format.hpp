@@ -30,6 +30,14 @@ struct fmt::formatter<elk::DType> : fmt::formatter<const char*> {
   }
 };
 
+template <>
+struct fmt::formatter<elk::Axis> : fmt::formatter<int> {
+  template <class Context>
+  auto format(elk::Axis axis, Context& context) const {
+    return fmt::formatter<int>::format(axis, context);
+  }
+};
+
 namespace elk {
 
 /// Text from a file or a user as part of a message, quoted: it may be long (of more than `longest`, 3 or
