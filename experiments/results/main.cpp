@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,6 +13,7 @@
 #include <elk/train/history.hpp>
 #include <lab/command_line.hpp>
 #include <lab/program.hpp>
+#include <lab/selection.hpp>
 #include <lab/store.hpp>
 
 namespace {
@@ -21,10 +22,6 @@ namespace po = boost::program_options;
 using namespace elk;
 using namespace elk::lab;
 using nlohmann::ordered_json;
-
-std::string text_of(const ordered_json& value) {
-  return value.is_string() ? value.get<std::string>() : value.is_null() ? "" : value.dump();
-}
 
 std::string number(const std::optional<double>& value) {
   return !value ? "" : std::isfinite(*value) ? fmt::format("{}", *value) : "nan";
@@ -38,16 +35,6 @@ std::string field(const std::string& text) {
   return fmt::format("\"{}\"", quoted);
 }
 
-struct Row {
-  RunSummary run;
-  std::map<std::string, std::string> config;
-};
-
-std::string option_of(const Row& row, const std::string& name) {
-  const auto at = row.config.find(name);
-  return at == row.config.end() ? "" : at->second;
-}
-
 // What is shown of a run, but for its options.
 std::vector<std::pair<std::string, std::string>> outcome(const RunSummary& run) {
   return {{"best_epoch", std::to_string(run.best_epoch)}, {"epochs", std::to_string(run.epochs)},
@@ -58,19 +45,19 @@ std::vector<std::pair<std::string, std::string>> outcome(const RunSummary& run) 
 }
 
 // Of what functions of one's own measured, the names in any of the rows.
-std::set<std::string> metrics_of(const std::vector<Row>& rows) {
+std::set<std::string> metrics_of(const std::vector<ListedRun>& rows) {
   std::set<std::string> names;
-  for (const Row& row : rows)
+  for (const ListedRun& row : rows)
     for (const auto& [name, value] : row.run.metrics) names.insert(name);
   return names;
 }
 
-std::optional<double> metric_of(const Row& row, const std::string& name) {
+std::optional<double> metric_of(const ListedRun& row, const std::string& name) {
   const auto at = row.run.metrics.find(name);
   return at == row.run.metrics.end() ? std::nullopt : std::optional(at->second);
 }
 
-void print_csv(const std::vector<Row>& rows, const std::vector<std::string>& options) {
+void print_csv(const std::vector<ListedRun>& rows, const std::vector<std::string>& options) {
   constexpr const char* origin[] = {"date", "version", "commit", "processor", "instruction_set",
                                     "blas", "error"};
   std::vector<std::string> head{"key", "status"};
@@ -80,7 +67,7 @@ void print_csv(const std::vector<Row>& rows, const std::vector<std::string>& opt
   for (const std::string& name : metrics) head.push_back(field(name));
   head.insert(head.end(), std::begin(origin), std::end(origin));
   fmt::print("{}\n", fmt::join(head, ","));
-  for (const Row& row : rows) {
+  for (const ListedRun& row : rows) {
     std::vector<std::string> fields{row.run.key, row.run.status};
     for (const std::string& option : options) fields.push_back(field(option_of(row, option)));
     for (const auto& [name, value] : outcome(row.run)) fields.push_back(value);
@@ -93,13 +80,13 @@ void print_csv(const std::vector<Row>& rows, const std::vector<std::string>& opt
 }
 
 // The options in which the runs differ, and what came out.
-void print_table(const std::vector<Row>& rows, const std::vector<std::string>& options) {
+void print_table(const std::vector<ListedRun>& rows, const std::vector<std::string>& options) {
   std::vector<std::vector<std::string>> cells;
   std::vector<std::string> head{"key", "status"};
   std::vector<std::string> telling;
   for (const std::string& option : options) {
     std::set<std::string> values;
-    for (const Row& row : rows) values.insert(option_of(row, option));
+    for (const ListedRun& row : rows) values.insert(option_of(row, option));
     if (values.size() > 1) telling.push_back(option);
   }
   head.insert(head.end(), telling.begin(), telling.end());
@@ -111,7 +98,7 @@ void print_table(const std::vector<Row>& rows, const std::vector<std::string>& o
   const auto shown = [](const std::optional<double>& value) {
     return !value ? "-" : std::isfinite(*value) ? fmt::format("{:.4f}", *value) : "nan";
   };
-  for (const Row& row : rows) {
+  for (const ListedRun& row : rows) {
     std::vector<std::string> line{row.run.key.substr(0, 8), row.run.status};
     for (const std::string& option : telling) line.push_back(option_of(row, option));
     line.insert(line.end(),
@@ -130,7 +117,7 @@ void print_table(const std::vector<Row>& rows, const std::vector<std::string>& o
     text += "\n";
   }
   fmt::print("{}", text);
-  for (const Row& row : rows)
+  for (const ListedRun& row : rows)
     if (!row.run.error.empty())
       fmt::print("{} {}: {}\n", row.run.key.substr(0, 8), row.run.status, row.run.error);
 }
@@ -168,34 +155,17 @@ int run_results(int argc, char** argv) {
     throw UsageError(fmt::format("{} holds no runs: there is no {}/summaries.jsonl", folders[0], folders[0]));
   Store store(folders[0], Store::Access::read);
 
-  std::vector<Row> rows;
-  std::vector<std::string> names;  // of options, in the order in which they come up
-  std::set<std::string> known{"status"};
-  for (RunSummary& run : store.runs()) {
-    Row row{std::move(run), {}};
-    const auto config = ordered_json::parse(row.run.config);
-    for (const auto& [name, value] : config.items()) {
-      row.config[name] = text_of(value);
-      if (known.insert(name).second) names.push_back(name);
-    }
-    rows.push_back(std::move(row));
-  }
-  for (const std::string& condition : where) {
-    const auto equals = condition.find('=');
-    if (equals == std::string::npos)
-      throw UsageError(fmt::format("--where: expected NAME=VALUE such as hidden=64, got \"{}\"", condition));
-    const std::string name = condition.substr(0, equals), value = condition.substr(equals + 1);
-    if (known.count(name) == 0) throw UsageError(fmt::format("--where: no run has an option \"{}\"", name));
-    std::erase_if(rows, [&](const Row& row) {
-      return (name == "status"             ? row.run.status
-              : row.config.count(name) > 0 ? row.config.at(name)
-                                           : "") != value;
-    });
+  std::vector<ListedRun> rows;
+  for (RunSummary& run : store.runs()) rows.push_back(listed(std::move(run)));
+  const std::vector<std::string> names = option_names(rows);
+  for (const std::string& text : where) {
+    const Condition condition = parse_condition(text, names);
+    std::erase_if(rows, [&](const ListedRun& row) { return !meets(row, condition); });
   }
   if (csv) {
     print_csv(rows, names);
   } else if (json) {
-    for (const Row& row : rows) {
+    for (const ListedRun& row : rows) {
       if (curves) {
         for (const auto& epoch : store.curve(row.run.key))
           fmt::print("{{\"key\":\"{}\",{}", row.run.key, train::to_jsonl({epoch}).substr(1));

@@ -1,5 +1,7 @@
 // The files of a run store, its summaries and behind a zero byte its curves: what is damaged is refused or
 // moved aside, what was whole before stays as it is, and runs can be added.
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -35,17 +37,21 @@ class Folder {
   std::FILE* quiet() const { return quiet_; }
 
   void hold(std::string_view summaries, std::string_view curves) const {
-    write("summaries.jsonl", summaries);
-    write("curves.jsonl", curves);
-    std::remove((path_ + "/curves.jsonl.aside").c_str());
+    write(path_ + "/summaries.jsonl", summaries);
+    write(path_ + "/curves.jsonl", curves);
+    ::unlink((path_ + "/curves.jsonl.aside").c_str());
+  }
+
+  bool holds(const std::string& summaries, const std::string& curves) const {
+    return read_file(path_ + "/summaries.jsonl") == summaries && read_file(path_ + "/curves.jsonl") == curves;
   }
 
  private:
-  void write(const char* name, std::string_view bytes) const {
-    std::FILE* file = std::fopen((path_ + "/" + name).c_str(), "wb");
-    fuzz::check(file != nullptr && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size(),
+  static void write(const std::string& path, std::string_view bytes) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    fuzz::check(file >= 0 && ::write(file, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()),
                 "the folder cannot be written");
-    std::fclose(file);
+    ::close(file);
   }
 
   std::string path_;
@@ -67,28 +73,48 @@ std::vector<Curve> curves(Store& store, const std::vector<RunSummary>& runs) {
   return all;
 }
 
-void use(const std::string& folder) {
+const lab::Record& new_run() {
+  static const lab::Record record = [] {
+    RunSummary run;
+    run.key = std::string(64, '7');
+    run.status = "done";
+    run.config = "{}";
+    run.epochs = run.best_epoch = 1;
+    return lab::Record(run, {{.epoch = 1, .train_loss = 0.5}});
+  }();
+  return record;
+}
+
+void use(const Folder& folder, const std::string& summaries, const std::string& curves_text) {
   std::optional<Store> store;
-  if (!fuzz::accepted<FileError>([&] { store.emplace(folder); })) return;
+  if (!fuzz::accepted<FileError>([&] { store.emplace(folder.path()); })) return;
   const std::vector<RunSummary> runs = store->runs();
   const std::vector<Curve> before = curves(*store, runs);
   store->mend();
-  fuzz::check(curves(*store, runs) == before, "mending changed a curve");
+  const bool mended = !folder.holds(summaries, curves_text);
+  if (mended) fuzz::check(curves(*store, runs) == before, "mending changed a curve");
 
-  RunSummary run;
-  run.key = std::string(64, '7');
-  run.status = "done";
-  run.config = "{}";
-  run.epochs = run.best_epoch = 1;
-  const bool known = store->complete(run.key);
-  store->add(run, {{.epoch = 1, .train_loss = 0.5}});
-  fuzz::check(store->complete(run.key), "a run was added and is not there");
-  Store again(folder);
-  fuzz::check(again.runs().size() == runs.size() + (store->runs().size() > runs.size()), "a run is lost");
+  const std::string key = new_run().run().key;
+  const bool known = store->find(key).has_value(), complete = store->complete(key);
+  store->add({new_run()});
+  fuzz::check(store->complete(key), "a run was added and is not there");
+  // Whole lines, as they were, and others behind them, which are whole as well: to read them again would show
+  // nothing new, and takes most of the time.
+  if (!mended && !known) {
+    fuzz::check((summaries.empty() || summaries.ends_with('\n')) &&
+                    (curves_text.empty() || curves_text.ends_with('\n')),
+                "an unfinished line was left");
+    fuzz::check(
+        folder.holds(summaries + std::string(new_run().line()), curves_text + std::string(new_run().curve())),
+        "more than the run's lines was added, or less");
+    return;
+  }
+  Store again(folder.path());
+  fuzz::check(again.runs().size() == runs.size() + (known ? 0 : 1), "a run is lost");
   for (std::size_t i = 0; i < runs.size(); ++i)
-    if (known || runs[i].key != run.key)
+    if (complete || runs[i].key != key)
       fuzz::check(curve(again, runs[i].key) == before[i], "adding changed a curve");
-  fuzz::check(curve(again, run.key).has_value(), "a run was added and has no curve");
+  fuzz::check(curve(again, key).has_value(), "a run was added and has no curve");
 }
 
 }  // namespace
@@ -97,9 +123,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const Folder folder;
   const std::string_view text = fuzz::text(data, size);
   const std::size_t end = std::min(text.find('\0'), size);
-  folder.hold(text.substr(0, end), text.substr(std::min(end + 1, size)));
+  const std::string summaries(text.substr(0, end)), curves_text(text.substr(std::min(end + 1, size)));
+  folder.hold(summaries, curves_text);
   std::FILE* const err = std::exchange(stderr, folder.quiet());
-  use(folder.path());
+  use(folder, summaries, curves_text);
   stderr = err;
   return 0;
 }

@@ -1,71 +1,63 @@
-// The conditions of results --where, a line each: the program lists runs, or says what is wrong with a
-// condition.
-#include <cstdio>
-#include <filesystem>
-
+// The conditions of results --where, a line each, from the words of a command line to the runs that meet
+// them. What is no condition is refused.
+#include <lab/command_line.hpp>
 #include <lab/config.hpp>
-#include <lab/store.hpp>
+#include <lab/program.hpp>
+#include <lab/selection.hpp>
 
 #include "fuzz.hpp"
-
-int results_main(int argc, char** argv);  // experiments/results/main.cpp, whose main is called so here
 
 namespace {
 
 using namespace elk;
+using Words = std::vector<std::string>;
 
-// A folder of two runs, and silence: tables and messages are not looked at.
-class Runs {
- public:
-  Runs() {
-    folder_ = "/tmp/elk-fuzz-where-" + std::to_string(::getpid());
-    lab::TrainConfig config;
-    lab::resolve(config);
-    lab::Store store(folder_);
-    for (const char* hidden : {"64", "128,64"}) {
-      config.hidden = hidden;
-      lab::RunSummary run;
-      run.key = lab::run_key(lab::canonical_json(config), "data");
-      run.status = config.hidden == "64" ? "done" : "failed";
-      run.config = lab::canonical_json(config);
-      store.add(run, {});
-    }
-    fuzz::check(std::freopen("/dev/null", "w", stdout) != nullptr, "no /dev/null");
-    quiet_ = std::fopen("/dev/null", "w");
-  }
-  ~Runs() { std::filesystem::remove_all(folder_); }
-  Runs(const Runs&) = delete;
-  Runs& operator=(const Runs&) = delete;
+lab::ListedRun run_of(const char* hidden, const char* status) {
+  lab::TrainConfig config;
+  lab::resolve(config);
+  config.hidden = hidden;
+  lab::RunSummary run;
+  run.status = status;
+  run.config = lab::canonical_json(config);
+  return lab::listed(run);
+}
 
-  int results(const std::vector<std::string>& conditions) {
-    std::vector<std::string> words{"results", folder_};
-    for (const std::string& condition : conditions) words.push_back("--where=" + condition);
-    std::vector<char*> arguments;
-    for (std::string& word : words) arguments.push_back(word.data());
-    arguments.push_back(nullptr);
-    std::FILE* const err = std::exchange(stderr, quiet_);
-    const int code = results_main(static_cast<int>(words.size()), arguments.data());
-    stderr = err;
-    return code;
-  }
-
- private:
-  std::string folder_;
-  std::FILE* quiet_;
+// Runs, and the options of the program that matter here; made once.
+struct Known {
+  std::vector<lab::ListedRun> runs{run_of("64", "done"), run_of("128,64", "failed")};
+  Words names = lab::option_names(runs);
+  boost::program_options::options_description options;
+  Known() { options.add_options()("where", boost::program_options::value<Words>()->composing(), ""); }
 };
+
+void select(const Known& known, const Words& conditions) {
+  Words arguments;
+  for (const std::string& condition : conditions) arguments.push_back("--where=" + condition);
+  boost::program_options::variables_map values;
+  fuzz::check(lab::parse_options(arguments, known.options, values).empty(), "taken for something else");
+  fuzz::check(values["where"].as<Words>() == conditions, "other conditions came out");
+  for (const std::string& text : conditions) {
+    const lab::Condition condition = lab::parse_condition(text, known.names);
+    fuzz::check(condition.name + "=" + condition.value == text, "a condition was changed");
+    for (const lab::ListedRun& one : known.runs)
+      fuzz::check(lab::meets(one, condition) ==
+                      (condition.value ==
+                       (condition.name == "status" ? one.run.status : one.options.at(condition.name))),
+                  "another run was selected");
+  }
+}
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static Runs runs;
-  std::vector<std::string> conditions(1);
+  static const Known known;
+  Words conditions(1);
   for (const char c : fuzz::text(data, size)) {
     if (c == '\n')
       conditions.emplace_back();
     else if (c != '\0')  // an argument has none
       conditions.back() += c;
   }
-  const int code = runs.results(conditions);
-  fuzz::check(code == 0 || code == 2, "neither done nor a usage error");
+  fuzz::accepted<lab::UsageError>([&] { select(known, conditions); });
   return 0;
 }
