@@ -203,13 +203,14 @@ TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Tea
   if (config_.test_every_epoch) callbacks.insert(callbacks.begin(), &test_every_epoch);
   options_.callbacks = std::move(callbacks);
   TrainingResult result{train::fit(net_, *optimizer_, train_, rng_, options_)};
-  if (result.status != train::Status::stopped)
-    result.test = train::evaluate(net_, test_, options_.evaluation_loss, config_.float_type());
-  if (result.status != train::Status::stopped && config_.tta != "none") {
-    const std::vector<Warp> all = views(config_.tta, parse_augment(config_.augment));
+  if (result.status != train::Status::stopped) {
     const DType dtype = config_.float_type();
-    result.tta_accuracy = accuracy_of_views(net_, test_, all, dtype);
-    if (validation_.size() > 0) result.tta_val_accuracy = accuracy_of_views(net_, validation_, all, dtype);
+    result.test = train::evaluate(net_, test_, options_.evaluation_loss, dtype);
+    if (config_.tta != "none") {
+      const std::vector<Warp> all = views(config_.tta, parse_augment(config_.augment));
+      result.tta_accuracy = accuracy_of_views(net_, test_, all, dtype);
+      if (validation_.size() > 0) result.tta_val_accuracy = accuracy_of_views(net_, validation_, all, dtype);
+    }
   }
   for (const train::HistoryRow& row : result.history) result.seconds += row.seconds;
   return result;

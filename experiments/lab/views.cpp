@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <elk/autograd/tape.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/shape.hpp>
