@@ -61,12 +61,13 @@ void by_blas(const Product<T>& p) {
                      i(p.ldb), p.bias ? T(1) : T(0), p.c, i(p.ldc));
 }
 
-// By our own loops, which are for a short side: the batch.
+// By our own loops, whose choice is by the batch: the rows of both operands, or else those of the result.
 template <class T>
 bool fits_loops(const Product<T>& p) {
-  const Index most = loops<T>().most_rows;
   if (reference() || (p.ta && p.tb) || (p.bias && !p.tb)) return false;
-  return p.ta ? p.k <= most : p.m <= most;
+  const Loops<T>& use = loops<T>();
+  const Index batch = p.ta ? p.k : p.m, width = std::min(p.n, p.ta ? p.m : p.k);
+  return batch <= (width >= use.wide ? use.most_rows_of_wide : use.most_rows);
 }
 
 // Whether this thread goes through these weights backwards this time: every other time. (Weights that share a
@@ -99,7 +100,7 @@ struct Bf16Blocks;
 template <class T>
 void by_loops(const Product<T>& p, Index rows, const TakePart<T>& part) {
   const Loops<T>& use = loops<T>();
-  if (p.tb && (use.packed_from == 0 || rows < use.packed_from))
+  if (p.tb && rows < use.packed_from)
     return use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
   T* const panels = scratch<T, Panels>(use.scratch(p.n, p.k));
   if (p.tb)

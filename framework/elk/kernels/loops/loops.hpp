@@ -60,7 +60,10 @@ template <class T>
 struct ProductLoops {
   /// The most rows of x (the batch) for which the products below are meant; above, BLAS is as fast.
   Index most_rows;
-  /// The fewest rows for which a linear layer is multiply_nt_packed; 0: none.
+  /// The same where the layer's inputs and outputs are at least `wide` each.
+  Index most_rows_of_wide;
+  static constexpr Index wide = 128;
+  /// The fewest rows for which a linear layer is multiply_nt_packed.
   Index packed_from;
 
   /// y (m, n) = x (m, k) times the transpose of w (n, k), plus bias (n) unless that is null: a linear layer.
@@ -68,8 +71,7 @@ struct ProductLoops {
   /// for the second cache it still holds what came last, so they are best gone through to and fro.
   void (*multiply_nt)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw, const T* bias,
                       T* y, Index ldy, bool backwards);
-  /// The same where there are few registers, and so many rows that x is worth being laid out anew. It sums in
-  /// another order.
+  /// The same for so many rows that x is worth being laid out anew. It sums in another order.
   void (*multiply_nt_packed)(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw,
                              const T* bias, T* y, Index ldy, T* scratch);
   /// c (m, n) = the transpose of a (k, m) times b (k, n): the gradient of a linear layer's weights, k its

@@ -52,6 +52,17 @@ ELK_INLINE void store(T* p, Vector<T> v) {
   __builtin_memcpy(p, &v, sizeof v);
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// All bits of the first n lanes.
+template <class T>
+ELK_INLINE __m256i first_lanes(int n) {
+  if constexpr (sizeof(T) == 4)
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  else
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+#endif
+
 // The first n lanes; those of a loaded vector beyond them are 0. n is from 1 to lanes.
 template <class T>
 ELK_INLINE Vector<T> load(const T* p, int n) {
@@ -60,6 +71,11 @@ ELK_INLINE Vector<T> load(const T* p, int n) {
     return (Vector<T>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
   else
     return (Vector<T>)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    return (Vector<T>)_mm256_maskload_ps(p, first_lanes<T>(n));
+  else
+    return (Vector<T>)_mm256_maskload_pd(p, first_lanes<T>(n));
 #else
   Vector<T> v{};
   for (int i = 0; i < n; ++i) v[i] = p[i];
