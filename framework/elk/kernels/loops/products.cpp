@@ -424,8 +424,10 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
                  T* scratch) {
   // A block of b is laid out in panels, each of which fits the first cache, and meets as many rows of a as
   // the second one holds. Narrow panels are made several at once: rows far apart are read in longer pieces.
-  constexpr Index block = many_registers ? 128 : 256, tall = 24 * outer_rows;
+  constexpr Index block = many_registers ? 128 : 256, tallest = 32 * outer_rows;
   constexpr Index wide = (many_registers ? 1 : 8) * outer_vectors * lanes<T>;
+  const Index parts = (m + tallest - 1) / tallest;
+  const Index tall = ((m + parts - 1) / parts + outer_rows - 1) / outer_rows * outer_rows;
   for (Index top = 0; top < m; top += tall) {
     const Index height = smaller(tall, m - top);
     for (Index step = 0; step < k; step += block) {
