@@ -1,9 +1,11 @@
 #!/bin/sh
 # How the gallery's programs end where something goes wrong: endings.sh <folder of docs/gallery> <folder of the programs>
+# <a program that does nothing, linked with the BLAS>
 set -eu
 
 gallery=$1
 programs=$2
+blas_alone=$3
 # shellcheck disable=SC2034  # for checks.sh
 failures=0
 sandbox=$(mktemp -d)
@@ -59,8 +61,17 @@ done
 # From too little to load a program to enough.
 done=0
 refused=0
+limited() { # MiB of address space, seconds, command
+  run sh -c "ulimit -c 0; ulimit -v $((1024 * $1)); exec timeout $2 $3"
+}
 for mebibytes in 40 48 56 64 80 100 150 200 220 400 600; do
-  run sh -c "ulimit -c 0; ulimit -v $((1024 * mebibytes)); exec timeout 60 '$programs/gallery_denoising' --smoke"
+  limited $mebibytes 20 "'$programs/gallery_denoising' --smoke"
+  if [ "$code" -eq 124 ]; then
+    limited $mebibytes 5 "'$blas_alone'"
+    check "with $mebibytes MiB it ends as the BLAS alone does" exits 124
+    printf 'with %s MiB even the BLAS alone does not end\n' $mebibytes
+    continue
+  fi
   case $code in
     0) done=$((done + 1)) ;;
     127) check "with $mebibytes MiB the loader says so" has err 'error while loading shared libraries' ;;
