@@ -253,7 +253,7 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
                         const T* bias, T* y, Index ldy, T* scratch) {
   constexpr Index chunk = 8, wide = 4;  // vectors along x's rows: at once, and in a panel
   // Of w so many rows and columns at once that a panel stays in the first cache, and these in the second.
-  constexpr Index block_n = 96, most_k = many_registers ? 104 : 208, line = 64 / sizeof(T);
+  constexpr Index block_n = 96, most_k = 26 * 1024 / (wide * vector_bytes), line = 64 / sizeof(T);
   const Index blocks = (k + most_k - 1) / most_k;
   const Index block_k = ((k + blocks - 1) / blocks + line - 1) / line * line;
   const Index left = m % lanes<T> <= few<T> ? m % lanes<T> : 0, filled = m - left;
