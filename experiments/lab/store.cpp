@@ -327,6 +327,10 @@ void Store::index_curves() {
     const std::string line = text.substr(begin, end - begin);
     const std::int64_t first = curves_read_;
     Piece piece{.line = ++curves_lines_, .begin = first, .end = first};
+    if (key_of(line).empty() && !pieces_.empty() && pieces_.back().key.empty()) {  // what is wrong is known
+      pieces_.back().end = curves_read_ += static_cast<std::int64_t>(line.size());
+      return;
+    }
     std::int64_t epoch = 0;
     try {
       epoch = train::parse_jsonl(line, path(curves_name), curves_lines_).at(0).epoch;

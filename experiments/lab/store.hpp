@@ -124,7 +124,7 @@ class Store {
  private:
   class Lock;
   struct Descriptor;
-  // Consecutive epochs of a run, or a line that is none.
+  // Consecutive epochs of a run, or lines that are none.
   struct Piece {
     std::string key = {}, problem = {};  // one of them is empty
     std::int64_t line = 0, begin = 0, end = 0;

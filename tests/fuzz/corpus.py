@@ -184,30 +184,36 @@ def sealed(row):
     return json.dumps({**row, "digest": hashlib.sha256(canonical.encode()).hexdigest()}, separators=(",", ":")) + "\n"
 
 
+# As short as they can be: what is short is tried more often in the same time.
 def summary(key, **others):
-    row = {"key": key * 64, "format": "elkgrad-run/1", "status": "done", "config": {"hidden": "8"}, "test_loss": 0.5,
-           "test_accuracy": 0.75, "best_epoch": 2, "epochs": 2, "steps": 4, "parameters": 9, "flops": 12, "seconds": 1.5,
-           "results_version": 1, "data": "", "date": "", "version": "", "commit": "", "processor": "", "blas": ""}
+    row = {"key": key * 64, "format": "elkgrad-run/1", "status": "done", "config": {"hidden": "8"}, "best_epoch": 1,
+           "epochs": 1, "steps": 4, "parameters": 9, "flops": 12, "seconds": 1.5, "data": "", "date": "", "version": "",
+           "commit": "", "processor": ""}
     return {**row, **others}
 
 
-def curve(key, epochs=(1, 2)):
-    return [{"key": key * 64, "epoch": epoch, "step": epoch, "train_loss": 0.5, "lr": 0.1, "flops": 6, "seconds": 0.5}
-            for epoch in epochs]
+def curve(key, epochs=(1,)):
+    return [{"key": key * 64, "epoch": epoch, "step": epoch, "lr": 0.1, "flops": 6, "seconds": 0.5} for epoch in epochs]
 
 
 def plain(rows):
     return "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
 
 
+def store(name, runs, epochs, line=lambda row: plain([row])):
+    write("store/" + name, "".join(map(line, runs)) + "\0" + "".join(map(line, epochs)))
+
+
 failed = summary("c", status="failed", error="no memory", epochs=0, best_epoch=0)
-write("store/sealed", "".join(map(sealed, [summary("a"), summary("b"), failed])) + "\0"
-      + "".join(map(sealed, curve("a") + curve("b"))))
-write("store/plain", plain([summary("a"), summary("b", status="diverged", test_loss=None)]) + "\0"
-      + plain(curve("a") + curve("b")))
+store("done", [summary("a", test_loss=0.5, test_accuracy=0.75, metrics={"m": 2}, blas="")], curve("a"))
+store("two", [summary("a"), summary("b", status="diverged", test_loss=None)],
+      curve("a") + [{**curve("b")[0], "train_loss": None, "status": "diverged"}])
+store("failed", [failed, summary("c", metrics={"m": None})], [])
+store("sealed", [summary("a")], curve("a"), sealed)
+store("sealed_failed", [failed], [], sealed)
 write("store/torn", plain([summary("a")]) + "\0" + plain(curve("a") + curve("b"))[:-40])
-write("store/orphans", plain([summary("b"), summary("d")]) + "\0"
-      + plain(curve("a") + curve("b", [2]) + curve("b") + curve("d", [1, 3]) + [{}]))
+store("orphans", [], curve("a", [1, 2]) + curve("d"))
+store("out_of_order", [summary("b", epochs=2)], curve("b", [2, 1, 2]) + [{}])
 write("where/status", "status=done\nhidden=64")
 write("where/none", "lr=0.001\nactivation=\n=\nhidden")
 
