@@ -101,20 +101,23 @@ void use(const Folder& folder, const std::string& summaries, const std::string& 
   store->mend();
   const bool mended = !folder.holds(summaries, curves_text);
   if (mended) fuzz::check(curves(*store, runs) == before, "mending changed a curve");
+  const bool nothing = mended && runs.empty();
+  if (nothing) fuzz::check(folder.holds("", ""), "something was left that is no run's");
 
   const std::string key = new_run().run().key;
   const bool known = store->find(key).has_value(), complete = store->complete(key);
   store->add({new_run()});
   fuzz::check(store->complete(key), "a run was added and is not there");
-  // Whole lines, as they were, and others behind them, which are whole as well: to read them again would show
-  // nothing new, and takes most of the time.
-  if (!mended && !known) {
-    fuzz::check((summaries.empty() || summaries.ends_with('\n')) &&
-                    (curves_text.empty() || curves_text.ends_with('\n')),
+  // Nothing, or whole lines as they were, and others behind them, which are whole as well: to read them again
+  // would show nothing new, and takes most of the time.
+  if ((nothing || !mended) && !known) {
+    const std::string runs_before = nothing ? "" : summaries, curves_before = nothing ? "" : curves_text;
+    fuzz::check((runs_before.empty() || runs_before.ends_with('\n')) &&
+                    (curves_before.empty() || curves_before.ends_with('\n')),
                 "an unfinished line was left");
-    fuzz::check(
-        folder.holds(summaries + std::string(new_run().line()), curves_text + std::string(new_run().curve())),
-        "more than the run's lines was added, or less");
+    fuzz::check(folder.holds(runs_before + std::string(new_run().line()),
+                             curves_before + std::string(new_run().curve())),
+                "more than the run's lines was added, or less");
     return;
   }
   Store again(folder.path());
