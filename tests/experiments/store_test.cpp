@@ -324,11 +324,19 @@ TEST_F(DamagedCurves, ALineThatIsMissing) {
 }
 
 TEST_F(DamagedCurves, GarbageBetweenRunsHarmsNone) {
-  write_file_atomically(file("curves.jsonl"), "garbage\n" + good_);
+  const std::string garbage = "{}\ngarbage\n\n", more = "more\n\n";
+  const std::size_t second = good_.find("{\"key\":\"" + key_of(2));
+  write_file_atomically(file("curves.jsonl"),
+                        garbage + good_.substr(0, second) + more + good_.substr(second));
   Store store(folder());
-  EXPECT_THAT(mended(store), HasSubstr("line 1 is malformed"));
+  for (const int number : {1, 2, 3})
+    EXPECT_EQ(to_jsonl(store.curve(key_of(number))), to_jsonl(curve_of(number)));
+  const std::string said = mended(store);
+  EXPECT_THAT(said,
+              HasSubstr("line 1 is malformed: [json.exception.out_of_range.403] key 'epoch' not found"));
+  EXPECT_THAT(said, HasSubstr("curves.jsonl.aside: 5. "));
   EXPECT_EQ(read_file(file("curves.jsonl")), good_);
-  EXPECT_EQ(read_file(file("curves.jsonl.aside")), "garbage\n");
+  EXPECT_EQ(read_file(file("curves.jsonl.aside")), garbage + more);
 }
 
 TEST_F(DamagedCurves, TheLastNewline) {
