@@ -24,7 +24,7 @@ namespace elk::fuzz {
 /// Makes a finding of what is not as it has to be.
 inline void check(bool good, const char* what) {
   if (good) return;
-  std::fprintf(stderr, "fuzz: %s\n", what);
+  ::dprintf(STDERR_FILENO, "fuzz: %s\n", what);  // the target may have sent stderr elsewhere
   std::abort();
 }
 
