@@ -204,12 +204,13 @@ TEST_P(Fast, AnUpdateByAProductHasTheBitsOfTheProductAndTheUpdate) {
   std::vector<Sizes> all{{3, 0, 5},      {10, 1, 784}, {10, 128, 784}, {10, 129, 784},  {784, 129, 10},
                          {33, 1000, 65}, {1, 500, 1},  {7, 2100, 3},   {341, 330, 350}, {530, 400, 261}};
   if (test::emulated()) all.resize(8);
-  for (const auto& [m, k, n] : all)
+  for (const Sizes& s : all)
     for (const double decay : {0.0, 0.03}) {
+      const Index m = s.m, k = s.k, n = s.n;
       SCOPED_TRACE(testing::Message() << m << " " << k << " " << n << " decay " << decay);
       const Tensor dy = draw({k, m}), x = draw({k, n});
       const Tensor weight = draw({m, n});
-      const auto fresh = [&, n = n] {  // which Clang 14 does not capture otherwise
+      const auto fresh = [&] {
         Tensor copy = weight;
         const Tensor kept = copy;
         detail::make_sole_owner(copy);

@@ -42,12 +42,12 @@ Tensor uniform(const Shape& shape, Rng& rng, double low, double high, DType dtyp
   if (low == high && std::isfinite(low))
     return drawn("uniform", shape, dtype, [&] { return rng.uniform(low, high); });
   // Rounding may take a draw to `high`, or out of the interval, and then it is the nearest number inside.
-  const auto [first, last] = dtype == f32 ? inside<float>(low, high) : inside<double>(low, high);
-  if (!(first <= last && std::isfinite(high - low)))
+  const auto ends = dtype == f32 ? inside<float>(low, high) : inside<double>(low, high);
+  if (!(ends.first <= ends.second && std::isfinite(high - low)))
     fail<ValueError>("[uniform] expected a range [low, high) with numbers of {} in it, got [{}, {})", dtype,
                      low, high);
   return drawn("uniform", shape, dtype,
-               [&, first = first, last = last] { return std::clamp(rng.uniform(low, high), first, last); });
+               [&] { return std::clamp(rng.uniform(low, high), ends.first, ends.second); });
 }
 
 Tensor randint(Index low, Index high, const Shape& shape, Rng& rng, DType dtype) {
