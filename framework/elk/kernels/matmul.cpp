@@ -61,7 +61,8 @@ void by_blas(const Product<T>& p) {
                      i(p.ldb), p.bias ? T(1) : T(0), p.c, i(p.ldc));
 }
 
-// By our own loops, whose choice is by the batch: the rows of both operands, or else those of the result.
+// By our own loops: for batches up to a limit, which is higher where the layer is wide. In the gradient of
+// the weights the batch is what the sums run along.
 template <class T>
 bool fits_loops(const Product<T>& p) {
   if (reference() || (p.ta && p.tb) || (p.bias && !p.tb)) return false;
