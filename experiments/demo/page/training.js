@@ -119,7 +119,7 @@ export class Training {
 
   async #follow(response, live = false) {
     const rows = [];
-    let options = null, ended = false;
+    let options = null, end = null;
     this.#running(true);
     try {
       for await (const [name, data] of eventsOf(response)) {
@@ -137,17 +137,17 @@ export class Training {
           drawCurves(rows, options.epochs);
           this.networkChanged(false);
         } else if (name === 'end') {
-          ended = true;
-          this.#end(data, options, live ? announce : say);
-          if (data.status === 'replaced') return await this.watch();
+          end = data; // the last event
+          break;
         }
       }
     } catch {
-      ended = false;
-    } finally {
-      this.#running(false);
+      // The connection is lost, or what came over it is no event: there is no end.
     }
-    if (!ended) announce('The connection to the server is lost. Is ./elk demo still running?', true);
+    this.#running(false); // before the text: who reads of the end can start again
+    if (end) this.#end(end, options, live ? announce : say);
+    else announce('The connection to the server is lost. Is ./elk demo still running?', true);
+    if (end?.status === 'replaced') return await this.watch();
     this.networkChanged(true);
   }
 
