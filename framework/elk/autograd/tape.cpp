@@ -21,6 +21,10 @@ Pause::~Pause() { --pauses; }
 
 Tape::Tape() : rng_(training_rng()), outer_(detail::innermost_tape), thread_(&pauses), pauses_(pauses) {
   detail::innermost_tape = this;
+  // In place of growing by twice, twice, and twice again in every step of a small network.
+  nodes_.reserve(64);
+  links_.reserve(64);
+  index_.reserve(64);
 }
 
 Tape::Tape(Rng& rng) : Tape() { rng_ = &rng; }
@@ -201,10 +205,11 @@ Gradients Tape::walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor
 // Whether the gradient of the input is kept as the product that its rule would compute: only where it is all
 // of the gradient so far, no tape further out is to differentiate the product, and no observer to see it.
 bool Tape::keep_product(const Link& link, const Tensor& dy) {
-  const auto* rule = link.rule.target<ProductRule>();
   Node& to = nodes_[link.to];
-  if (rule == nullptr || to.gradient.defined() || to.product || recording() || !flowed_.empty() ||
-      to.dtype != rule->x.dtype() || to.shape != Shape{dy.size(1), rule->x.size(1)})
+  if (to.shape.rank() != 2 || to.gradient.defined() || to.product) return false;
+  const auto* rule = link.rule.target<ProductRule>();
+  if (rule == nullptr || recording() || !flowed_.empty() || to.dtype != rule->x.dtype() ||
+      to.shape != Shape{dy.size(1), rule->x.size(1)})
     return false;
   to.product = std::make_shared<detail::Product>(dy, rule->x);
   return true;

@@ -18,8 +18,11 @@ class Storage {
   std::size_t bytes() const { return bytes_; }
 
  private:
+  static constexpr std::size_t line = 64;  // bytes of the alignment
   std::byte* data_;
   std::size_t bytes_;
+  std::byte* block_ = nullptr;                 // as it was allocated, with data_ in it, or
+  alignas(16) std::byte near_[2 * line - 16];  // a scalar or a few numbers: `line` bytes from data_ on
 };
 
 struct TensorImpl {

@@ -23,6 +23,16 @@ namespace {
 constexpr std::size_t large = std::size_t{16} << 20;
 constexpr std::size_t large_page = std::size_t{2} << 20;
 
+#ifdef ELK_SANITIZE
+constexpr bool keeps_memory = false;  // or use after the end would not be found
+constexpr std::size_t small = 0;      // or use beyond the end
+#else
+constexpr bool keeps_memory = true;
+// malloc has a block of this size at hand for each thread, but not one that it must align: these are aligned
+// here.
+constexpr std::size_t small = 960;
+#endif
+
 std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >= large ? large_page : 64}; }
 
 // Memory of arrays that have ended, for the next one of their size: a training step makes the same ones each
@@ -76,26 +86,29 @@ Kept& kept() {
   return kept;
 }
 
-#ifdef ELK_SANITIZE
-constexpr bool keeps_memory = false;  // or use after the end would not be found
-#else
-constexpr bool keeps_memory = true;
-#endif
-
 bool may_be_kept(std::size_t bytes) { return keeps_memory && bytes >= Kept::smallest; }
 
 }  // namespace
 
 Storage::Storage(std::size_t bytes) : data_(nullptr), bytes_(bytes) {
-  if (may_be_kept(bytes)) data_ = kept().take(bytes);
+  if (bytes <= small) {
+    void* at = near_;
+    std::size_t space = sizeof near_;
+    if (bytes > line) at = block_ = static_cast<std::byte*>(::operator new(space = bytes + line));
+    data_ = static_cast<std::byte*>(std::align(line, bytes, at, space));
+    return;
+  }
+  if (may_be_kept(bytes)) data_ = block_ = kept().take(bytes);
   if (data_ != nullptr) return;
-  data_ = static_cast<std::byte*>(::operator new(bytes, alignment(bytes)));
+  data_ = block_ = static_cast<std::byte*>(::operator new(bytes, alignment(bytes)));
   if (bytes >= large) ::madvise(data_, bytes, MADV_HUGEPAGE);  // a wish; without it all works as well
 }
 
 Storage::~Storage() {
-  if (may_be_kept(bytes_) && kept().keep(data_, bytes_)) return;
-  ::operator delete(data_, alignment(bytes_));
+  if (bytes_ <= small)
+    ::operator delete(block_);
+  else if (!may_be_kept(bytes_) || !kept().keep(block_, bytes_))
+    ::operator delete(block_, alignment(bytes_));
 }
 
 std::uint64_t new_id() {
