@@ -396,7 +396,7 @@ def weights(n, dtype, signs):
 
 
 # Of these elk sums in f64, whatever the numbers are; so does the reference, and rounds in the end.
-WIDE = {"avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "group_norm", "rms_norm"}
+WIDE = {"avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "group_norm", "layer_norm", "rms_norm"}
 
 
 def of_tensors(name, f, others, dtype):

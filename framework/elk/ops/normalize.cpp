@@ -117,6 +117,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
     fail<ShapeError>("[layer_norm] x {} needs a weight and a bias of its last axis, got {} and {}", x.shape(),
                      weight.shape(), bias.defined() ? to_string(bias.shape()) : "none");
   if (!(epsilon > 0)) fail<ValueError>("[layer_norm] epsilon must be above 0, got {}", epsilon);
+  if (!composed(x)) return normalized("layer_norm", x, weight, bias, of_rows(x, epsilon, true)).y;
   const Tensor centred = x - mean(x, -1, true);
   const Tensor y = centred / sqrt(mean(square(centred), -1, true) + epsilon) * weight;
   return bias.defined() ? y + bias : y;
@@ -149,15 +150,30 @@ class Channels {
   Tensor spread(const Tensor& v) const {
     return x_.rank() == 2 ? v : expand(broadcast_to(v, {x_.size(0), x_.size(1)}), 2);
   }
-  Tensor mean(const Tensor& x) const {
-    const Tensor total = sum(x_.rank() == 2 ? x : sum(x, 2), 0);
-    return total / static_cast<double>(x.size() / x.size(1));
-  }
+  // Sums of all but the channels.
+  Tensor total(const Tensor& x) const { return sum(x_.rank() == 2 ? x : sum(x, 2), 0); }
+  Tensor mean(const Tensor& x) const { return total(x) / static_cast<double>(x.size() / x.size(1)); }
 
  private:
   Shape shape_;
   Tensor x_;
 };
+
+// (x - mean) scale + bias
+Tensor standardized(const Channels& channels, const Tensor& mean, const Tensor& scale, const Tensor& bias) {
+  const Tensor& x = channels.x();
+  if (composed(x)) return (x - channels.spread(mean)) * channels.spread(scale) + channels.spread(bias);
+  const Index n = x.size(0), c = x.size(1);
+  return record("standardize",
+                kernels::standardize(x, mean, scale, bias, {n, c, x.size() / n / c, 0, true, true}),
+                wrt(x, [channels, scale](const Tensor& dy) { return dy * channels.spread(scale); }),
+                wrt(mean, [channels, scale](const Tensor& dy) { return -channels.total(dy) * scale; }),
+                wrt(scale,
+                    [channels, mean](const Tensor& dy) {
+                      return channels.total(dy * (channels.x() - channels.spread(mean)));
+                    }),
+                wrt(bias, [channels](const Tensor& dy) { return channels.total(dy); }));
+}
 
 void check_per_channel(const char* operation, const Tensor& x, std::initializer_list<const Tensor*> list) {
   for (const Tensor* v : list)
@@ -181,9 +197,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& mean, const Tensor& variance, c
   const Channels channels("batch_norm", x);
   check_per_channel("batch_norm", x, {&mean, &variance, &weight, &bias});
   if (!(epsilon > 0)) fail<ValueError>("[batch_norm] epsilon must be above 0, got {}", epsilon);
-  const Tensor scale = weight / sqrt(variance + epsilon);
-  return channels.result((channels.x() - channels.spread(mean)) * channels.spread(scale) +
-                         channels.spread(bias));
+  return channels.result(standardized(channels, mean, weight / sqrt(variance + epsilon), bias));
 }
 
 BatchNormalized batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {

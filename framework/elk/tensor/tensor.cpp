@@ -40,18 +40,19 @@ std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >=
 // by itself.
 class Kept {
  public:
-  static constexpr std::size_t smallest = std::size_t{1} << 20;
+  static constexpr std::size_t smallest = std::size_t{1} << 16;
 
   Kept() { blocks_.reserve(most_blocks); }  // from then on nothing throws
 
+  // The last one of this size that was kept: most likely it is still in the cache.
   std::byte* take(std::size_t bytes) {
     const std::lock_guard lock(mutex_);
     const auto at =
-        std::find_if(blocks_.begin(), blocks_.end(), [&](const Block& b) { return b.bytes == bytes; });
-    if (at == blocks_.end()) return nullptr;
+        std::find_if(blocks_.rbegin(), blocks_.rend(), [&](const Block& b) { return b.bytes == bytes; });
+    if (at == blocks_.rend()) return nullptr;
     std::byte* data = at->data;
     total_ -= bytes;
-    blocks_.erase(at);
+    blocks_.erase(std::next(at).base());
     return data;
   }
   /// False, and nothing kept, when it would be too much: then it is the caller's.
@@ -74,7 +75,7 @@ class Kept {
     std::byte* data;
     std::size_t bytes;
   };
-  static constexpr std::size_t most = std::size_t{64} << 20, most_blocks = 32;
+  static constexpr std::size_t most = std::size_t{64} << 20, most_blocks = 128;
   std::mutex mutex_;
   std::vector<Block> blocks_;
   std::size_t total_ = 0;
