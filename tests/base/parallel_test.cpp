@@ -17,6 +17,8 @@
 #include <elk/base/error.hpp>
 #include <elk/base/parallel.hpp>
 
+#include "../support.hpp"
+
 namespace elk {
 namespace {
 
@@ -195,6 +197,7 @@ TEST(Threads, AForkedChildStartsItsOwnAndEnds) {
 }
 
 TEST(Threads, RefusedByTheSystem) {
+  if (test::emulated()) GTEST_SKIP() << "qemu does not pass the limit of memory on";
   const int status = status_of_child([] {
     std::ifstream statm("/proc/self/statm");
     rlim_t pages = 0;

@@ -68,6 +68,14 @@ bench(0 --smoke --data-dir=nowhere --out-dir=no_data "--filter=^ops/recorded$|b5
 expect("without data that is told" err MATCHES "left out: training side by side: .*nowhere")
 expect("in the tables as well" out MATCHES "there is no MNIST here")
 
+# Layers are measured where libtorch is, and told to be left out where it is not.
+bench(0 --smoke --out-dir=layers "--filter=^layers/softmax/50x10/")
+if(err MATCHES "left out: layers beside PyTorch")
+  expect("without libtorch that is told, with what to install" err MATCHES "apt-get install libtorch-dev")
+else()
+  expect("layers are in a table" out MATCHES "layers/softmax/50x10/step [|] [0-9][^|]*s [|] [0-9][^|]*s [|]")
+endif()
+
 bench(0 --smoke --scaling --out-dir=scaling "--filter=width/(8|16|32)$")
 expect("the growth is in a table" out MATCHES "\\| width \\| time \\| rate \\| order \\|")
 file(READ ${FOLDER}/scaling/bench.json json)

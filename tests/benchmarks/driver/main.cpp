@@ -106,9 +106,10 @@ std::regex expression(const std::string& text) try {
   throw UsageError(fmt::format("--filter: \"{}\" is no regular expression", text));
 }
 
-// What is measured: benchmarks by their program, and rows of the side-by-side table.
+// What is measured: benchmarks by their program, layers, which have a peer each, and rows of the side-by-side
+// table.
 struct Plan {
-  std::vector<Benchmark> benchmarks;
+  std::vector<Benchmark> benchmarks, layers;
   std::vector<Row> rows;
 };
 
@@ -119,11 +120,15 @@ Plan make_plan(const Options& o, const std::string& programs) {
   Plan plan;
   plan.benchmarks = list_benchmarks(
       programs, o.scaling ? Names{"bench_scaling"} : Names{"bench_kernels", "bench_ops", "bench_steps"});
-  if (!o.scaling) plan.rows = side_by_side_rows();
+  if (!o.scaling) {
+    plan.layers = list_benchmarks(programs, {"bench_layers"});
+    plan.rows = side_by_side_rows();
+  }
   if (o.quick) std::erase_if(plan.rows, [](const Row& row) { return !row.small; });
   for (Row& row : plan.rows)
     if (o.quick || o.smoke) row.epochs = 2;
   std::erase_if(plan.benchmarks, unwanted);
+  std::erase_if(plan.layers, unwanted);
   std::erase_if(plan.rows, unwanted);
   return plan;
 }
@@ -142,6 +147,7 @@ class Bench {
                {"versions", versions()},
                {"left_out", ordered_json::array()},
                {"side_by_side", ordered_json::array()},
+               {"layers", ordered_json::array()},
                {"benchmarks", ordered_json::array()},
                {"scaling", ordered_json::object()}};
     if (options_.out_dir.empty()) {
@@ -162,6 +168,7 @@ class Bench {
     int code = exit_done;
     try {
       measure_benchmarks();
+      measure_layers();
       measure_side_by_side();
       report_["status"] = failed_ ? "failed" : "done";
       code = failed_ ? exit_failed : exit_done;
@@ -181,7 +188,8 @@ class Bench {
     if (!options_.quiet) say(fmt::format("bench: {}\n", text));
   }
   void progress(const std::string& name, const std::string& result) {
-    message(fmt::format("[{}/{}] {}  {}", done_, plan_.benchmarks.size() + plan_.rows.size(), name, result));
+    message(fmt::format("[{}/{}] {}  {}", done_,
+                        plan_.benchmarks.size() + plan_.layers.size() + plan_.rows.size(), name, result));
   }
   void leave_out(const std::string& reason) {
     report_["left_out"].push_back(reason.substr(0, reason.find('\n')));
@@ -201,11 +209,10 @@ class Bench {
       leave_out(
           "kernels, operations and steps: Google Benchmark is not installed (on Debian: apt-get install "
           "libbenchmark-dev)");
-    const Effort effort = options_.smoke ? Effort{1e-4, 1} : options_.quick ? Effort{0.01, 3} : Effort{};
     for (const Benchmark& benchmark : plan_.benchmarks) {
       ++done_;
       try {
-        const ordered_json result = measure(benchmark, effort, options_.core);
+        const ordered_json result = measure(benchmark, effort(), options_.core);
         if (options_.scaling)
           add_scaling(result);
         else
@@ -217,6 +224,39 @@ class Bench {
       }
     }
     save();
+  }
+
+  Effort effort() const {
+    return options_.smoke ? Effort{1e-4, 1} : options_.quick ? Effort{0.01, 3} : Effort{};
+  }
+
+  void measure_layers() {
+    if (plan_.layers.empty()) return;
+    const std::string peer = peers_folder() + "/libtorch_layers";
+    message("preparing the program to compare layers with (the first time it is built)");
+    Finished version{1, "", ""};
+    try {
+      build_peers();
+      if (fs::exists(peer)) version = run_child({peer, "--version"}, -1);
+    } catch (const Error& error) {
+      leave_out(fmt::format("peers that could not be built: {}", error.what()));
+    }
+    if (version.code != 0)
+      return leave_out(
+          "layers beside PyTorch in C++: not installed (on Debian: apt-get install libtorch-dev)");
+    report_["versions"]["libtorch"] = version.out.substr(0, version.out.find('\n'));
+    for (const Benchmark& layer : plan_.layers) {
+      ++done_;
+      try {
+        report_["layers"].push_back(
+            measure_pairs(layer, peer, effort(), options_.pairs, options_.core, [&](double ratio) {
+              progress(layer.name, fmt::format("{:.2f} times as fast as the peer", ratio));
+            }));
+      } catch (const std::exception& error) {  // one that fails is no reason to lose the others
+        failed(layer.name, error.what());
+      }
+      save();
+    }
   }
 
   void measure_side_by_side() {
@@ -304,10 +344,11 @@ int run_bench(int argc, char** argv) {
   Plan plan = make_plan(options, programs);
   if (options.list) {
     for (const Benchmark& benchmark : plan.benchmarks) fmt::print("{}\n", benchmark.name);
+    for (const Benchmark& layer : plan.layers) fmt::print("{}\n", layer.name);
     for (const Row& row : plan.rows) fmt::print("{}\n", row.name);
     return exit_done;
   }
-  if (plan.benchmarks.empty() && plan.rows.empty())
+  if (plan.benchmarks.empty() && plan.layers.empty() && plan.rows.empty())
     throw UsageError(fmt::format("--filter: nothing has a name with \"{}\"; see --list", options.filter));
   const std::vector<std::string> words(argv + 1, argv + argc);
   return Bench(options, std::move(plan), programs, fmt::format("./elk bench {}", fmt::join(words, " ")))

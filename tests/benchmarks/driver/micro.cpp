@@ -53,4 +53,25 @@ ordered_json measure(const Benchmark& benchmark, const Effort& effort, int core)
           {"counters", counters}};
 }
 
+ordered_json measure_pairs(const Benchmark& benchmark, const std::string& peer, const Effort& effort,
+                           int pairs, int core, const std::function<void(double)>& pair_done) {
+  const auto seconds = [&](const std::string& program) {
+    const ordered_json result = measure({program, benchmark.name}, {effort.seconds, 1}, core);
+    if (result.contains("error")) throw Error(result["error"].get<std::string>());
+    return result["seconds"].get<double>();
+  };
+  std::vector<double> ours, theirs, ratios;
+  for (int pair = 0; pair < pairs; ++pair) {
+    ours.push_back(seconds(benchmark.program));
+    theirs.push_back(seconds(peer));
+    ratios.push_back(theirs.back() / ours.back());
+    pair_done(ratios.back());
+  }
+  return {{"name", benchmark.name},
+          {"pairs", pairs},
+          {"elkgrad_seconds", spread_json(ours)},
+          {"peer_seconds", spread_json(theirs)},
+          {"ratio", spread_json(ratios)}};
+}
+
 }  // namespace elk::bench

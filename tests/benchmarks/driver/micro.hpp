@@ -2,6 +2,7 @@
 // them can be picked, none disturbs another, and what was measured is kept when the user stops.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,5 +26,12 @@ struct Effort {
 /// Name, processor seconds an iteration (median, least and most of the repetitions) and counters; or name and
 /// error.
 nlohmann::ordered_json measure(const Benchmark& benchmark, const Effort& effort, int core);
+
+/// A benchmark and the one of the same name in `peer`, a program, in turn, A B A B ...: an object with the
+/// name, the seconds of both and the ratios. `pair_done` is called after each pair with its ratio. Error
+/// where one of them cannot be measured.
+nlohmann::ordered_json measure_pairs(const Benchmark& benchmark, const std::string& peer,
+                                     const Effort& effort, int pairs, int core,
+                                     const std::function<void(double)>& pair_done);
 
 }  // namespace elk::bench

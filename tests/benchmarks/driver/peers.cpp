@@ -105,11 +105,6 @@ double median_seconds(std::vector<double> epochs) {
   return Spread(epochs).median;
 }
 
-ordered_json to_json(const std::vector<double>& values) {
-  const Spread spread(values);
-  return {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}};
-}
-
 }  // namespace
 
 std::vector<Row> side_by_side_rows() {
@@ -135,6 +130,13 @@ std::vector<Row> side_by_side_rows() {
   return rows;
 }
 
+void build_peers() {
+  output_of({"cmake", "-S", ELK_PEERS_SOURCE, "-B", ELK_PEERS_BUILD, "-DCMAKE_BUILD_TYPE=Release"}, -1);
+  output_of({"cmake", "--build", ELK_PEERS_BUILD}, -1);
+}
+
+std::string peers_folder() { return ELK_PEERS_BUILD; }
+
 SideBySide::SideBySide(std::string train, const std::vector<Row>& rows, const std::string& data_dir, int core)
     : train_(std::move(train)), core_(core) {
   const TrainTest mnist = load_mnist(data_dir);
@@ -144,8 +146,7 @@ SideBySide::SideBySide(std::string train, const std::vector<Row>& rows, const st
                                     [](const std::string& key) { return !is_python(peer(key).program); });
   if (compiled) {
     try {
-      output_of({"cmake", "-S", ELK_PEERS_SOURCE, "-B", ELK_PEERS_BUILD, "-DCMAKE_BUILD_TYPE=Release"}, -1);
-      output_of({"cmake", "--build", ELK_PEERS_BUILD}, -1);
+      build_peers();
     } catch (const Error& error) {
       left_out_.push_back(fmt::format("peers that could not be built: {}", error.what()));
     }
@@ -270,9 +271,9 @@ ordered_json SideBySide::measure(const Row& row, int pairs, const std::function<
           {"peer", peer(row.peer).title},
           {"pairs", pairs},
           {"epochs", row.epochs},
-          {"elkgrad_seconds", to_json(ours)},
-          {"peer_seconds", to_json(theirs)},
-          {"ratio", to_json(ratios)},
+          {"elkgrad_seconds", spread_json(ours)},
+          {"peer_seconds", spread_json(theirs)},
+          {"ratio", spread_json(ratios)},
           {"elkgrad_accuracy", our_accuracy},
           {"peer_accuracy", their_accuracy}};
 }

@@ -23,6 +23,12 @@ struct Row {
 /// All rows there could be.
 std::vector<Row> side_by_side_rows();
 
+/// Builds the peers that are compiled, as far as their libraries are there. Error with what the compiler
+/// said.
+void build_peers();
+/// Where they are then.
+std::string peers_folder();
+
 class SideBySide {
  public:
   /// Finds or builds the peers that `rows` want and unpacks MNIST from `data_dir`. `train` is elkgrad's

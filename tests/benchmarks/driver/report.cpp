@@ -95,6 +95,20 @@ std::string side_by_side_table(const ordered_json& rows) {
   return text;
 }
 
+std::string layers_table(const ordered_json& rows) {
+  std::string text =
+      "\n## Layers beside PyTorch in C++\n\n"
+      "Processor time of a call, and how many times as fast elkgrad is: median, least and most of the "
+      "pairs.\n\n"
+      "| layer, shape, what | elkgrad | peer | times as fast | least | most |\n|---|---|---|---|---|---|\n";
+  for (const ordered_json& row : rows)
+    text += fmt::format("| {} | {} | {} | **{:.2f}** | {:.2f} | {:.2f} |\n", row["name"].get<std::string>(),
+                        duration(row["elkgrad_seconds"]["median"]), duration(row["peer_seconds"]["median"]),
+                        row["ratio"]["median"].get<double>(), row["ratio"]["min"].get<double>(),
+                        row["ratio"]["max"].get<double>());
+  return text;
+}
+
 std::string benchmark_tables(const ordered_json& rows) {
   static const std::map<std::string, std::string> titles{{"kernels", "Kernels"},
                                                          {"ops", "Operations on 8 elements"},
@@ -155,6 +169,7 @@ std::string markdown(const ordered_json& report) {
   for (const ordered_json& reason : report["left_out"])
     text += fmt::format("- {}\n", reason.get<std::string>());
   if (!report["side_by_side"].empty()) text += side_by_side_table(report["side_by_side"]);
+  if (!report["layers"].empty()) text += layers_table(report["layers"]);
   if (!report["benchmarks"].empty()) text += benchmark_tables(report["benchmarks"]);
   if (!report["scaling"].empty()) text += scaling_tables(report["scaling"]);
   return text;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 namespace elk::bench {
 
 struct Spread {
@@ -18,5 +20,11 @@ struct Spread {
     max = values.back();
   }
 };
+
+/// The same as an object.
+inline nlohmann::ordered_json spread_json(const std::vector<double>& values) {
+  const Spread spread(values);
+  return {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}};
+}
 
 }  // namespace elk::bench

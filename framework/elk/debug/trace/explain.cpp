@@ -252,6 +252,11 @@ const Explanation* explanation(std::string_view operation) {
         {"dx = w (dy − mean(dy) − z mean(dy z)) / √(variance + ε)", "dw = Σ dy z", "db = Σ dy"},
         "The part that would change a channel's mean or variance is subtracted: the normalization removes "
         "such changes."}},
+      {"standardize",
+       {"y = (x − m) s + b",
+        "Shifts and scales each channel by given numbers, as batch_norm does in evaluation.",
+        {"dx = dy s", "dm = −s Σ dy", "ds = Σ dy (x − m)", "db = Σ dy"},
+        "The numbers are the same for all of a channel, so their gradients are sums over it."}},
       {"group_norm",
        {"y = (x − mean) / √(variance + ε)",
         "Scales groups of an example's channels to mean 0 and variance 1.",
