@@ -17,7 +17,7 @@
 #include <elk/base/error.hpp>
 #include <elk/base/parallel.hpp>
 
-#include "../support.hpp"
+#include <support.hpp>
 
 namespace elk {
 namespace {

@@ -34,6 +34,16 @@ struct ProductRule {
   Tensor operator()(const Tensor& dy) const { return multiply(dy, x); }
 };
 
+/// The rule of a slice: dy where it was cut out, 0 elsewhere, computed by `unslice`. The tape treats it
+/// specially: it adds dy to that part of the gradient alone, since many slices of one tensor are common.
+struct SliceRule {
+  int axis;
+  Index begin, step, size;
+  Tensor (*unslice)(const Tensor& dy, int axis, Index begin, Index step, Index size);
+  /// The gradient of what was sliced.
+  Tensor operator()(const Tensor& dy) const { return unslice(dy, axis, begin, step, size); }
+};
+
 namespace detail {
 
 struct Input {

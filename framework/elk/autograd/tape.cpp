@@ -1,5 +1,6 @@
 #include <elk/autograd/record.hpp>
 #include <elk/base/format.hpp>
+#include <elk/kernels/kernels.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk {
@@ -190,7 +191,9 @@ Gradients Tape::walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();
-      if (!node.gradient.defined() || !nodes_[link.to].leads || keep_product(link, node.gradient)) continue;
+      if (!node.gradient.defined() || !nodes_[link.to].leads || keep_product(link, node.gradient) ||
+          add_slice(link, node.gradient))
+        continue;
       Tensor dx = link.rule(node.gradient);
       if (!flowed_.empty()) tell({node.id, node.gradient, link.input, &dx});
       accumulate(node.operation, link, std::move(dx));
@@ -212,6 +215,18 @@ bool Tape::keep_product(const Link& link, const Tensor& dy) {
       to.shape != Shape{dy.size(1), rule->x.size(1)})
     return false;
   to.product = std::make_shared<detail::Product>(dy, rule->x);
+  return true;
+}
+
+// Adds dy to the part of the input's gradient that was sliced, where the rule would make a whole tensor of
+// zeros around it: only where there is a gradient already, and nobody is to see what the rule returns.
+bool Tape::add_slice(const Link& link, const Tensor& dy) {
+  Tensor& gradient = nodes_[link.to].gradient;
+  if (!gradient.defined()) return false;
+  const auto* rule = link.rule.target<SliceRule>();
+  if (rule == nullptr || recording() || !flowed_.empty() || gradient.dtype() != dy.dtype()) return false;
+  detail::make_sole_owner(gradient);
+  kernels::add_to_slice(gradient, dy, rule->axis, rule->begin, rule->step);
   return true;
 }
 

@@ -181,6 +181,7 @@ class Tape {
   void aim_at(const std::vector<Tensor>& inputs);
   void record(const char* operation, const Tensor& y, detail::Input* inputs, std::size_t count, bool last);
   bool keep_product(const Link& link, const Tensor& dy);
+  bool add_slice(const Link& link, const Tensor& dy);
   void accumulate(const char* operation, const Link& link, Tensor gradient);
   void tell(const Flow& flow) const;
 

@@ -86,6 +86,8 @@ Tensor permute(const Tensor& x, std::span<const int> axes);  // axis i of the re
 Tensor slice(const Tensor& x, int axis, Index begin, Index count, Index step);
 /// The reverse: zeros but for those elements of an axis of `size`.
 Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size);
+/// Adds x to the part of y that slice(y, axis, begin, x.size(axis), step) is; y is owned alone.
+void add_to_slice(Tensor& y, const Tensor& x, int axis, Index begin, Index step);
 Tensor concat(std::span<const Tensor> parts, int axis);
 /// y[..., i, ...] = x[..., index[..., i, ...], ...] along an axis; elsewhere the shapes are equal.
 Tensor gather(const Tensor& x, int axis, const Tensor& index);

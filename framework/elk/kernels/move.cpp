@@ -216,6 +216,21 @@ Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size) {
   return y;
 }
 
+void add_to_slice(Tensor& y, const Tensor& x, int axis, Index begin, Index step) {
+  const Extent whole = extent("slice", y.shape(), axis), part = extent("slice", x.shape(), axis);
+  if (x.size() == 0) return;
+  for_float("slice", x.dtype(), [&]<class T>() {
+    const T* in = readable<T>(x);
+    T* out = writable<T>(y);
+    each_sliced(whole.outer, whole.n, begin, part.n, step, [&](Index from, Index to, Index run) {
+      const T* added = in + from * whole.inner;
+      T* sums = out + to * whole.inner;
+      for (Index i = 0; i < run * whole.inner; ++i) sums[i] += added[i];
+    });
+    count_flops(x.size());
+  });
+}
+
 Tensor concat(std::span<const Tensor> parts, int axis) {
   if (parts.empty()) fail<ShapeError>("[concat] there is nothing to concatenate");
   Shape shape = parts[0].shape();

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <elk/autograd/tape.hpp>
 #include <elk/base/format.hpp>
 #include <elk/nn/describe.hpp>
 #include <elk/nn/recurrent.hpp>
@@ -13,13 +14,17 @@ namespace elk::nn {
 
 namespace {
 
-// The steps of x (T, N, n), each (N, n). By halves: a slice's gradient is as large as what it was cut from,
-// so that cutting T steps from the whole would cost T times the whole.
-void append_steps(const Tensor& x, std::vector<Tensor>& steps) {
-  const Index length = x.size(0);
-  if (length == 1) return steps.push_back(squeeze(x, 0));
-  append_steps(slice(x, 0, 0, length / 2), steps);
-  append_steps(slice(x, 0, length / 2, length), steps);
+// The steps of x (T, N, n), each (N, n). On a tape in two stages: where the gradient of a slice is recorded
+// in turn, it is as large as what it was cut from, so that cutting T steps from the whole would cost T times
+// the whole.
+std::vector<Tensor> steps_of(const Tensor& x) {
+  const Index stage = Tape::recording() ? 16 : std::max<Index>(x.size(0), 1);
+  std::vector<Tensor> steps;
+  for (Index begin = 0; begin < x.size(0); begin += stage) {
+    const Tensor some = stage < x.size(0) ? slice(x, 0, begin, begin + stage) : x;
+    for (Index i = 0; i < some.size(0); ++i) steps.push_back(squeeze(slice(some, 0, i, i + 1), 0));
+  }
+  return steps;
 }
 
 // The k-th of several parts of x (N, parts * size).
@@ -108,8 +113,8 @@ Recurrent::Result Recurrent::compute(const Tensor& x, const RecurrentState& from
 // One direction of one layer over all steps of x (N, T, in): (N, T, hidden).
 Tensor Recurrent::scan(const Cell& cell, const Tensor& x, bool backwards, Memory& memory) const {
   const auto bias = [](const std::optional<Parameter>& b) { return b ? b->value() : Tensor(); };
-  std::vector<Tensor> inputs, outputs;
-  append_steps(linear(permute(x, {1, 0, 2}), cell.weight_ih, bias(cell.bias_ih)), inputs);
+  std::vector<Tensor> inputs = steps_of(linear(permute(x, {1, 0, 2}), cell.weight_ih, bias(cell.bias_ih))),
+                      outputs;
   if (backwards) std::reverse(inputs.begin(), inputs.end());
   for (const Tensor& input : inputs) {
     memory = step(input, linear(memory.h, cell.weight_hh, bias(cell.bias_hh)), memory);

@@ -48,9 +48,8 @@ namespace {
 Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size);
 
 Tensor sliced(const Tensor& x, int axis, Index begin, Index count, Index step) {
-  return record(
-      "slice", kernels::slice(x, axis, begin, count, step),
-      wrt(x, [=, size = x.size(axis)](const Tensor& dy) { return unslice(dy, axis, begin, step, size); }));
+  return record("slice", kernels::slice(x, axis, begin, count, step),
+                wrt(x, SliceRule{axis, begin, step, x.size(axis), unslice}));
 }
 
 Tensor unslice(const Tensor& x, int axis, Index begin, Index step, Index size) {
