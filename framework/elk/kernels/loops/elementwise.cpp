@@ -84,10 +84,15 @@ struct Normal {
 ELK_INLINE Normal normal(Floats given) {
   const Floats end = spread(14.6F), above = given < -end ? -end : given,
                x = above > end ? end : above;  // NaN stays
-  // The exponent as it is rounded, and what the rounding takes away: of two halves of t the products are
-  // exact.
-  const Floats t = size_of(x), high = (Floats)((Integers)t & ~0xfff), low = t - high;
-  const Floats square = t * t, rest = ((high * high - square) + 2 * high * low) + low * low;
+  // The exponent as it is rounded, and what the rounding takes away: without fused operations by two halves
+  // of t, whose products are exact.
+  const Floats t = size_of(x), square = t * t;
+#ifdef ELK_FUSED
+  const Floats rest = multiply_add<float>(t, t, -square);
+#else
+  const Floats high = (Floats)((Integers)t & ~0xfff), low = t - high,
+               rest = ((high * high - square) + 2 * high * low) + low * low;
+#endif
   const Floats e = exponential_inside(-0.5F * square) * (1 - 0.5F * rest);
   const Floats inverse = 1 / (t + 3.5F), s = (t - 3.5F) * inverse;
   Floats q = spread(0.0001102860993462083F);
