@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/format.hpp>
+#include <elk/data/augment.hpp>
 #include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/normalize.hpp>
 #include <elk/ops/shape.hpp>
+#include <models/ensemble.hpp>
 #include <models/mlp.hpp>
 #include <models/residual_mlp.hpp>
 
@@ -21,7 +23,7 @@ using nlohmann::json;
 constexpr const char* format_name = "elkgrad/1";
 constexpr double probe_tolerance = 1e-4;
 
-nn::Sequential rebuild(const ModelInfo& info) {
+nn::Sequential rebuild_one(const ModelInfo& info) {
   Rng rng(0);
   const Index inputs = info.sizes.front();
   nn::Sequential input;
@@ -42,6 +44,10 @@ nn::Sequential rebuild(const ModelInfo& info) {
   return MLP(options, rng);
 }
 
+nn::Sequential rebuild(const ModelInfo& info) {
+  return as_one(std::vector<nn::Sequential>(static_cast<std::size_t>(info.members), rebuild_one(info)));
+}
+
 // Sizes from a file: a conversion by the JSON library would cut off a fraction, and anything may come of what
 // an Index cannot hold.
 std::vector<Index> whole_numbers(const json& list, const char* what) {
@@ -52,7 +58,7 @@ std::vector<Index> whole_numbers(const json& list, const char* what) {
   return list.get<std::vector<Index>>();
 }
 
-// How many numbers such a network holds; as a double, which does not overflow.
+// How many numbers such a network, one of an ensemble, holds; as a double, which does not overflow.
 double state_size(const ModelInfo& info) {
   const auto linear = [](Index in, Index out) {
     return (static_cast<double>(in) + 1) * static_cast<double>(out);
@@ -85,12 +91,15 @@ void check_architecture(const ModelInfo& info) {
       std::any_of(sizes.begin(), sizes.end(), [](Index n) { return n < 1 || n > most; }) ||
       (residual && std::any_of(sizes.begin() + 1, sizes.end() - 1, [&](Index n) { return n != sizes[1]; })))
     fail<ValueError>("the layer sizes {} make no {}", fmt::join(sizes, ", "), info.kind);
+  if (info.members < 1) fail<ValueError>("expected 1 network or more, found {}", info.members);
+  (void)parse_augment(info.augment);
 }
 
 // Throws unless `held` numbers are what the described network has, and its inputs and outputs fit it.
 void check_fit(const ModelInfo& info, Index held) {
   check_architecture(info);
-  if (const double promised = state_size(info); promised != static_cast<double>(held))
+  if (const double promised = static_cast<double>(info.members) * state_size(info);
+      promised != static_cast<double>(held))
     fail<ValueError>("the sizes stand for {} weights, there are {}", promised, held);
   const bool no_shape =
       std::any_of(info.input_shape.begin(), info.input_shape.end(), [](Index n) { return n < 1; });
@@ -132,15 +141,17 @@ void save_model(const std::string& path, const nn::Module& net, const ModelInfo&
   } catch (const ValueError& error) {
     fail<ValueError>("[model] {}: {}", path, error.what());
   }
-  const json architecture{{"kind", info.kind},
-                          {"sizes", info.sizes},
-                          {"activation", info.activation},
-                          {"leaky_slope", info.leaky_slope},
-                          {"clip", info.clip},
-                          {"normalize", info.normalize},
-                          {"dtype", name(info.dtype)}};
+  json architecture{{"kind", info.kind},
+                    {"sizes", info.sizes},
+                    {"activation", info.activation},
+                    {"leaky_slope", info.leaky_slope},
+                    {"clip", info.clip},
+                    {"normalize", info.normalize},
+                    {"dtype", name(info.dtype)}};
+  // Only where there is something to say: files of before stay as they are.
+  if (info.members != 1) architecture["members"] = info.members;
   const Tensor x = probe_input(info.sizes.front(), info.dtype);
-  const Metadata metadata{
+  Metadata metadata{
       {"format", format_name},
       {"architecture", architecture.dump()},
       {"dataset", info.dataset},
@@ -151,6 +162,7 @@ void save_model(const std::string& path, const nn::Module& net, const ModelInfo&
       {"probe_output", json(numbers(net(x))).dump()},
       {"probe_tolerance", json(probe_tolerance).dump()},
   };
+  if (!info.augment.empty()) metadata["augment"] = info.augment;
   save_safetensors(path, state, with_digest(state, metadata));
 }
 
@@ -176,6 +188,9 @@ Model load_model(const std::string& path) {
     const std::string dtype = architecture.at("dtype");
     if (dtype != "f32" && dtype != "f64") fail<ValueError>("dtype \"{}\" is not f32 or f64", dtype);
     info.dtype = dtype == "f64" ? f64 : f32;
+    if (const auto at = architecture.find("members"); at != architecture.end())
+      info.members = whole_numbers(json::array({*at}), "members").front();
+    if (file.metadata.count("augment") > 0) info.augment = text("augment");
     info.dataset = text("dataset");
     json::parse(text("classes")).get_to(info.classes);
     info.input_shape = Shape(whole_numbers(json::parse(text("input_shape")), "input_shape"));

@@ -116,6 +116,9 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
       "at the end also measure the mean of the probabilities over views of each image: none, flip (and its "
       "mirror image), shift (and shifted by a pixel to each corner), or flip,shift; the network must have "
       "learned from such images by --augment");
+  add("ensemble", number(c.ensemble)->value_name("N"),
+      "train N networks, of the seeds --seed, --seed + 1, ..., and predict by the mean of their "
+      "probabilities");
   add("dtype", text(c.dtype)->value_name("T"), "f32 or f64");
   add("precision", text(c.precision)->value_name("P"),
       "precision of matrix products in training: f32, or bf16 with sums and weights in f32 (several times as "
@@ -190,6 +193,7 @@ void for_each_option(Config& c, const F& f) {
   f("early-stop", c.early_stop);
   f("ema", c.ema);
   f("tta", c.tta);
+  f("ensemble", c.ensemble);
   f("dtype", c.dtype);
   f("precision", c.precision);
   f("seed", c.seed);
@@ -229,6 +233,7 @@ Json options_of(const TrainConfig& c) {
   if (c.label_smoothing == 0) object.erase("label-smoothing");
   if (c.ema == 0) object.erase("ema");
   if (c.tta == "none") object.erase("tta");
+  if (c.ensemble == 1) object.erase("ensemble");
   return object;
 }
 
@@ -279,6 +284,13 @@ std::vector<Index> TrainConfig::hidden_widths() const {
     at = last ? end : next + 1;
   }
   return widths;
+}
+
+TrainConfig TrainConfig::member(std::int64_t i) const {
+  TrainConfig one = *this;
+  one.ensemble = 1;
+  one.seed += i;
+  return one;
 }
 
 std::vector<Index> TrainConfig::layer_sizes(const Dataset& data) const {
@@ -384,6 +396,10 @@ void resolve(TrainConfig& c) {
   in_range("validation", static_cast<double>(*c.validation), 0, most);
   in_range("early-stop", static_cast<double>(c.early_stop), 0, most);
   in_range("seed", static_cast<double>(c.seed), 0, 4294967295.0);
+  in_range("ensemble", static_cast<double>(c.ensemble), 1, 100);
+  if (c.member(c.ensemble - 1).seed > 4294967295)
+    fail<UsageError>("--ensemble: {} networks have the seeds {} to {}, the highest is 4294967295", c.ensemble,
+                     c.seed, c.member(c.ensemble - 1).seed);
   if (c.optimizer != "sgd" && (c.momentum != 0 || c.nesterov))
     fail<UsageError>("--momentum and --nesterov go with --optimizer sgd");
   if (c.nesterov && c.momentum == 0) fail<UsageError>("--nesterov: needs a --momentum above 0");

@@ -30,8 +30,8 @@ struct TrainConfig {
   double clip = 0;
   double dropout = 0;
   std::string loss = "cross_entropy";
-  double label_smoothing = 0;  // written only where it is another number, as are ema, tta, parts and wire:
-                               // keys and files of before stay
+  double label_smoothing = 0;  // written only where it is another number, as are ema, tta, ensemble, parts
+                               // and wire: keys and files of before stay
   std::string optimizer = "adam";
   double momentum = 0;
   bool nesterov = false;
@@ -48,6 +48,7 @@ struct TrainConfig {
   std::int64_t early_stop = 0;
   double ema = 0;
   std::string tta = "none";  // as views() reads it
+  std::int64_t ensemble = 1;
   std::string dtype = "f32";
   std::string precision = "f32";
   std::int64_t seed = 100;
@@ -56,6 +57,8 @@ struct TrainConfig {
   bool maximal_update() const { return param == "mup"; }
   DType float_type() const { return dtype == "f64" ? f64 : f32; }
   std::vector<Index> hidden_widths() const;
+  /// Of network i of the ensemble, from 0: a run of its own, which differs from the others by its seed alone.
+  TrainConfig member(std::int64_t i) const;
   /// Inputs, hidden widths and classes: models::ModelInfo::sizes.
   std::vector<Index> layer_sizes(const Dataset& data) const;
   optim::Schedule make_schedule(Index steps_per_epoch = 0) const;

@@ -75,6 +75,7 @@ Cell trial_of(Cell cell) {
   }
   cell.config.epochs = cell.config.early_stop = epochs;
   cell.config.test_every_epoch = false;
+  cell.config.ensemble = 1;  // its networks are all alike
   return cell;
 }
 
@@ -348,7 +349,7 @@ std::optional<Outcome> Study::told(const Cell& cell) {
       run.flops = point.flops / seeds;
       run.seconds = point.seconds / static_cast<double>(seeds);
       inside_->taken[run.key] = &point;
-      inside_->seeds.insert(first_seed(cell) + static_cast<std::int64_t>(seed));
+      inside_->seeds.insert(seed_of(cell, static_cast<std::int64_t>(seed)));
       outcome.runs.push_back(std::move(run));
     }
     return outcome;
@@ -376,7 +377,7 @@ Outcomes Study::run() {
   std::vector<std::string> settings;
   for (const Cell& cell : missing) {
     for (std::int64_t i = 0; i < seeds_of(cell); ++i) {
-      const std::int64_t seed = first_seed(cell) + i;
+      const std::int64_t seed = seed_of(cell, i);
       inside_->seeds.insert(seed);
       settings.push_back(settings_of(cell, seed));
     }

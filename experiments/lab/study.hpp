@@ -171,6 +171,10 @@ class Study {
   int finish();
   std::int64_t seeds_of(const Cell& cell) const { return cell.exact ? 1 : options_.seeds; }
   std::int64_t first_seed(const Cell& cell) const { return cell.exact ? cell.config.seed : options_.seed; }
+  // Of run i of a cell. Two ensembles have no network in common.
+  std::int64_t seed_of(const Cell& cell, std::int64_t i) const {
+    return first_seed(cell) + i * cell.config.ensemble;
+  }
 
   Question question_;
   Options options_;

@@ -78,6 +78,27 @@ std::pair<Dataset, Dataset> hold_out(const TrainConfig& config, const Dataset& d
   return parts;
 }
 
+// Of the weights that are the run's result; `result` gets the test set's part.
+void test_network(const TrainConfig& config, const nn::Module& net, const Dataset& test,
+                  TrainingResult& result) {
+  const DType dtype = config.float_type();
+  result.test = train::evaluate(net, test, make_loss(config.loss, 0), dtype);
+  if (config.tta != "none")
+    result.tta_accuracy =
+        accuracy_of_views(net, test, views(config.tta, parse_augment(config.augment)), dtype);
+}
+
+// The epoch whose weights are a run's result: with early stopping the best one, else the last one.
+const train::HistoryRow& tested_epoch(const TrainConfig& config, const std::vector<train::HistoryRow>& rows) {
+  if (config.early_stop == 0) return rows.back();
+  const auto loss = [](const train::HistoryRow& row) {
+    const double value = row.val_loss.value_or(INFINITY);
+    return std::isfinite(value) ? value : INFINITY;
+  };
+  return *std::min_element(rows.begin(), rows.end(),
+                           [&](const auto& a, const auto& b) { return loss(a) < loss(b); });
+}
+
 class TestEveryEpoch : public train::Callback {
  public:
   explicit TestEveryEpoch(const Dataset& test) : test_(test) {}
@@ -176,7 +197,8 @@ models::ModelInfo Training::info() const {
           .dtype = config_.float_type(),
           .dataset = config_.dataset,
           .classes = train_.classes,
-          .input_shape = train_.sample_shape()};
+          .input_shape = train_.sample_shape(),
+          .augment = config_.augment};
 }
 
 Diagnosis Training::examine() const {
@@ -204,16 +226,53 @@ TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Tea
   options_.callbacks = std::move(callbacks);
   TrainingResult result{train::fit(net_, *optimizer_, train_, rng_, options_)};
   if (result.status != train::Status::stopped) {
-    const DType dtype = config_.float_type();
-    result.test = train::evaluate(net_, test_, options_.evaluation_loss, dtype);
-    if (config_.tta != "none") {
-      const std::vector<Warp> all = views(config_.tta, parse_augment(config_.augment));
-      result.tta_accuracy = accuracy_of_views(net_, test_, all, dtype);
-      if (validation_.size() > 0) result.tta_val_accuracy = accuracy_of_views(net_, validation_, all, dtype);
-    }
+    test_network(config_, net_, test_, result);
+    if (config_.tta != "none" && validation_.size() > 0)
+      result.tta_val_accuracy = accuracy_of_views(
+          net_, validation_, views(config_.tta, parse_augment(config_.augment)), config_.float_type());
+    const train::HistoryRow& tested = tested_epoch(config_, result.history);
+    result.best_epoch = tested.epoch;
+    result.train_loss = tested.train_loss;
+    result.val_loss = tested.val_loss;
+    result.val_accuracy = tested.val_accuracy;
   }
   for (const train::HistoryRow& row : result.history) result.seconds += row.seconds;
   return result;
+}
+
+TrainingResult ensemble_result(const TrainConfig& config, const std::vector<TrainingResult>& networks,
+                               const nn::Module& net, const Dataset& test) {
+  if (networks.size() == 1) return networks.front();
+  TrainingResult all;
+  const auto mean = [&](std::optional<double> TrainingResult::*of) {
+    std::optional<double> sum = 0;
+    for (const TrainingResult& one : networks)
+      sum = sum && one.*of ? std::optional(*sum + *(one.*of)) : std::nullopt;
+    return sum ? std::optional(*sum / static_cast<double>(networks.size())) : std::nullopt;
+  };
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const TrainingResult& one = networks[i];
+    if (one.status == train::Status::diverged && all.status != one.status) {
+      all.status = one.status;
+      all.problem = fmt::format("{}, in the network of seed {}", one.problem,
+                                config.member(static_cast<std::int64_t>(i)).seed);
+    }
+    const train::HistoryRow before = all.history.empty() ? train::HistoryRow{} : all.history.back();
+    for (train::HistoryRow row : one.history) {
+      row.epoch += before.epoch;
+      row.step += before.step;
+      row.flops += before.flops;
+      all.history.push_back(row);
+    }
+    all.seconds += one.seconds;
+  }
+  all.best_epoch = all.history.back().epoch;
+  all.train_loss = mean(&TrainingResult::train_loss);
+  all.val_loss = mean(&TrainingResult::val_loss);
+  all.val_accuracy = mean(&TrainingResult::val_accuracy);
+  all.tta_val_accuracy = mean(&TrainingResult::tta_val_accuracy);
+  test_network(config, net, test, all);
+  return all;
 }
 
 }  // namespace elk::lab

@@ -15,14 +15,23 @@ namespace elk::lab {
 
 /// How a run went. Of a stopped one, `test` is absent.
 struct TrainingResult : train::Result {
-  train::Evaluation test{};  ///< of the final weights, or with early stopping of the best
+  train::Evaluation test{};     ///< of the final weights, or with early stopping of the best
+  std::int64_t best_epoch = 0;  ///< whose weights those are
+  std::optional<double> train_loss = {}, val_loss = {}, val_accuracy = {};  ///< of that epoch
   /// With --tta, of the same weights: the accuracy over the views of each image, of the test set and of those
   /// held out, if any are.
   std::optional<double> tta_accuracy = {}, tta_val_accuracy = {};
   double seconds = 0;  ///< of training
 };
 
-/// What `train` does, without its files and messages. The test set never influences it.
+/// What came of an ensemble: `networks` is what came of each of its networks, `net` them as one (see
+/// models::as_one). The test set is measured on `net`, and all that is of examples held out is the mean of
+/// the networks' own, for what one held out another one learned from. The history has their epochs, one after
+/// another; it diverged if one did. Of one network it is the same as that.
+TrainingResult ensemble_result(const TrainConfig& config, const std::vector<TrainingResult>& networks,
+                               const nn::Module& net, const Dataset& test);
+
+/// What `train` does for one network, without its files and messages. The test set never influences it.
 ///
 /// Losses of an epoch are measured after it: train_loss on the first examples of the training set, as many as
 /// are held out (5,000 when none are), val_loss on those held out. Under the paper protocol train_loss is the
@@ -30,7 +39,8 @@ struct TrainingResult : train::Result {
 /// measured after every epoch.
 class Training {
  public:
-  /// `config` must be resolved. UsageError when the data are too few for it.
+  /// `config` must be resolved, and be of one network: see TrainConfig::member. UsageError when the data are
+  /// too few for it.
   Training(const TrainConfig& config, const TrainTest& data);
 
   /// Trains to the end, or until one of the callbacks stops it; with a train::Checkpoint among them, from

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +11,7 @@
 #include <lab/function.hpp>
 #include <lab/program.hpp>
 #include <lab/training.hpp>
+#include <models/ensemble.hpp>
 
 namespace elk::lab {
 
@@ -51,7 +51,8 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   example +=
       (step + (config.optimizer == "sgd" ? 0 : adam * weights)) / static_cast<double>(config.batch_size);
   if (!config.augment.empty()) example += pixel * static_cast<double>(sizes.front());
-  return static_cast<double>(config.epochs) * (examples * example + measured * 2 * weights / rate);
+  return static_cast<double>(config.ensemble * config.epochs) *
+         (examples * example + measured * 2 * weights / rate);
 }
 
 namespace {
@@ -77,36 +78,38 @@ double Trainings::estimate(const std::string& settings) {
 bool Trainings::run(const std::string& settings, const std::function<bool()>& ended, RunSummary& summary,
                     std::vector<train::HistoryRow>& curve) {
   const TrainConfig config = parse_canonical(settings);
-  Training training(config, sets_[config.dataset]);
+  const TrainTest& data = sets_[config.dataset];
   Progress progress(ended);
-  TrainingResult result = training.run({&progress});
-  if (result.status == train::Status::stopped) return false;
+  std::vector<TrainingResult> results;
+  std::vector<nn::Sequential> networks;
+  for (std::int64_t i = 0; i < config.ensemble; ++i) {
+    Training training(config.member(i), data);
+    results.push_back(training.run({&progress}));
+    if (results.back().status == train::Status::stopped) return false;
+    networks.push_back(training.net());
+  }
+  const nn::Sequential net = models::as_one(networks);
+  const TrainingResult result = ensemble_result(config, results, net, data.test);
   summary.status = result.status == train::Status::diverged ? "diverged" : "done";
   summary.error = result.problem;
   summary.test_loss = result.test.loss;
   summary.test_accuracy = result.test.accuracy;
   if (result.tta_accuracy) summary.metrics["tta_accuracy"] = *result.tta_accuracy;
   if (result.tta_val_accuracy) summary.metrics["tta_val_accuracy"] = *result.tta_val_accuracy;
-  const auto& rows = result.history;
-  auto tested = std::prev(rows.end());
-  // With early stopping the weights of the best epoch were tested, else the last ones.
-  if (config.early_stop > 0)
-    tested = std::min_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-      const auto loss = [](const train::HistoryRow& row) {
-        const double value = row.val_loss.value_or(INFINITY);
-        return std::isfinite(value) ? value : INFINITY;
-      };
-      return loss(a) < loss(b);
-    });
-  summary.best_epoch = tested->epoch;
-  summary.train_loss = tested->train_loss;
-  summary.val_loss = tested->val_loss;
-  summary.val_accuracy = tested->val_accuracy;
-  summary.epochs = static_cast<std::int64_t>(rows.size());
-  summary.steps = rows.back().step;
-  summary.flops = rows.back().flops;
-  summary.parameters = training.net().parameter_count();
-  curve = rows;
+  if (config.ensemble > 1) {
+    double sum = 0;
+    for (const TrainingResult& one : results) sum += one.test.accuracy;
+    summary.metrics["single_accuracy"] = sum / static_cast<double>(results.size());
+  }
+  summary.best_epoch = result.best_epoch;
+  summary.train_loss = result.train_loss;
+  summary.val_loss = result.val_loss;
+  summary.val_accuracy = result.val_accuracy;
+  summary.epochs = static_cast<std::int64_t>(result.history.size());
+  summary.steps = result.history.back().step;
+  summary.flops = result.history.back().flops;
+  summary.parameters = net.parameter_count();
+  curve = result.history;
   return true;
 }
 

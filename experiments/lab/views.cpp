@@ -17,10 +17,10 @@ std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
     throw UsageError(fmt::format("--tta: expected none, flip, shift or flip,shift, got \"{}\"", tta));
   const auto needs = [&](const char* change, const char* learned, bool there) {
     if (!there)
-      throw UsageError(
-          fmt::format("--tta {}: the network must have learned from such images: give {} in "
-                      "--augment, got \"{}\"",
-                      change, learned, to_string(augment)));
+      throw UsageError(fmt::format(
+          "--tta {}: the network must have learned from such images, by {} in --augment, which is "
+          "\"{}\"",
+          change, learned, to_string(augment)));
   };
   if (flip) needs("flip", "flip", augment.flip > 0);
   if (shift) needs("shift", "shift or crop", augment.shift > 0 || augment.crop > 0);

@@ -14,16 +14,16 @@
 #include <nlohmann/json.hpp>
 
 #include <elk/base/error.hpp>
+#include <elk/data/augment.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/data/load.hpp>
-#include <elk/ops/activation.hpp>
-#include <elk/ops/arithmetic.hpp>
 #include <elk/ops/shape.hpp>
 #include <lab/command_line.hpp>
 #include <lab/image_file.hpp>
 #include <lab/image_text.hpp>
 #include <lab/prepare_image.hpp>
 #include <lab/program.hpp>
+#include <lab/views.hpp>
 #include <models/model_file.hpp>
 
 namespace {
@@ -34,7 +34,7 @@ using nlohmann::ordered_json;
 
 struct Options {
   bool quiet = false, json = false;
-  std::string data_dir, model;
+  std::string data_dir, model, tta = "none";
   std::vector<std::string> items;
   std::string help;  // the text to print instead of running, if any
 };
@@ -46,6 +46,10 @@ Options parse(int argc, char** argv) {
   auto add = known.add_options();
   add("data-dir", po::value(&o.data_dir)->value_name("DIR"),
       "where the data files are, for an INDEX; default: $ELK_DATA_DIR, or data");
+  add("tta", po::value(&o.tta)->default_value(o.tta)->value_name("V,V"),
+      "predict by the mean of the probabilities over views of each image: none, flip (and its mirror image), "
+      "shift (and shifted by a pixel to each corner), or flip,shift; the network must have learned from such "
+      "images");
   add("quiet", po::bool_switch(&o.quiet), "do not draw the images");
   add("json", po::bool_switch(&o.json), "print one JSON object and nothing else on standard output");
   add("help", "print this and end");
@@ -129,7 +133,8 @@ struct Prediction {
   std::size_t best = 0;
 };
 
-Prediction predict(const models::Model& model, TestSet& tests, const std::string& item) {
+Prediction predict(const models::Model& model, const std::vector<Warp>& views, TestSet& tests,
+                   const std::string& item) {
   Prediction p;
   p.item = item;
   p.index = as_index(item);
@@ -143,8 +148,8 @@ Prediction predict(const models::Model& model, TestSet& tests, const std::string
   if (p.image.size() != model.info.input_shape.size())
     throw ValueError(fmt::format("an image of {} is {}, the model takes {}", model.info.dataset,
                                  to_string(p.image.shape()), to_string(model.info.input_shape)));
-  const Tensor x = cast(reshape(p.image, {1, p.image.size()}), model.info.dtype) / 255;
-  const Tensor probabilities = softmax(cast(model.net(x), f64));
+  const Dataset image{model.info.dataset, stack({p.image}), zeros({1}, i64), model.info.classes};
+  const Tensor probabilities = mean_probabilities(model.net, image, views, model.info.dtype);
   const auto values = probabilities.data<double>();
   p.probabilities.assign(values.begin(), values.end());
   if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); }))
@@ -198,12 +203,13 @@ int run_predict(int argc, char** argv) {
     throw FileError(fmt::format("{} is a model of the data set \"{}\", expected one of {}", options.model,
                                 info.dataset, fmt::join(known, ", ")));
 
+  const std::vector<Warp> seen = views(options.tta, parse_augment(info.augment));
   TestSet tests(info, options.data_dir);
   ordered_json results = ordered_json::array();
   bool failed = false, first = true;
   for (const std::string& item : options.items) {
     try {
-      const Prediction prediction = predict(model, tests, item);
+      const Prediction prediction = predict(model, seen, tests, item);
       if (options.json) {
         results.push_back(to_json(prediction, info.classes));
       } else {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include <elk/debug/summary.hpp>
 #include <elk/io/atomic_file.hpp>
 #include <elk/io/digest.hpp>
+#include <elk/io/safetensors.hpp>
 #include <elk/train/parts.hpp>
 #include <elk/train/progress.hpp>
 #include <lab/command_line.hpp>
@@ -26,6 +28,7 @@
 #include <lab/run_folder.hpp>
 #include <lab/shell.hpp>
 #include <lab/training.hpp>
+#include <models/ensemble.hpp>
 #include <models/model_file.hpp>
 
 namespace {
@@ -114,14 +117,16 @@ class StopWhenAsked : public train::Callback {
 // What the user sees of a run while it goes on, and what `--resume` finds of it.
 class Report : public train::Callback {
  public:
-  /// `go_on` is the command that resumes the run.
-  Report(const TrainConfig& config, const std::string& folder, std::string go_on, bool table)
-      : config_(config), folder_(folder), go_on_(std::move(go_on)), table_(table) {}
+  /// `go_on` is the command that resumes the run; `begin` is called when it is known to go on.
+  Report(const TrainConfig& config, const std::string& folder, std::string go_on, bool table,
+         std::function<void()> begin)
+      : config_(config), folder_(folder), go_on_(std::move(go_on)), table_(table), begin_(std::move(begin)) {}
 
   void begun(train::Fit& fit) override {
     const auto& rows = fit.result().history;
     if (const auto done = static_cast<std::int64_t>(rows.size()); done > config_.epochs)
       throw UsageError(fmt::format("--epochs: the run has done {} already", done));
+    begin_();
     write_file_atomically(folder_ + "/config.json", with_digest(recorded_json(config_)));
     if (table_) {
       print_header(config_);
@@ -145,6 +150,7 @@ class Report : public train::Callback {
   const std::string& folder_;
   std::string go_on_;
   bool table_;
+  std::function<void()> begin_;
 };
 
 // Where the time of a step goes: a profile of 200 steps in training, or of what there is. The first steps are
@@ -200,6 +206,68 @@ int examine(const Training& training, bool as_json) {
   return diagnosis.severity() == Severity::problem ? exit_failed : exit_done;
 }
 
+// The folders of an ensemble's networks, in the one of the whole: each is that of a run of its own, as
+// `train` with that seed would leave it. Throws before anything is written when one of them holds something
+// else.
+std::vector<RunFolder> member_folders(const TrainConfig& config, const std::string& folder, bool resume,
+                                      const std::string& data_digest) {
+  std::vector<RunFolder> all;
+  for (std::int64_t i = 0; i < config.ensemble; ++i) {
+    const std::string own = fmt::format("{}/member-{}", folder, i + 1);
+    std::error_code error;
+    // One that is not there was not begun.
+    if (!resume || !std::filesystem::exists(own + "/checkpoint.safetensors", error)) {
+      all.push_back(RunFolder::for_new(own));
+      continue;
+    }
+    all.push_back(RunFolder::of_run(own));
+    const RunRecord record = read_run_record(own);
+    auto found = nlohmann::json::parse(record.config, nullptr, false),
+         expected = nlohmann::json::parse(to_json(config.member(i)));
+    if (found.is_object()) found["epochs"] = expected["epochs"];
+    if (found != expected || record.data_digest != data_digest)
+      throw UsageError(
+          fmt::format("--resume: {} holds another run than network {} of the ensemble, of seed {}", own,
+                      i + 1, config.member(i).seed));
+  }
+  return all;
+}
+
+void print_results(const TrainConfig& config, const std::vector<TrainingResult>& networks,
+                   const TrainingResult& whole) {
+  for (std::size_t i = 0; config.ensemble > 1 && i < networks.size(); ++i) {
+    const TrainingResult& one = networks[i];
+    fmt::print("seed {}: {}test accuracy {:.4f}\n", config.member(static_cast<std::int64_t>(i)).seed,
+               one.val_accuracy ? fmt::format("validation accuracy {:.4f}, ", *one.val_accuracy) : "",
+               one.test.accuracy);
+  }
+  if (whole.tta_val_accuracy)
+    fmt::print("{}validation accuracy with --tta {}: {:.4f}\n", networks.size() > 1 ? "mean " : "",
+               config.tta, *whole.tta_val_accuracy);
+  if (whole.tta_accuracy)
+    fmt::print("test accuracy with --tta {}: {:.4f}\n", config.tta, *whole.tta_accuracy);
+  fmt::print("test accuracy {:.4f}\n", whole.test.accuracy);
+}
+
+void add_views(const TrainingResult& result, nlohmann::ordered_json& object) {
+  if (result.tta_accuracy) object["tta_accuracy"] = *result.tta_accuracy;
+  if (result.tta_val_accuracy) object["tta_val_accuracy"] = *result.tta_val_accuracy;
+}
+
+nlohmann::ordered_json members_json(const TrainConfig& config, const std::vector<TrainingResult>& networks) {
+  auto list = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const TrainingResult& one = networks[i];
+    nlohmann::ordered_json object{{"seed", config.member(static_cast<std::int64_t>(i)).seed},
+                                  {"test_accuracy", one.test.accuracy},
+                                  {"test_loss", one.test.loss}};
+    if (one.val_accuracy) object["val_accuracy"] = *one.val_accuracy;
+    add_views(one, object);
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
 // Other ranks train what rank 0 has read; of the files of a run they need none.
 int train_along(const std::string& read, const Ranks& ranks) {
   const auto told = nlohmann::json::parse(read);
@@ -212,8 +280,12 @@ int train_along(const std::string& read, const Ranks& ranks) {
   train::agree(*ranks.team(), "data", data_digest(data));
   train::agree(*ranks.team(), "instruction set and BLAS", to_string(computed_with()));
   StopWhenAsked stop;
-  Training training(config, data);
-  if (training.run({&stop}, ranks.team()).status == train::Status::stopped) (void)ranks.stop_signal();
+  for (std::int64_t i = 0; i < config.ensemble; ++i) {
+    Training training(config.member(i), data);
+    if (training.run({&stop}, ranks.team()).status != train::Status::stopped) continue;
+    (void)ranks.stop_signal();
+    break;
+  }
   return exit_done;
 }
 
@@ -226,6 +298,8 @@ int run_train(int argc, char** argv, Ranks& ranks) {
   CommandLine line = parse_train(argc, argv);
   const TrainConfig& config = line.config;
   const RunOptions& run = line.run;
+  if (run.profile && config.ensemble > 1)
+    throw UsageError("--profile: measures the training of one network, without --ensemble");
   const bool trains = line.help.empty() && !run.print_config && !run.doctor;
   if (trains && config.parts < ranks.size())
     throw UsageError(fmt::format("--parts: {} ranks share a batch in {} parts or more, got {}", ranks.size(),
@@ -251,12 +325,12 @@ int run_train(int argc, char** argv, Ranks& ranks) {
   progress.message(config.dataset == "digits" ? "drawing the digits"
                                               : fmt::format("reading {}", config.dataset));
   const TrainTest data = load_dataset(config.dataset, run.data_dir, digits_seed);
-  Training training(config, data);
+  std::optional<Training> training(std::in_place, config.member(0), data);
 
   if (config.precision == "bf16" && !bf16_available())
     say("train: --precision bf16: this processor does not multiply matrices of bf16 (AMX); continuing in "
         "f32\n");
-  if (run.doctor) return examine(training, run.json);
+  if (run.doctor) return examine(*training, run.json);
 
   const std::string digest = data_digest(data);
   const ComputedWith with = computed_with();
@@ -276,29 +350,64 @@ int run_train(int argc, char** argv, Ranks& ranks) {
     say(fmt::format(
         "train: the run began on {} and continues with {}: its bits differ from those without the change\n",
         to_string(line.resumed.with), to_string(with)));
+  const bool several = config.ensemble > 1;
+  const std::vector<RunFolder> own_folders =
+      several ? member_folders(config, folder, run.resume, digest) : std::vector<RunFolder>();
   progress.message(
-      fmt::format("{} examples to train on, {} held out, {} to test on; {} parameters; run in {}",
-                  training.train_data().size(), *config.validation, data.test.size(),
-                  training.net().parameter_count(), folder));
+      fmt::format("{} examples to train on, {} held out, {} to test on; {}{} parameters; run in {}",
+                  training->train_data().size(), *config.validation, data.test.size(),
+                  several ? fmt::format("{} networks of ", config.ensemble) : "",
+                  training->net().parameter_count(), folder));
 
-  // The first file that is written: a folder with a checkpoint is a run, and it tells of what.
-  train::Checkpoint checkpoint(folder + "/checkpoint.safetensors", {{"config", to_json(config)},
-                                                                    {"data_digest", digest},
-                                                                    {"instruction_set", with.instruction_set},
-                                                                    {"blas", with.blas}});
-  train::HistoryFile history(folder + "/history.jsonl");
-  Report report(config, folder, resuming(folder, run), !run.quiet && !run.json);
-  std::vector<train::Callback*> callbacks{&progress, &checkpoint, &history, &report};
-  std::optional<StepProfile> profile;
-  if (run.profile) callbacks.push_back(&profile.emplace(folder + "/profile.json"));
-  const TrainingResult result = training.run(callbacks, ranks.team());
-  progress.clear();
-  if (profile && !run.quiet) run.json ? say(profile->table()) : fmt::print("{}", profile->table());
-  if (result.status == train::Status::stopped) return 128 + ranks.stop_signal();
+  const auto about = [&](const TrainConfig& of) {
+    return Metadata{{"config", to_json(of)},
+                    {"data_digest", digest},
+                    {"instruction_set", with.instruction_set},
+                    {"blas", with.blas}};
+  };
+  // What an ensemble's folder tells of the whole, as that of a run.
+  const auto write_whole = [&] {
+    if (!several) return;
+    save_safetensors(folder + "/checkpoint.safetensors", {}, with_digest(State{}, about(config)));
+    write_file_atomically(folder + "/config.json", with_digest(recorded_json(config)));
+  };
+  if (!run.resume) write_whole();
+  std::vector<TrainingResult> results;
+  std::vector<nn::Sequential> networks;
+  for (std::int64_t i = 0; i < config.ensemble; ++i) {
+    const TrainConfig one = config.member(i);
+    const std::string& own = several ? own_folders[static_cast<std::size_t>(i)].path() : folder;
+    if (!training) training.emplace(one, data);
+    // The first file that is written: a folder with a checkpoint is a run, and it tells of what.
+    train::Checkpoint checkpoint(own + "/checkpoint.safetensors", about(one));
+    train::HistoryFile history(own + "/history.jsonl");
+    const bool table = !run.quiet && !run.json;
+    Report report(one, own, resuming(folder, run), table, [&] {
+      write_whole();
+      if (several && table) fmt::print("network {} of {}, seed {}\n", i + 1, config.ensemble, one.seed);
+    });
+    std::vector<train::Callback*> callbacks{&progress, &checkpoint, &history, &report};
+    std::optional<StepProfile> profile;
+    if (run.profile) callbacks.push_back(&profile.emplace(own + "/profile.json"));
+    results.push_back(training->run(callbacks, ranks.team()));
+    const TrainingResult& result = results.back();
+    progress.clear();
+    if (profile && !run.quiet) run.json ? say(profile->table()) : fmt::print("{}", profile->table());
+    if (result.status == train::Status::stopped) return 128 + ranks.stop_signal();
 
-  models::save_model(folder + "/model.safetensors", training.net(), training.info());
-  if (const std::string problem = draw_curves(config, result.history, folder + "/curve"); !problem.empty())
-    say(fmt::format("train: no plot of the curves: {}\n", problem));
+    models::save_model(own + "/model.safetensors", training->net(), training->info());
+    if (const std::string problem = draw_curves(one, result.history, own + "/curve"); !problem.empty())
+      say(fmt::format("train: no plot of the curves: {}\n", problem));
+    networks.push_back(training->net());
+    if (i + 1 < config.ensemble) training.reset();
+  }
+  const nn::Sequential net = models::as_one(networks);
+  const TrainingResult result = ensemble_result(config, results, net, data.test);
+  if (several) {
+    models::ModelInfo info = training->info();
+    info.members = config.ensemble;
+    models::save_model(folder + "/model.safetensors", net, info);
+  }
   if (result.status == train::Status::diverged) say(fmt::format("train: diverged at {}\n", result.problem));
   if (run.json) {
     nlohmann::ordered_json object{
@@ -308,21 +417,17 @@ int run_train(int argc, char** argv, Ranks& ranks) {
         {"epochs", result.history.size()},
         {"seconds", result.seconds},
         {"flops", result.history.back().flops},
-        {"parameters", training.net().parameter_count()},
+        {"parameters", net.parameter_count()},
         {"instruction_set", with.instruction_set},
         {"blas", with.blas},
         {"out_dir", folder},
     };
-    if (result.tta_accuracy) object["tta_accuracy"] = *result.tta_accuracy;
-    if (result.tta_val_accuracy) object["tta_val_accuracy"] = *result.tta_val_accuracy;
+    add_views(result, object);
+    if (several) object["members"] = members_json(config, results);
     // The name of a folder may be no UTF-8.
     fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
-    if (result.tta_val_accuracy)
-      fmt::print("validation accuracy with --tta {}: {:.4f}\n", config.tta, *result.tta_val_accuracy);
-    if (result.tta_accuracy)
-      fmt::print("test accuracy with --tta {}: {:.4f}\n", config.tta, *result.tta_accuracy);
-    fmt::print("test accuracy {:.4f}\n", result.test.accuracy);
+    print_results(config, results, result);
   }
   return result.status == train::Status::diverged ? exit_diverged : exit_done;
 }

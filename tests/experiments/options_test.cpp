@@ -250,9 +250,9 @@ TEST_F(TrainOptions, BadValues) {
       choice("tta", "shift,flip", "none, flip, shift or flip,shift"),
       choice("tta", "", "none, flip, shift or flip,shift"),
       {{"--tta", "flip"},
-       "--tta flip: the network must have learned from such images: give flip in --augment, got \"\""},
+       "--tta flip: the network must have learned from such images, by flip in --augment, which is \"\""},
       {{"--tta", "flip,shift", "--augment", "flip"},
-       "--tta shift: the network must have learned from such images: give shift or crop in --augment, got "
+       "--tta shift: the network must have learned from such images, by shift or crop in --augment, which is "
        "\"flip:0.5\""},
       choice("precision", "f16", "f32, bf16"),
       outside("seed", "-1", "a number from 0 to 4294967295"),
