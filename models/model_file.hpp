@@ -24,7 +24,7 @@ struct ModelInfo {
   Shape input_shape;  ///< of one example, before it is flattened; pixels are divided by 255
   Index members = 1;  ///< above 1: an Ensemble of so many networks of this architecture, see as_one()
   /// How the images were changed in training, as to_string(AugmentOptions) writes it; "": not, or not known.
-  std::string augment;
+  std::string augment = {};
 };
 
 /// The names of `kind`.

@@ -72,9 +72,13 @@ void soundly(Study& study) {
     config.schedule = "cosine";
     config.weight_decay = 0.05;
     config.batch_size = 100;
-    study.add({.label = config.dataset + ": " + r.model + " " + r.hidden,
-               .config = config,
-               .reported = r.reported});
+    for (const double size : study.grid("ensembles", {1})) {
+      config.ensemble = static_cast<std::int64_t>(size);
+      study.add({.label = config.dataset + ": " + r.model + " " + r.hidden +
+                          (size > 1 ? ", ensemble of " + text(size) : ""),
+                 .config = config,
+                 .reported = r.reported});
+    }
   }
   const Outcomes all = study.run();
   study.table("Recipes of today", "network", all,
@@ -84,7 +88,10 @@ void soundly(Study& study) {
   draw(study, all);
   for (const Outcome& outcome : all) {
     const double errors = 1 - outcome.mean(Metric::test_accuracy).mean, reported = 1 - *outcome.cell.reported;
-    study.number(outcome.cell.config.dataset + "_fewer_errors", 1 - errors / reported);
+    const std::int64_t size = outcome.cell.config.ensemble;
+    study.number(
+        outcome.cell.config.dataset + (size > 1 ? "_ensemble_" + std::to_string(size) : "") + "_fewer_errors",
+        1 - errors / reported);
     study.conclude(outcome.cell.label + ": " + percent(1 - errors) + " % against the study's " +
                    percent(1 - reported) + " %: " + percent(1 - errors / reported) + " % fewer errors");
   }
@@ -100,6 +107,7 @@ int main(int argc, char** argv) {
       {.program = "best_models",
        .title = "Best models",
        .question = "How good are the study's recipes for MNIST, Fashion-MNIST and CIFAR-10, and how good can "
-                   "a multilayer perceptron get?"},
+                   "a multilayer perceptron get?",
+       .grids = {{"ensembles", "how many networks predict together, default 1: 1,5"}}},
       ask);
 }

@@ -317,6 +317,9 @@ void Study::tell_cost() const {
 std::optional<Outcome> Study::told(const Cell& cell) {
   if (!inside_->from) return std::nullopt;
   const auto wanted = ordered_json::parse(settings_of(cell, options_.seed));
+  TrainConfig plain;
+  resolve(plain);
+  const auto usual = ordered_json::parse(canonical_json(plain));
   const std::string judged = judging_.metric.key();
   for (const Point& point : inside_->from->points) {
     const auto config = ordered_json::parse(point.config);
@@ -324,6 +327,10 @@ std::optional<Outcome> Study::told(const Cell& cell) {
     for (const auto& [option, value] : config.items())  // options that came later have their defaults
       same =
           same && (option == "seed" || (option == "lr" && cell.tune) || wanted.value(option, value) == value);
+    // Those that are written only where they are used must be there.
+    if (cell.settings.empty())
+      for (const auto& [option, value] : wanted.items())
+        same = same && (config.contains(option) || usual.contains(option));
     const auto measured = point.measured.find(judged);
     if (!same || measured == point.measured.end()) continue;
     Outcome outcome{cell, {}, point.images, training_examples(point).value_or(0)};

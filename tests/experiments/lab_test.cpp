@@ -184,15 +184,17 @@ TEST(TrainConfigs, OfOptionsThatCameLaterAreWrittenWhereTheyAreUsed) {
   TrainConfig config;
   resolve(config);
   const std::string before = canonical_json(config);
-  for (const char* name : {"label-smoothing", "ema", "tta"})
+  for (const char* name : {"label-smoothing", "ema", "tta", "ensemble"})
     EXPECT_EQ(before.find(name), before.npos) << name;
   config.label_smoothing = 0.1;
   config.ema = 0.99;
   config.augment = "flip:0.5";
   config.tta = "flip";
+  config.ensemble = 3;
   resolve(config);
   const std::string with = canonical_json(config);
   EXPECT_THAT(with, HasSubstr("\"ema\":0.99,"));
+  EXPECT_THAT(with, HasSubstr("\"ensemble\":3,"));
   EXPECT_THAT(with, HasSubstr("\"label-smoothing\":0.1,"));
   EXPECT_THAT(with, HasSubstr("\"tta\":\"flip\""));
   EXPECT_EQ(canonical_json(parse_canonical(with)), with);
@@ -355,6 +357,87 @@ TEST(TrainingRuns, AreMeasuredByViewsInSweepsToo) {
   EXPECT_TRUE(without.metrics.empty());
   EXPECT_EQ(without.test_loss, with.test_loss) << "training is the same";
   EXPECT_EQ(without.test_accuracy, with.test_accuracy);
+}
+
+// By hand, from single runs of the same seeds.
+TEST(TrainingRuns, OfAnEnsembleAreThoseOfItsNetworks) {
+  TrainConfig config;
+  config.hidden = "8";
+  config.epochs = 2;
+  config.validation = 30;
+  config.augment = "shift:1";
+  config.tta = "shift";
+  config.early_stop = 5;
+  config.ensemble = 3;
+  resolve(config);
+  Trainings trainings(DataSets("", 200));
+  const TrainTest& data = trainings.data_sets()["digits"];
+  RunSummary run;
+  std::vector<train::HistoryRow> curve;
+  ASSERT_TRUE(trainings.run(
+      canonical_json(config), [] { return false; }, run, curve));
+  run.config = canonical_json(config);
+  EXPECT_NO_THROW(Record(run, curve));
+
+  Tensor mean = zeros({data.test.size(), 10}, f64), of_views = mean;
+  double singles = 0, held_out = 0, held_out_views = 0, loss = 0;
+  std::int64_t steps = 0;
+  std::uint64_t flops = 0;
+  for (int seed = 100; seed < 103; ++seed) {
+    TrainConfig one = config;
+    one.ensemble = 1;
+    one.seed = seed;
+    Training training(one, data);
+    const TrainingResult result = training.run();
+    mean = mean + softmax(cast(train::predict(training.net(), data.test), f64)) / 3;
+    of_views =
+        of_views +
+        mean_probabilities(training.net(), data.test, views("shift", parse_augment("shift:1")), f32) / 3;
+    singles += result.test.accuracy / 3;
+    held_out_views += *result.tta_val_accuracy / 3;
+    const auto best = std::min_element(
+        result.history.begin(), result.history.end(),
+        [](const train::HistoryRow& a, const train::HistoryRow& b) { return *a.val_loss < *b.val_loss; });
+    held_out += *best->val_accuracy / 3;
+    loss += *best->val_loss / 3;
+    EXPECT_EQ(result.val_accuracy, best->val_accuracy);
+    steps += result.history.back().step;
+    flops += result.history.back().flops;
+  }
+  EXPECT_EQ(run.status, "done");
+  EXPECT_EQ(*run.test_accuracy, train::accuracy(mean, data.test.labels));
+  EXPECT_NEAR(*run.test_loss, -sum(log(mean) * one_hot(data.test.labels, 10, f64)).item() / 40, 1e-6);
+  EXPECT_EQ(run.metrics.at("tta_accuracy"), train::accuracy(of_views, data.test.labels));
+  EXPECT_NEAR(run.metrics.at("tta_val_accuracy"), held_out_views, 1e-12);
+  EXPECT_NEAR(run.metrics.at("single_accuracy"), singles, 1e-12);
+  EXPECT_NEAR(*run.val_accuracy, held_out, 1e-12);
+  EXPECT_NEAR(*run.val_loss, loss, 1e-12);
+  EXPECT_EQ(run.epochs, 6);
+  EXPECT_EQ(run.best_epoch, 6);
+  EXPECT_EQ(run.steps, steps);
+  EXPECT_EQ(run.flops, flops);
+  EXPECT_EQ(run.parameters, 3 * (785 * 8 + 90));
+  EXPECT_EQ(estimated_seconds(config, data), 3 * estimated_seconds(config.member(1), data));
+}
+
+TEST(TrainingRuns, OfAnEnsembleDivergeIfANetworkDoes) {
+  TrainConfig config;
+  config.hidden = "8";
+  config.epochs = 3;
+  config.validation = 30;
+  config.optimizer = "sgd";
+  config.lr = 1e30;
+  config.ensemble = 2;
+  resolve(config);
+  Trainings trainings(DataSets("", 200));
+  RunSummary run;
+  std::vector<train::HistoryRow> curve;
+  ASSERT_TRUE(trainings.run(
+      canonical_json(config), [] { return false; }, run, curve));
+  EXPECT_EQ(run.status, "diverged");
+  EXPECT_THAT(run.error, testing::EndsWith(", in the network of seed 100"));
+  run.config = canonical_json(config);
+  EXPECT_NO_THROW(Record(run, curve));
 }
 
 TEST(TrainingRuns, TheTestSetHasNoInfluence) {

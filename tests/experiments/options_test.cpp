@@ -114,6 +114,7 @@ TEST_F(TrainOptions, GoodValues) {
       {"dtype", "f64", "f64"},
       {"label-smoothing", "0.1", 0.1},
       {"ema", "0.999", 0.999},
+      {"ensemble", "100", 100},
       {"seed", "0", 0},
       {"seed", "4294967295", 4294967295},
   };
@@ -131,7 +132,7 @@ TEST_F(TrainOptions, GoodValues) {
        {std::pair{"flip", "flip"}, {"shift", "shift"}, {"flip,shift", "flip,shift"}})
     EXPECT_EQ(config({"--tta", given, "--augment", "crop:2,flip"})["tta"], expected);
   // What changes nothing is not written.
-  EXPECT_EQ(config({"--label-smoothing", "0", "--ema", "0", "--tta", "none"}), sound);
+  EXPECT_EQ(config({"--label-smoothing", "0", "--ema", "0", "--tta", "none", "--ensemble", "1"}), sound);
   const Json sgd = config({"--optimizer", "sgd", "--momentum", "0.9", "--nesterov"});
   EXPECT_EQ(sgd["momentum"], 0.9);
   EXPECT_EQ(sgd["nesterov"], true);
@@ -254,6 +255,13 @@ TEST_F(TrainOptions, BadValues) {
       {{"--tta", "flip,shift", "--augment", "flip"},
        "--tta shift: the network must have learned from such images, by shift or crop in --augment, which is "
        "\"flip:0.5\""},
+      outside("ensemble", "0", "a number from 1 to 100"),
+      outside("ensemble", "101", "a number from 1 to 100"),
+      invalid("ensemble", "many"),
+      {{"--ensemble", "3", "--seed", "4294967294"},
+       "--ensemble: 3 networks have the seeds 4294967294 to 4294967296, the highest is 4294967295"},
+      {{"--ensemble", "2", "--profile"},
+       "--profile: measures the training of one network, without --ensemble"},
       choice("precision", "f16", "f32, bf16"),
       outside("seed", "-1", "a number from 0 to 4294967295"),
       outside("seed", "4294967296", "a number from 0 to 4294967295"),
@@ -300,7 +308,7 @@ TEST_F(TrainOptions, WrongWords) {
         "momentum",    "lr",         "schedule",   "lr-decay",   "weight-decay", "batch-size",
         "epochs",      "train-size", "validation", "early-stop", "dtype",        "seed",
         "protocol",    "out-dir",    "data-dir",   "threads",    "config",       "label-smoothing",
-        "ema",         "tta"}) {
+        "ema",         "tta",        "ensemble"}) {
     const std::string name = std::string("--") + option;
     expect_usage_error({name}, "the required argument for option '" + name + "' is missing");
     expect_usage_error({name, "--quiet"}, "the required argument for option '" + name + "' is missing");
@@ -314,8 +322,8 @@ TEST_F(TrainOptions, Help) {
   EXPECT_THAT(outcome.out, StartsWith("Usage: ./elk train [options]\n"));
   for (const auto& [name, value] : sound.items()) EXPECT_THAT(outcome.out, HasSubstr("\n  --" + name + " "));
   for (const char* name :
-       {"label-smoothing", "ema", "tta", "lr-decay", "out-dir", "resume", "profile", "data-dir", "threads",
-        "config", "print-config", "quiet", "json", "help", "version"})
+       {"label-smoothing", "ema", "tta", "ensemble", "lr-decay", "out-dir", "resume", "profile", "data-dir",
+        "threads", "config", "print-config", "quiet", "json", "help", "version"})
     EXPECT_THAT(outcome.out, HasSubstr(std::string("\n  --") + name + " "));
   std::istringstream lines(outcome.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 110u) << line;

@@ -8,10 +8,12 @@
 #include <elk/io/safetensors.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/shape.hpp>
+#include <lab/views.hpp>
 #include <models/model_file.hpp>
 
 #include "data/png.hpp"
 #include "experiments/fixture.hpp"
+#include "support.hpp"
 
 namespace elk::lab::test {
 namespace {
@@ -117,6 +119,57 @@ TEST_F(Predict, AgreesWithTheModel) {
     sum += result["probabilities"][i].get<double>();
   }
   EXPECT_NEAR(sum, 1, 1e-12);
+}
+
+// As `train --tta` measures it, of a network and of an ensemble.
+TEST_F(Predict, ByTheViewsOfAnImage) {
+  for (const char* networks : {"1", "2"}) {
+    const std::string folder = std::string("views-") + networks;
+    const Outcome trained = run(small({"--augment", "flip,crop:1", "--tta", "flip,shift", "--ensemble",
+                                       networks, "--json", "--out-dir", folder}));
+    ASSERT_EQ(trained.code, 0) << trained.err;
+    Arguments arguments{"--json", folder + "/model.safetensors", "--data-dir", "data"};
+    for (int i = 0; i < 200; ++i) arguments.push_back(std::to_string(i));
+    const models::Model loaded = models::load_model(path(folder + "/model.safetensors"));
+    const Dataset test = load_dataset("mnist", path("data")).test;
+    for (const std::string tta : {"none", "flip", "shift", "flip,shift"}) {
+      const Outcome outcome = predict(arguments + Arguments{"--tta", tta});
+      ASSERT_EQ(outcome.code, 0) << outcome.err;
+      const Json list = Json::parse(outcome.out, nullptr, false)["results"];
+      int right = 0;
+      for (const Json& one : list) right += one["class"] == one["label"];
+      const std::vector<double> expected = elk::test::values(
+          mean_probabilities(loaded.net, test, views(tta, parse_augment("flip,crop:1")), f32));
+      for (std::size_t i = 0; i < 200; ++i)
+        for (std::size_t c = 0; c < 10; ++c)
+          EXPECT_NEAR(list[i]["probabilities"][c].get<double>(), expected[10 * i + c], 1e-6);
+      const Json told = Json::parse(trained.out, nullptr, false);
+      if (tta == "none") {
+        EXPECT_EQ(right / 200.0, told["test_accuracy"]);
+        EXPECT_EQ(predict(arguments).out, outcome.out);
+      }
+      if (tta == "flip,shift") {
+        EXPECT_EQ(right / 200.0, told["tta_accuracy"]);
+      }
+    }
+  }
+}
+
+TEST_F(Predict, ByViewsThatTheNetworkDidNotLearnFrom) {
+  expect_usage_error(
+      {model(), "0", "--tta", "flip"},
+      "--tta flip: the network must have learned from such images, by flip in --augment, which is "
+      "\"\"");
+  expect_usage_error({model(), "0", "--tta", "mirror"},
+                     "--tta: expected none, flip, shift or flip,shift, got \"mirror\"");
+  write_model("flipped", "augment", "flip:0.5");
+  EXPECT_EQ(predict({"flipped", "0", "--tta", "flip"}).code, 0);
+  expect_usage_error({"flipped", "0", "--tta", "flip,shift"},
+                     "--tta shift: the network must have learned from such images, by shift or crop in "
+                     "--augment, which is \"flip:0.5\"");
+  write_model("blurred", "augment", "blur:2");
+  EXPECT_THAT(predict({"blurred", "0"}).err,
+              StartsWith("predict: [model] blurred: [augment] no option \"blur\""));
 }
 
 TEST_F(Predict, WritesOneJsonObject) {
@@ -312,7 +365,7 @@ TEST_F(Predict, Help) {
     const Outcome outcome = predict(arguments);
     EXPECT_EQ(outcome.code, 0);
     EXPECT_THAT(outcome.out, StartsWith("Usage: ./elk predict [options] MODEL FILE|INDEX...\n"));
-    for (const char* option : {"--data-dir DIR", "--quiet", "--json", "--help", "--version"})
+    for (const char* option : {"--data-dir DIR", "--tta V,V", "--quiet", "--json", "--help", "--version"})
       EXPECT_THAT(outcome.out, HasSubstr(option));
   }
   EXPECT_THAT(predict({"--version"}).out,

@@ -1,6 +1,7 @@
 // Runs that are interrupted, and go on to the same bits.
 #include <chrono>
 #include <memory>
+#include <set>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -102,6 +103,93 @@ TEST_F(TrainResume, AfterBeingKilledAtAnyMoment) {
   }
   EXPECT_GT(kills, 0);
   expect_same_run("r", "whole");
+}
+
+// Killed in any network, between two, and while what tells of the whole is written.
+TEST_F(TrainResume, EnsemblesAfterBeingKilledAtAnyMoment) {
+  const Arguments three{"--ensemble", "3"};
+  ASSERT_EQ(run(options(three + Arguments{"--out-dir", "whole"})).code, 0);
+  for (const auto& [member, seed] : {std::pair{"1", "100"}, {"2", "101"}, {"3", "102"}}) {
+    ASSERT_EQ(run(options({"--seed", seed, "--out-dir", seed})).code, 0);
+    expect_same_run(std::string("whole/member-") + member, seed);
+  }
+  std::set<int> begun;  // networks that were begun when a kill came
+  for (int i = 0;; ++i) {
+    Arguments arguments{"--resume", "--out-dir", "r", "--quiet"};
+    if (!std::filesystem::exists(path("r/checkpoint.safetensors")))
+      arguments = options(three + Arguments{"--out-dir", "r"});
+    Child child(arguments, around());
+    if (i < 40) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 7919 % 97));
+      child.kill(SIGKILL);
+    }
+    const Outcome outcome = child.wait();
+    if (outcome.code == 0) break;
+    ASSERT_EQ(outcome.code, 128 + SIGKILL) << outcome.err;
+    int count = 0;
+    for (const char* member : {"1", "2", "3"})
+      count += std::filesystem::exists(path(std::string("r/member-") + member + "/checkpoint.safetensors"));
+    begun.insert(count);
+  }
+  EXPECT_GT(begun.size(), 1u);
+  EXPECT_TRUE(file("r/model.safetensors") == file("whole/model.safetensors"));
+  EXPECT_EQ(file("r/config.json"), file("whole/config.json"));
+  for (const char* member : {"/member-1", "/member-2", "/member-3"})
+    expect_same_run(std::string("r") + member, std::string("whole") + member);
+}
+
+TEST_F(TrainResume, EnsemblesGoOnForMoreEpochsAndStayWhatTheyAre) {
+  const Outcome first = run(small({"--ensemble", "2", "--out-dir", "r"}));
+  ASSERT_EQ(first.code, 0);
+  const Outcome again = run({"--resume", "--out-dir", "r"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_EQ(again.out, first.out);
+  ASSERT_EQ(run({"--resume", "--out-dir", "r", "--epochs", "4"}).code, 0);
+  ASSERT_EQ(run(small({"--ensemble", "2", "--epochs", "4", "--out-dir", "whole"})).code, 0);
+  EXPECT_TRUE(file("r/model.safetensors") == file("whole/model.safetensors"));
+  EXPECT_EQ(file("r/config.json"), file("whole/config.json"));
+  expect_same_run("r/member-2", "whole/member-2");
+  const auto refused = [&](const Arguments& options, const std::string& message) {
+    const Outcome outcome = run(Arguments{"--resume", "--out-dir", "r"} + options);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, EndsWith("train: " + message + "\nsee ./elk train --help\n"));
+  };
+  refused({"--ensemble", "3"},
+          "--ensemble: the run to resume has 2, the command line asks for 3; only --epochs may change");
+  refused({"--epochs", "1"}, "--epochs: the run has done 4 already");
+  refused({"--profile"}, "--profile: measures the training of one network, without --ensemble");
+  EXPECT_EQ(Json::parse(file("r/config.json"))["epochs"], 4);
+}
+
+TEST_F(TrainResume, OfAnEnsembleThatHoldsSomethingElse) {
+  ASSERT_EQ(run(small({"--ensemble", "2", "--out-dir", "r"})).code, 0);
+  const std::string checkpoint = file("r/member-2/checkpoint.safetensors");
+  const auto resumed = [&](int code, const std::string& message) {
+    const Outcome outcome = run({"--resume", "--out-dir", "r"});
+    EXPECT_EQ(outcome.code, code);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("train: " + message));
+  };
+  write_file_atomically(path("r/member-2/checkpoint.safetensors"), file("r/member-1/checkpoint.safetensors"));
+  resumed(2, "--resume: r/member-2 holds another run than network 2 of the ensemble, of seed 101\n");
+  write_file_atomically(path("r/member-2/checkpoint.safetensors"), checkpoint.substr(0, 200));
+  resumed(1, "[safetensors] r/member-2/checkpoint.safetensors: ");
+  std::string flipped = checkpoint;
+  flipped[flipped.size() / 2] ^= 1;
+  write_file_atomically(path("r/member-2/checkpoint.safetensors"), flipped);
+  resumed(1, "[checkpoint] r/member-2/checkpoint.safetensors: its contents do not fit its \"digest\"");
+  // Of a network without a checkpoint nothing can be there.
+  std::filesystem::remove(path("r/member-2/checkpoint.safetensors"));
+  resumed(2, "--out-dir: r/member-2 holds a run already; continue it with --resume");
+  std::filesystem::remove(path("r/checkpoint.safetensors"));
+  resumed(2, "--resume: r holds no run to continue: r/checkpoint.safetensors: No such file");
+  std::filesystem::create_directories(path("n"));
+  std::filesystem::rename(path("r/member-1"), path("n/member-2"));
+  const Outcome outcome = run(small({"--ensemble", "2", "--out-dir", "n"}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("train: --out-dir: n/member-2 holds a run already"));
+  EXPECT_FALSE(std::filesystem::exists(path("n/checkpoint.safetensors")));
 }
 
 TEST_F(TrainResume, LatestRunAndMoreEpochs) {

@@ -13,15 +13,21 @@
 #include <elk/base/precision.hpp>
 #include <elk/data/load.hpp>
 #include <elk/io/digest.hpp>
+#include <elk/ops/activation.hpp>
+#include <elk/ops/arithmetic.hpp>
 #include <elk/ops/loss.hpp>
+#include <elk/ops/shape.hpp>
 #include <elk/train/evaluate.hpp>
+#include <elk/train/metrics.hpp>
 #include <models/model_file.hpp>
 
 #include "experiments/fixture.hpp"
+#include "support.hpp"
 
 namespace elk::lab::test {
 namespace {
 
+using elk::test::values;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
@@ -313,6 +319,73 @@ TEST_F(TrainRun, TheSameBitsForAnyNumberOfThreads) {
       EXPECT_EQ(history(folder), before) << folder;
     }
   }
+}
+
+TEST_F(TrainRun, AnEnsembleHasTheSameBitsForAnyNumberOfThreads) {
+  for (const char* threads : {"1", "3", "1"}) {
+    const bool again = std::filesystem::exists(path("1"));
+    const std::string folder = threads + std::string(again ? "-again" : "");
+    ASSERT_EQ(run(small({"--hidden", "200,30", "--batch-size", "230", "--dropout", "0.2", "--ensemble", "2",
+                         "--threads", threads, "--out-dir", folder}))
+                  .code,
+              0);
+    EXPECT_TRUE(file(folder + "/model.safetensors") == file("1/model.safetensors")) << folder;
+    EXPECT_EQ(history(folder + "/member-2"), history("1/member-2")) << folder;
+  }
+}
+
+TEST_F(TrainRun, AnEnsembleOfOneIsAPlainRun) {
+  const Outcome plain = run(small({"--quiet", "--out-dir", "plain"}));
+  const Outcome one = run(small({"--quiet", "--ensemble", "1", "--out-dir", "one"}));
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out, plain.out);
+  EXPECT_TRUE(file("one/model.safetensors") == file("plain/model.safetensors"));
+  EXPECT_EQ(file("one/config.json"), file("plain/config.json"));
+  EXPECT_EQ(history("one"), history("plain"));
+  EXPECT_FALSE(std::filesystem::exists(path("one/member-1")));
+}
+
+TEST_F(TrainRun, AnEnsembleIsToldBesideItsNetworks) {
+  const Arguments options =
+      small({"--ensemble", "2", "--augment", "flip", "--tta", "flip", "--out-dir", "r"});
+  const Outcome outcome = run(options);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, testing::StartsWith("network 1 of 2, seed 100\nepoch  train loss"));
+  EXPECT_THAT(outcome.out, HasSubstr("\nnetwork 2 of 2, seed 101\nepoch  train loss"));
+  EXPECT_THAT(outcome.out,
+              testing::ContainsRegex("\nseed 100: validation accuracy 0\\.[0-9]{4}, test accuracy "
+                                     "0\\.[0-9]{4}\nseed 101: validation accuracy 0\\.[0-9]{4}, "
+                                     "test accuracy 0\\.[0-9]{4}\nmean validation accuracy with "
+                                     "--tta flip: 0\\.[0-9]{4}\ntest accuracy with --tta flip: "
+                                     "0\\.[0-9]{4}\ntest accuracy 0\\.[0-9]{4}\n$"));
+  const Json all = Json::parse(run({"--resume", "--out-dir", "r", "--json"}).out, nullptr, false);
+  EXPECT_EQ(all["epochs"], 4);
+  EXPECT_EQ(all["parameters"], 2 * (785 * 8 + 90));
+  EXPECT_EQ(all["members"].size(), 2u);
+
+  // The networks are runs of their own, and the model is the mean of theirs.
+  const Dataset test = load_dataset("mnist", path("data")).test;
+  Tensor mean = zeros({test.size(), 10}, f64);
+  for (const std::size_t i : {0u, 1u}) {
+    const std::string own = "r/member-" + std::to_string(i + 1);
+    const Json one = Json::parse(run({"--resume", "--out-dir", own, "--json"}).out, nullptr, false);
+    for (const char* name : {"test_accuracy", "test_loss", "tta_accuracy", "tta_val_accuracy"})
+      EXPECT_EQ(all["members"][i][name], one[name]) << name;
+    EXPECT_EQ(all["members"][i]["seed"], 100 + i);
+    const models::Model model = models::load_model(path(own + "/model.safetensors"));
+    EXPECT_EQ(model.info.augment, "flip:0.5");
+    mean = mean + softmax(cast(train::predict(model.net, test), f64)) / 2;
+  }
+  EXPECT_EQ(all["test_accuracy"], train::accuracy(mean, test.labels));
+  EXPECT_NEAR(all["tta_val_accuracy"].get<double>(),
+              (all["members"][0]["tta_val_accuracy"].get<double>() +
+               all["members"][1]["tta_val_accuracy"].get<double>()) /
+                  2,
+              1e-12);
+  const models::Model whole = models::load_model(path("r/model.safetensors"));
+  EXPECT_EQ(whole.info.members, 2);
+  EXPECT_THAT(values(softmax(cast(train::predict(whole.net, test), f64))),
+              testing::Pointwise(testing::DoubleNear(1e-6), values(mean)));
 }
 
 // The file of the model and the history without its times, of a short run.

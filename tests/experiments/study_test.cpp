@@ -200,6 +200,32 @@ TEST_F(Study, JsonIsTheResults) {
   EXPECT_EQ(outcome.err, "");
 }
 
+// Two ensembles have no network in common, and results that are taken over are not those of single networks.
+TEST_F(Study, OfEnsembles) {
+  const Arguments options{"--smoke", "--ensembles", "2,1", "--seeds", "2", "--quiet"};
+  const Outcome outcome = run("best_models", options + Arguments{"--out-dir", "r"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::set<std::pair<int, int>> found;  // networks and seed
+  for (const std::string& line : rows_of(path("r"))) {
+    const Json row = Json::parse(line);
+    if (!row.contains("config")) continue;  // an epoch's
+    const bool several = row["config"].contains("ensemble");
+    found.emplace(several ? row["config"]["ensemble"].get<int>() : 1, row["config"]["seed"].get<int>());
+    EXPECT_EQ(row["metrics"].contains("single_accuracy"), several);
+  }
+  EXPECT_EQ(found, (std::set<std::pair<int, int>>{{1, 100}, {1, 101}, {2, 100}, {2, 102}}));
+  const Outcome again =
+      run("best_models", options + Arguments{"--from", "r/results.json", "--out-dir", "again"});
+  ASSERT_EQ(again.code, 0) << again.err;
+  const auto points = [&](const std::string& folder) {
+    Json all = Json::array();
+    for (const Json& point : Json::parse(file(folder + "/results.json"))["points"])
+      all.push_back({{"label", point["label"]}, {"measured", point["measured"]}});
+    return all;
+  };
+  EXPECT_EQ(points("again"), points("r"));
+}
+
 // From its results alone an experiment tells the same, and runs nothing.
 TEST_F(Study, TellsResultsAgain) {
   for (const std::string program : {"width", "frontier"}) {
