@@ -220,6 +220,11 @@ TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
   expect_same_run("bf16-3", "bf16");
   EXPECT_THAT(file("bf16/config.json"), HasSubstr("\"wire\": \"bf16\""));
   EXPECT_NE(history("bf16"), history("whole"));
+  ASSERT_EQ(run_alone("train", options({"--out-dir", "two", "--ensemble", "2"})).code, 0);
+  ASSERT_EQ(run_mpi(3, "train", options({"--out-dir", "two-3", "--ensemble", "2"})).code, 0);
+  EXPECT_TRUE(file("two-3/model.safetensors") == file("two/model.safetensors"));
+  expect_same_run("two-3/member-2", "two/member-2");
+  expect_same_run("two/member-1", "whole");
   ASSERT_EQ(run_alone("train", options({"--out-dir", "one", "--parts", "1"})).code, 0);
   EXPECT_THAT(file("one/config.json"), Not(HasSubstr("parts")));
   EXPECT_NE(history("one"), history("whole"));

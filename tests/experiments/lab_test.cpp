@@ -377,6 +377,7 @@ TEST(TrainingRuns, OfAnEnsembleAreThoseOfItsNetworks) {
   ASSERT_TRUE(trainings.run(
       canonical_json(config), [] { return false; }, run, curve));
   run.config = canonical_json(config);
+  run.key = run_key(run.config, trainings.data(run.config));
   EXPECT_NO_THROW(Record(run, curve));
 
   Tensor mean = zeros({data.test.size(), 10}, f64), of_views = mean;
@@ -437,6 +438,7 @@ TEST(TrainingRuns, OfAnEnsembleDivergeIfANetworkDoes) {
   EXPECT_EQ(run.status, "diverged");
   EXPECT_THAT(run.error, testing::EndsWith(", in the network of seed 100"));
   run.config = canonical_json(config);
+  run.key = run_key(run.config, trainings.data(run.config));
   EXPECT_NO_THROW(Record(run, curve));
 }
 

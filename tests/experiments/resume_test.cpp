@@ -119,8 +119,8 @@ TEST_F(TrainResume, EnsemblesAfterBeingKilledAtAnyMoment) {
     if (!std::filesystem::exists(path("r/checkpoint.safetensors")))
       arguments = options(three + Arguments{"--out-dir", "r"});
     Child child(arguments, around());
-    if (i < 40) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 7919 % 97));
+    if (i < 16) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1 + i * 7919 % 397));
       child.kill(SIGKILL);
     }
     const Outcome outcome = child.wait();
