@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <limits>
+#include <map>
 #include <set>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,6 +15,7 @@
 
 #include <elk/train/history.hpp>
 #include <lab/command_line.hpp>
+#include <lab/fit/curve.hpp>
 #include <lab/program.hpp>
 #include <lab/selection.hpp>
 #include <lab/store.hpp>
@@ -79,6 +83,20 @@ void print_csv(const std::vector<ListedRun>& rows, const std::vector<std::string
   }
 }
 
+// Lines of as many cells each.
+void print_aligned(const std::vector<std::vector<std::string>>& cells) {
+  std::vector<std::size_t> widths(cells.front().size());
+  for (const auto& line : cells)
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  std::string text;
+  for (const auto& line : cells) {
+    for (std::size_t i = 0; i < line.size(); ++i)
+      text += fmt::format("{}{:>{}}", i > 0 ? "  " : "", line[i], widths[i]);
+    text += "\n";
+  }
+  fmt::print("{}", text);
+}
+
 // The options in which the runs differ, and what came out.
 void print_table(const std::vector<ListedRun>& rows, const std::vector<std::string>& options) {
   std::vector<std::vector<std::string>> cells;
@@ -107,24 +125,85 @@ void print_table(const std::vector<ListedRun>& rows, const std::vector<std::stri
     line.push_back(fmt::format("{:.1f}", row.run.seconds));
     cells.push_back(std::move(line));
   }
-  std::vector<std::size_t> widths(head.size());
-  for (const auto& line : cells)
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
-  std::string text;
-  for (const auto& line : cells) {
-    for (std::size_t i = 0; i < line.size(); ++i)
-      text += fmt::format("{}{:>{}}", i > 0 ? "  " : "", line[i], widths[i]);
-    text += "\n";
-  }
-  fmt::print("{}", text);
+  print_aligned(cells);
   for (const ListedRun& row : rows)
     if (!row.run.error.empty())
       fmt::print("{} {}: {}\n", row.run.key.substr(0, 8), row.run.status, row.run.error);
 }
 
+// The lowest loss after each epoch: of validation, by which epochs and rates are chosen, else of the test
+// set.
+std::vector<double> lowest_losses(const std::vector<train::HistoryRow>& curve) {
+  std::vector<double> losses;
+  for (const train::HistoryRow& row : curve) {
+    const double loss = (curve.front().val_loss ? row.val_loss : row.test_loss)
+                            .value_or(std::numeric_limits<double>::quiet_NaN());
+    if (!(loss > 0) || std::isinf(loss)) return {};
+    losses.push_back(losses.empty() ? loss : std::min(loss, losses.back()));
+  }
+  return losses;
+}
+
+// How well the first 30 % of the epochs foretell where the curves of the runs end.
+void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
+  std::vector<std::vector<double>> curves;
+  std::size_t least = std::numeric_limits<std::size_t>::max(), most = 0;
+  const auto seen = [](std::size_t epochs) { return (3 * epochs + 9) / 10; };
+  for (const ListedRun& row : rows) {
+    if (row.run.status != "done") continue;
+    std::vector<double> losses = lowest_losses(store.curve(row.run.key));
+    if (seen(losses.size()) < scaling::fewest_losses) continue;
+    least = std::min(least, losses.size()), most = std::max(most, losses.size());
+    curves.push_back(std::move(losses));
+  }
+  if (curves.empty())
+    throw ValueError(
+        "[results] no run that is done has a validation or test loss above 0 for each of at least 7 epochs");
+  std::vector<std::vector<std::string>> cells{
+      {"form", "error, median", "90 of 100", "interval holds", "end is below", "above", "chosen"}};
+  std::map<scaling::CurveForm, std::size_t> chosen;
+  const auto line = [&](const std::string& name, const auto& forecast) -> std::vector<std::string>& {
+    std::vector<double> errors;
+    std::size_t below = 0, above = 0;
+    for (const std::vector<double>& losses : curves) {
+      const scaling::Forecast found = forecast(std::span(losses).first(seen(losses.size())), losses.size());
+      errors.push_back(std::abs(found.loss.value / losses.back() - 1));
+      below += losses.back() < found.loss.interval.low;
+      above += losses.back() > found.loss.interval.high;
+    }
+    std::sort(errors.begin(), errors.end());
+    const auto percent_of = [&](std::size_t count) {
+      return fmt::format("{:.1f} %", 100 * static_cast<double>(count) / static_cast<double>(errors.size()));
+    };
+    cells.push_back({name, fmt::format("{:.1f} %", 100 * errors[errors.size() / 2]),
+                     fmt::format("{:.1f} %", 100 * errors[errors.size() * 9 / 10]),
+                     percent_of(errors.size() - below - above), percent_of(below), percent_of(above), ""});
+    return cells.back();
+  };
+  for (const scaling::CurveForm form : scaling::curve_forms)
+    line(name(form), [&](std::span<const double> losses, std::size_t epochs) {
+      return scaling::forecast(losses, epochs, form);
+    });
+  line("the one chosen", [&](std::span<const double> losses, std::size_t epochs) {
+    const scaling::Forecast found = scaling::forecast(losses, epochs);
+    ++chosen[found.form];
+    return found;
+  });
+  for (std::size_t i = 0; i < std::size(scaling::curve_forms); ++i)
+    cells[i + 1].back() = std::to_string(chosen[scaling::curve_forms[i]]);
+  fmt::print(
+      "The lowest validation loss (without one, test loss) of {} runs of {} epochs, foretold after 30 % of "
+      "them\n",
+      curves.size(), least == most ? std::to_string(most) : fmt::format("{} to {}", least, most));
+  print_aligned(cells);
+  if (curves.size() < rows.size())
+    fmt::print("{} others are left out: not done, fewer than 7 epochs, or no such loss of every epoch\n",
+               rows.size() - curves.size());
+}
+
 int run_results(int argc, char** argv) {
   std::vector<std::string> where;
-  bool csv = false, json = false, curves = false;
+  bool csv = false, json = false, curves = false, forecast = false;
   po::options_description options("Options");
   auto add = options.add_options();
   add("where", po::value(&where)->composing()->value_name("NAME=VALUE"),
@@ -132,6 +211,9 @@ int run_results(int argc, char** argv) {
   add("csv", po::bool_switch(&csv), "all columns as CSV");
   add("json", po::bool_switch(&json), "the lines of the store, one for each run");
   add("curves", po::bool_switch(&curves), "with --json: the epochs of the runs in place of the runs");
+  add("forecast", po::bool_switch(&forecast),
+      "how well the first 30 % of the epochs foretell the loss at the end, by several laws of learning "
+      "curves");
   add("help", "print this and end");
   add("version", "print the version and end");
   po::variables_map values;
@@ -142,7 +224,8 @@ int run_results(int argc, char** argv) {
           "Usage: ./elk results DIR [options]\n\nLists the runs that an experiment keeps in its folder.\n\n"
           "  ./elk results runs/width\n"
           "  ./elk results runs/width --where status=diverged\n"
-          "  ./elk results runs/width --csv > width.csv\n\n",
+          "  ./elk results runs/width --csv > width.csv\n"
+          "  ./elk results runs/width --forecast\n\n",
           {&options}, "");
       !text.empty()) {
     fmt::print("{}", text);
@@ -150,6 +233,7 @@ int run_results(int argc, char** argv) {
   }
   if (folders.size() != 1) throw UsageError("expected one folder, such as runs/width");
   if (csv && json) throw UsageError("--csv and --json: give one of them");
+  if (forecast && (csv || json)) throw UsageError("--forecast goes with neither --csv nor --json");
   if (curves && !json) throw UsageError("--curves: goes with --json");
   if (!Store::exists(folders[0]))
     throw UsageError(fmt::format("{} holds no runs: there is no {}/summaries.jsonl", folders[0], folders[0]));
@@ -180,6 +264,8 @@ int run_results(int argc, char** argv) {
     }
   } else if (rows.empty()) {
     fmt::print("no runs\n");
+  } else if (forecast) {
+    print_forecast(rows, store);
   } else {
     print_table(rows, names);
   }

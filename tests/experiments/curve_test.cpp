@@ -1,0 +1,173 @@
+// Where learning curves end, where the truth is known; and ./elk results --forecast.
+#include <cmath>
+
+#include <elk/base/error.hpp>
+#include <elk/base/rng.hpp>
+#include <lab/fit/curve.hpp>
+
+#include "experiments/fixture.hpp"
+#include "experiments/program.hpp"
+#include "support.hpp"
+
+namespace elk::lab {
+namespace {
+
+using elk::test::error_of;
+using scaling::CurveForm;
+using scaling::Forecast;
+using scaling::forecast;
+using testing::HasSubstr;
+
+// A curve of this form.
+struct Truth {
+  CurveForm form;
+  double e = 0.05, a = 0.3;
+  double rate = 0.7;  // 1 / τ, or b
+  double after = 1.2, d = 5;
+
+  double operator()(double t) const {
+    switch (form) {
+      case CurveForm::exponential: return e + a * std::exp(-rate * t);
+      case CurveForm::power: return e + a * std::pow(t, -rate);
+      default: return e + a * std::pow(t, -rate) * std::pow(1 + std::pow(t / d, 2), -(after - rate) / 2);
+    }
+  }
+};
+
+// Any curve of the form, that falls fast or slowly and bends early or late.
+Truth any_truth(CurveForm form, std::size_t epochs, Rng& rng) {
+  const auto between = [&](double low, double high) { return low * std::pow(high / low, rng.uniform()); };
+  Truth truth{.form = form, .e = between(0.01, 0.2)};
+  truth.rate = form == CurveForm::exponential ? between(0.05, 1) : between(0.15, 1.2);
+  truth.after = between(0.15, 2);
+  truth.d = between(2, static_cast<double>(epochs));
+  return truth;
+}
+
+std::vector<double> curve_of(const Truth& truth, std::size_t epochs, double noise, Rng& rng) {
+  std::vector<double> losses;
+  for (std::size_t t = 1; t <= epochs; ++t)
+    losses.push_back(truth(static_cast<double>(t)) * std::exp(noise * rng.normal()));
+  return losses;
+}
+
+bool holds(const Forecast& found, double loss) {
+  return found.loss.interval.low <= loss && loss <= found.loss.interval.high;
+}
+
+constexpr CurveForm bent[] = {CurveForm::exponential, CurveForm::power, CurveForm::broken};
+
+TEST(Curves, AreForetoldFromExactLosses) {
+  Rng rng(1);
+  for (const CurveForm form : bent) {
+    SCOPED_TRACE(name(form));
+    const Truth truth{.form = form, .rate = form == CurveForm::exponential ? 0.2 : 0.5};
+    const auto losses = curve_of(truth, 12, 0, rng);
+    const double end = truth(40);
+    // Of a break of which little is seen, less can be told.
+    const double within = form == CurveForm::broken ? 0.2 : 0.1;
+    EXPECT_NEAR(forecast(losses, 40, form).loss.value / end, 1, within);
+    EXPECT_NEAR(forecast(losses, 40).loss.value / end, 1, within);
+    EXPECT_TRUE(holds(forecast(losses, 40), end));
+  }
+}
+
+// 95 % intervals are to hold the loss that is measured at the end, noise and all, in at least 90 of 100
+// cases.
+TEST(Curves, HoldTheEndInTheirIntervals) {
+  constexpr int draws = 200;
+  for (const CurveForm form : bent)
+    for (const auto& [seen, epochs] : {std::pair<std::size_t, std::size_t>{5, 15}, {12, 40}}) {
+      SCOPED_TRACE(testing::Message() << name(form) << ", " << seen << " of " << epochs);
+      Rng rng(2);
+      int by_its_form = 0, by_the_chosen = 0;
+      double error = 0;
+      for (int draw = 0; draw < draws; ++draw) {
+        const auto losses = curve_of(any_truth(form, epochs, rng), epochs, 0.02, rng);
+        const auto known = std::span(losses).first(seen);
+        const Forecast own = forecast(known, epochs, form), chosen = forecast(known, epochs);
+        by_its_form += holds(own, losses.back());
+        by_the_chosen += holds(chosen, losses.back());
+        error += std::abs(own.loss.value / losses.back() - 1) / draws;
+      }
+      EXPECT_GE(by_its_form, 0.9 * draws);
+      EXPECT_GE(by_the_chosen, 0.9 * draws);
+      EXPECT_LT(error, 0.25);
+    }
+}
+
+TEST(Curves, TellLessTheFartherTheEnd) {
+  Rng rng(3);
+  const auto losses = curve_of(Truth{.form = CurveForm::power}, 10, 0.01, rng);
+  double before = 0;
+  for (const std::size_t epochs : {11u, 20u, 50u, 200u}) {
+    const auto interval = forecast(losses, epochs).loss.interval;
+    EXPECT_GT(interval.high - interval.low, before);
+    before = interval.high - interval.low;
+  }
+  // In the unit of the losses, whatever that is.
+  std::vector<double> other = losses;
+  for (double& loss : other) loss *= 1000;
+  EXPECT_NEAR(forecast(other, 30).loss.value / forecast(losses, 30).loss.value, 1000, 1e-6);
+}
+
+TEST(Curves, OfNextToNothing) {
+  const Forecast one = forecast(std::vector<double>{0.5}, 10);
+  EXPECT_EQ(one.form, CurveForm::last);
+  EXPECT_EQ(one.loss.value, 0.5);
+  EXPECT_EQ(one.loss.interval.low, 0);
+  EXPECT_EQ(one.loss.interval.high, INFINITY);
+  const Forecast whole = forecast(std::vector<double>{0.5, 0.3, 0.2, 0.15}, 4);
+  EXPECT_EQ(whole.loss.value, 0.15);
+  EXPECT_EQ(whole.loss.interval.low, 0.15);
+  EXPECT_EQ(whole.loss.interval.high, 0.15);
+  const Forecast flat = forecast(std::vector<double>(6, 0.4), 20);
+  EXPECT_NEAR(flat.loss.value, 0.4, 0.02);
+  EXPECT_TRUE(holds(flat, 0.4));
+  // One that rises is not foretold to fall far below where it is.
+  const Forecast rising = forecast(std::vector<double>{0.4, 0.42, 0.45, 0.47, 0.5, 0.52}, 20);
+  EXPECT_GT(rising.loss.value, 0.45);
+  EXPECT_TRUE(holds(rising, 0.52));
+}
+
+TEST(Curves, RefuseWhatIsNone) {
+  const auto error = [](std::vector<double> losses, std::size_t epochs) {
+    return error_of<ValueError>([&] { forecast(losses, epochs); });
+  };
+  EXPECT_EQ(error({}, 3), "[forecast] expected the losses of at least one epoch, got none");
+  EXPECT_EQ(error({0.1, 0.1, 0.1}, 2),
+            "[forecast] expected losses of at most the 2 epochs that are planned, got 3");
+  EXPECT_EQ(error({0.1, NAN}, 9), "[forecast] expected losses above 0 and finite, got nan");
+  EXPECT_EQ(error({0.1, INFINITY}, 9), "[forecast] expected losses above 0 and finite, got inf");
+  EXPECT_EQ(error({0.1, 0}, 9), "[forecast] expected losses above 0 and finite, got 0");
+}
+
+class CurveProgram : public test::TrainProgram {
+ protected:
+  test::Outcome run(const std::string& program, const test::Arguments& arguments) {
+    test::Surroundings surroundings = around();
+    surroundings.program = ELK_PROGRAMS "/" + program;
+    return test::Child(arguments, surroundings).wait();
+  }
+};
+
+TEST_F(CurveProgram, ResultsTellHowWellTheBeginningForetells) {
+  ASSERT_EQ(run("width", {"--smoke", "--widths", "8,9", "--epochs", "10", "--out-dir", "r"}).code, 0);
+  const test::Outcome told = run("results", {"r", "--forecast"});
+  EXPECT_EQ(told.code, 0) << told.err;
+  EXPECT_THAT(told.out, HasSubstr("of 4 runs of 10 epochs, foretold after 30 % of them"));
+  for (const CurveForm form : scaling::curve_forms) EXPECT_THAT(told.out, HasSubstr(name(form)));
+  EXPECT_THAT(told.out, HasSubstr("the one chosen"));
+  // The searches for rates have three epochs.
+  EXPECT_THAT(told.out, HasSubstr("others are left out: not done, fewer than 7 epochs"));
+  EXPECT_THAT(run("results", {"r", "--forecast", "--where", "hidden=8"}).out, HasSubstr("of 2 runs of 10"));
+  const test::Outcome both = run("results", {"r", "--forecast", "--csv"});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_THAT(both.err, HasSubstr("--forecast goes with neither --csv nor --json"));
+  const test::Outcome none = run("results", {"r", "--forecast", "--where", "epochs=3"});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_THAT(none.err, HasSubstr("no run that is done has a validation or test loss"));
+}
+
+}  // namespace
+}  // namespace elk::lab
