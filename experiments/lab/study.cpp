@@ -84,7 +84,11 @@ Cell trial_of(Cell cell) {
 std::unique_ptr<Work> Study::make_work(const Question& question, const Options& o) {
   if (question.work) return question.work(o.dataset, o.data_dir);
   if (!question.run)
-    return std::make_unique<Trainings>(DataSets(o.data_dir, o.smoke ? 1000 : o.quick ? 12000 : 0));
+    return std::make_unique<Trainings>(DataSets(o.data_dir,
+                                                o.smoke   ? 1000
+                                                : o.quick ? 12000
+                                                          : 0,
+                                                question.digits));
   std::vector<std::string> expected;
   for (const Metric& metric : question.metrics) expected.push_back(metric.key());
   if (!question.chosen_by.name.empty()) expected.push_back(question.chosen_by.key());
@@ -189,6 +193,11 @@ std::int64_t Study::epochs(std::int64_t usual) const {
   return options_.smoke   ? std::min<std::int64_t>(usual, 2)
          : options_.quick ? std::min<std::int64_t>(usual, 5)
                           : usual;
+}
+
+const TrainTest& Study::data(const std::string& name) const {
+  if (question_.own()) throw ValueError("[study] the function of a study of one's own has its own data");
+  return static_cast<Trainings&>(*inside_->work).data_sets()[name];
 }
 
 void Study::add(Cell cell) {
@@ -406,8 +415,7 @@ Outcomes Study::run() {
           outcome.examples = outcome.cell.settings.integer("examples");
         outcome.unique = inside_->work->unique(settings_of(outcome.cell, options_.seed));
       } else {
-        auto& trainings = static_cast<Trainings&>(*inside_->work);
-        const TrainTest& data = trainings.data_sets()[outcome.cell.config.dataset];
+        const TrainTest& data = this->data(outcome.cell.config.dataset);
         outcome.images = data.test.size();
         outcome.examples = train_examples(outcome.cell.config, data);
       }

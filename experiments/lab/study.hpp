@@ -41,7 +41,9 @@ struct Question {
   const char* title;
   const char* question;  ///< in a sentence or two
   std::vector<GridOption> grids = {};
-  const char* dataset = "mnist";
+  const char* dataset =
+      "mnist";  ///< or a word for several: then cells name theirs, and the program reads the option
+  std::int64_t digits = 0;  ///< so many of the built-in digits to learn from, in place of 10,000
   /// In place of networks that `train` knows: what a run of a cell's settings does.
   RunFunction run = {};
   std::vector<Metric> metrics = {};  ///< that it returns; outcomes are compared by the first one
@@ -153,6 +155,9 @@ class Study {
   void check(const std::string& name, const std::string& text);
   void warn(const std::string& sentence);
   void number(const std::string& name, double value);
+
+  /// The data set that runs of this name read. ValueError where they are functions of one's own.
+  const TrainTest& data(const std::string& name) const;
 
   const std::string& folder() const { return options_.out_dir; }
 

@@ -20,8 +20,9 @@ const DataSets::Loaded& DataSets::get(const std::string& name) {
   if (at == loaded_.end()) {
     const Index few_tests = std::max<Index>(few_ / 5, 1);
     // Drawing all digits would take longer than training on a few of them.
-    TrainTest data = few_ > 0 && name == "digits" ? digits_train_test(digits_seed, few_, few_tests)
-                                                  : load_dataset(name, folder_, digits_seed);
+    TrainTest data = few_ > 0 && name == "digits"      ? digits_train_test(digits_seed, few_, few_tests)
+                     : digits_ > 0 && name == "digits" ? digits_train_test(digits_seed, digits_, 10000)
+                                                       : load_dataset(name, folder_, digits_seed);
     if (few_ > 0) {
       data.train = data.train.take(0, std::min(few_, data.train.size()));
       data.test = data.test.take(0, std::min(few_tests, data.test.size()));

@@ -16,8 +16,10 @@ namespace elk::lab {
 class DataSets {
  public:
   /// `folder` is where the data files are; see load_dataset. With `few` above 0 only so many examples are
-  /// kept, and a fifth of them to test on.
-  explicit DataSets(std::string folder, Index few = 0) : folder_(std::move(folder)), few_(few) {}
+  /// kept, and a fifth of them to test on. With `digits` above 0 so many of the built-in ones are drawn to
+  /// learn from, and 10,000 to test on, as other data sets have.
+  explicit DataSets(std::string folder, Index few = 0, Index digits = 0)
+      : folder_(std::move(folder)), few_(few), digits_(digits) {}
 
   const TrainTest& operator[](const std::string& name) { return get(name).data; }
   const std::string& digest(const std::string& name) { return get(name).digest; }
@@ -30,7 +32,7 @@ class DataSets {
   const Loaded& get(const std::string& name);
 
   std::string folder_;
-  Index few_;
+  Index few_, digits_;
   std::map<std::string, Loaded> loaded_;
 };
 

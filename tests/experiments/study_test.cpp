@@ -104,16 +104,32 @@ TEST_P(EveryProgram, Smoke) {
 #ifdef ELK_SANITIZE  // where each takes long
 const Program programs[] = {{"data_size", "sound"}, {"frontier", "sound"}, {"width", "paper"}};
 #else
-const Program programs[] = {
-    {"activation", "sound"},     {"activation", "paper"},     {"leaky_slope", "sound"},
-    {"leaky_slope", "paper"},    {"initialization", "sound"}, {"initialization", "paper"},
-    {"learning_rate", "sound"},  {"learning_rate", "paper"},  {"decay", "sound"},
-    {"decay", "paper"},          {"epochs", "sound"},         {"epochs", "paper"},
-    {"loss", "sound"},           {"loss", "paper"},           {"width", "sound"},
-    {"width", "paper"},          {"depth", "sound"},          {"depth", "paper"},
-    {"data_size", "sound"},      {"data_size", "paper"},      {"frontier", "sound"},
-    {"frontier", "paper"},       {"best_models", "sound"},    {"best_models", "paper"},
-    {"parametrization", "sound"}};
+const Program programs[] = {{"activation", "sound"},
+                            {"activation", "paper"},
+                            {"leaky_slope", "sound"},
+                            {"leaky_slope", "paper"},
+                            {"initialization", "sound"},
+                            {"initialization", "paper"},
+                            {"learning_rate", "sound"},
+                            {"learning_rate", "paper"},
+                            {"decay", "sound"},
+                            {"decay", "paper"},
+                            {"epochs", "sound"},
+                            {"epochs", "paper"},
+                            {"loss", "sound"},
+                            {"loss", "paper"},
+                            {"width", "sound"},
+                            {"width", "paper"},
+                            {"depth", "sound"},
+                            {"depth", "paper"},
+                            {"data_size", "sound"},
+                            {"data_size", "paper"},
+                            {"frontier", "sound"},
+                            {"frontier", "paper"},
+                            {"best_models", "sound"},
+                            {"best_models", "paper"},
+                            {"parametrization", "sound"},
+                            {"dimension", "sound"}};
 #endif
 INSTANTIATE_TEST_SUITE_P(Lab, EveryProgram, testing::ValuesIn(programs), [](const auto& about) {
   return fmt::format("{}_{}", about.param.name, about.param.protocol);
