@@ -144,7 +144,7 @@ std::vector<double> lowest_losses(const std::vector<train::HistoryRow>& curve) {
   return losses;
 }
 
-// How well the first 30 % of the epochs foretell where the curves of the runs end.
+// How well the first 30 % of the epochs predict where the curves of the runs end.
 void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
   std::vector<std::vector<double>> curves;
   std::size_t least = std::numeric_limits<std::size_t>::max(), most = 0;
@@ -192,7 +192,7 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
   for (std::size_t i = 0; i < std::size(scaling::curve_forms); ++i)
     cells[i + 1].back() = std::to_string(chosen[scaling::curve_forms[i]]);
   fmt::print(
-      "The lowest validation loss (without one, test loss) of {} runs of {} epochs, foretold after 30 % of "
+      "The lowest validation loss (without one, test loss) of {} runs of {} epochs, predicted after 30 % of "
       "them\n",
       curves.size(), least == most ? std::to_string(most) : fmt::format("{} to {}", least, most));
   print_aligned(cells);
@@ -212,7 +212,7 @@ int run_results(int argc, char** argv) {
   add("json", po::bool_switch(&json), "the lines of the store, one for each run");
   add("curves", po::bool_switch(&curves), "with --json: the epochs of the runs in place of the runs");
   add("forecast", po::bool_switch(&forecast),
-      "how well the first 30 % of the epochs foretell the loss at the end, by several laws of learning "
+      "how well the first 30 % of the epochs predict the loss at the end, by several laws of learning "
       "curves");
   add("help", "print this and end");
   add("version", "print the version and end");

@@ -57,7 +57,7 @@ bool holds(const Forecast& found, double loss) {
 
 constexpr CurveForm bent[] = {CurveForm::exponential, CurveForm::power, CurveForm::broken};
 
-TEST(Curves, AreForetoldFromExactLosses) {
+TEST(Curves, ArePredictedFromExactLosses) {
   Rng rng(1);
   for (const CurveForm form : bent) {
     SCOPED_TRACE(name(form));
@@ -124,7 +124,7 @@ TEST(Curves, OfNextToNothing) {
   const Forecast flat = forecast(std::vector<double>(6, 0.4), 20);
   EXPECT_NEAR(flat.loss.value, 0.4, 0.02);
   EXPECT_TRUE(holds(flat, 0.4));
-  // One that rises is not foretold to fall far below where it is.
+  // One that rises is not predicted to fall far below where it is.
   const Forecast rising = forecast(std::vector<double>{0.4, 0.42, 0.45, 0.47, 0.5, 0.52}, 20);
   EXPECT_GT(rising.loss.value, 0.45);
   EXPECT_TRUE(holds(rising, 0.52));
@@ -151,11 +151,11 @@ class CurveProgram : public test::TrainProgram {
   }
 };
 
-TEST_F(CurveProgram, ResultsTellHowWellTheBeginningForetells) {
+TEST_F(CurveProgram, ResultsTellHowWellTheBeginningPredicts) {
   ASSERT_EQ(run("width", {"--smoke", "--widths", "8,9", "--epochs", "10", "--out-dir", "r"}).code, 0);
   const test::Outcome told = run("results", {"r", "--forecast"});
   EXPECT_EQ(told.code, 0) << told.err;
-  EXPECT_THAT(told.out, HasSubstr("of 4 runs of 10 epochs, foretold after 30 % of them"));
+  EXPECT_THAT(told.out, HasSubstr("of 4 runs of 10 epochs, predicted after 30 % of them"));
   for (const CurveForm form : scaling::curve_forms) EXPECT_THAT(told.out, HasSubstr(name(form)));
   EXPECT_THAT(told.out, HasSubstr("the one chosen"));
   // The searches for rates have three epochs.

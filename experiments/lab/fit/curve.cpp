@@ -16,7 +16,7 @@ namespace {
 
 constexpr double usual_noise = 0.02;  // of a loss, relative: what one residual more is worth
 
-// What a shape foretells: a Student's t of this middle and width.
+// What a shape predicts: a Student's t of this middle and width.
 struct Guess {
   double middle = 0, width = 0, weight = 0;  // the weight's logarithm
 };

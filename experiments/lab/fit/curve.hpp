@@ -1,4 +1,4 @@
-// Where a learning curve ends: the loss after the last epoch, foretold from those after the first ones.
+// Where a learning curve ends: the loss after the last epoch, predicted from those after the first ones.
 #pragma once
 
 #include <cstddef>
@@ -39,14 +39,14 @@ constexpr std::size_t fewest_losses = 3;
 ///
 /// Shapes (E, τ, b, c, d, f) are drawn evenly from a range, each weighed by how well it fits: by least
 /// squares of relative residuals, A and their size integrated out. (Noise of 2 % counts as one residual more,
-/// so that a perfect fit to few losses is not believed.) The loss is the median of what all shapes foretell
+/// so that a perfect fit to few losses is not believed.) The loss is the median of what all shapes predict
 /// together, and its interval reaches from 2.5 to 97.5 % of that. `last` takes a curve for a random walk of
 /// the logarithm. The same input gives the same bits.
 ///
 /// ValueError when there are no losses, more than epochs, or one that is not finite and above 0. One loss
-/// foretells nothing: its interval is from 0 to infinity.
+/// predicts nothing: its interval is from 0 to infinity.
 Forecast forecast(std::span<const double> losses, std::size_t epochs, CurveForm form);
-/// By the form that foretells the end of `losses` best from their beginning. What follows may have another
+/// By the form that predicts the end of `losses` best from their beginning. What follows may have another
 /// form: the interval holds those of all forms, but for that of `last` where another is better.
 Forecast forecast(std::span<const double> losses, std::size_t epochs);
 
