@@ -191,9 +191,8 @@ Gradients Tape::walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor
     for (std::uint32_t i = 0; i < node.links; ++i) {
       const Link link = std::move(links_.back());
       links_.pop_back();
-      if (!node.gradient.defined() || !nodes_[link.to].leads || keep_product(link, node.gradient) ||
-          add_slice(link, node.gradient))
-        continue;
+      if (!node.gradient.defined() || !nodes_[link.to].leads) continue;
+      if (keep_product(link, node.gradient) || add_slice(link, node.gradient)) continue;
       Tensor dx = link.rule(node.gradient);
       if (!flowed_.empty()) tell({node.id, node.gradient, link.input, &dx});
       accumulate(node.operation, link, std::move(dx));
