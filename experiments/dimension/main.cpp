@@ -155,9 +155,7 @@ void draw_exponents(Study& study, const std::vector<Found>& sets, const std::opt
   Plot plot{.title = "Exponent of the loss and dimension " + what,
             .x_label = "intrinsic dimension d, by two estimators",
             .y_label = "exponent of the number of training images",
-            .note =
-                "of each set: from one estimate of d to the other, with the exponent's 95 % interval; "
-                "dashed, from below: 1/d, 2/d, 4/d",
+            .note = "of each set: from one estimate of d to the other, with the exponent's 95 % interval",
             .legend_title = "set",
             .log_x = true,
             .log_y = true};
@@ -177,7 +175,7 @@ void draw_exponents(Study& study, const std::vector<Found>& sets, const std::opt
   }
   if (plot.series.empty()) return;
   for (const double power : powers) {
-    Series line{.title = power == powers[0] ? "1/d, 2/d, 4/d" : "", .style = SeriesStyle::reference};
+    Series line{.title = fmt::format("{}/d", power), .style = SeriesStyle::reference};
     for (const double d : {least / 1.2, most * 1.2}) line.x.push_back(d), line.y.push_back(power / d);
     plot.series.push_back(std::move(line));
   }
