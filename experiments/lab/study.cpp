@@ -83,12 +83,8 @@ Cell trial_of(Cell cell) {
 
 std::unique_ptr<Work> Study::make_work(const Question& question, const Options& o) {
   if (question.work) return question.work(o.dataset, o.data_dir);
-  if (!question.run)
-    return std::make_unique<Trainings>(DataSets(o.data_dir,
-                                                o.smoke   ? 1000
-                                                : o.quick ? 12000
-                                                          : 0,
-                                                question.digits));
+  const Index few = o.smoke ? 1000 : o.quick ? 12000 : 0;
+  if (!question.run) return std::make_unique<Trainings>(DataSets(o.data_dir, few, question.digits));
   std::vector<std::string> expected;
   for (const Metric& metric : question.metrics) expected.push_back(metric.key());
   if (!question.chosen_by.name.empty()) expected.push_back(question.chosen_by.key());

@@ -162,7 +162,7 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
   std::vector<std::vector<std::string>> cells{
       {"form", "error, median", "90 of 100", "interval holds", "end is below", "above", "chosen"}};
   std::map<scaling::CurveForm, std::size_t> chosen;
-  const auto line = [&](const std::string& name, const auto& forecast) -> std::vector<std::string>& {
+  const auto line = [&](const std::string& name, const auto& forecast) {
     std::vector<double> errors;
     std::size_t below = 0, above = 0;
     for (const std::vector<double>& losses : curves) {
@@ -178,7 +178,6 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
     cells.push_back({name, fmt::format("{:.1f} %", 100 * errors[errors.size() / 2]),
                      fmt::format("{:.1f} %", 100 * errors[errors.size() * 9 / 10]),
                      percent_of(errors.size() - below - above), percent_of(below), percent_of(above), ""});
-    return cells.back();
   };
   for (const scaling::CurveForm form : scaling::curve_forms)
     line(name(form), [&](std::span<const double> losses, std::size_t epochs) {

@@ -331,6 +331,18 @@ TEST(Views, AreAveraged) {
   }
 }
 
+// What a sweep keeps of a run, which the store takes.
+RunSummary swept(Trainings& trainings, const TrainConfig& config) {
+  RunSummary run;
+  std::vector<train::HistoryRow> curve;
+  EXPECT_TRUE(trainings.run(
+      canonical_json(config), [] { return false; }, run, curve));
+  run.config = canonical_json(config);
+  run.key = run_key(run.config, trainings.data(run.config));
+  EXPECT_NO_THROW(Record(run, curve));
+  return run;
+}
+
 TEST(TrainingRuns, AreMeasuredByViewsInSweepsToo) {
   TrainConfig config;
   config.hidden = "8";
@@ -339,21 +351,14 @@ TEST(TrainingRuns, AreMeasuredByViewsInSweepsToo) {
   config.augment = "shift:1";
   config.tta = "shift";
   resolve(config);
-  const auto summary = [&](const TrainConfig& of) {
-    Trainings trainings(DataSets("", 200));
-    RunSummary run;
-    std::vector<train::HistoryRow> curve;
-    EXPECT_TRUE(trainings.run(
-        canonical_json(of), [] { return false; }, run, curve));
-    return run;
-  };
-  const RunSummary with = summary(config);
+  Trainings trainings(DataSets("", 200));
+  const RunSummary with = swept(trainings, config);
   Training training(config, DataSets("", 200)["digits"]);
   const TrainingResult expected = training.run();
   EXPECT_EQ(with.metrics.at("tta_accuracy"), expected.tta_accuracy);
   EXPECT_EQ(with.metrics.at("tta_val_accuracy"), expected.tta_val_accuracy);
   config.tta = "none";
-  const RunSummary without = summary(config);
+  const RunSummary without = swept(trainings, config);
   EXPECT_TRUE(without.metrics.empty());
   EXPECT_EQ(without.test_loss, with.test_loss) << "training is the same";
   EXPECT_EQ(without.test_accuracy, with.test_accuracy);
@@ -372,13 +377,7 @@ TEST(TrainingRuns, OfAnEnsembleAreThoseOfItsNetworks) {
   resolve(config);
   Trainings trainings(DataSets("", 200));
   const TrainTest& data = trainings.data_sets()["digits"];
-  RunSummary run;
-  std::vector<train::HistoryRow> curve;
-  ASSERT_TRUE(trainings.run(
-      canonical_json(config), [] { return false; }, run, curve));
-  run.config = canonical_json(config);
-  run.key = run_key(run.config, trainings.data(run.config));
-  EXPECT_NO_THROW(Record(run, curve));
+  const RunSummary run = swept(trainings, config);
 
   Tensor mean = zeros({data.test.size(), 10}, f64), of_views = mean;
   double singles = 0, held_out = 0, held_out_views = 0, loss = 0;
@@ -431,15 +430,9 @@ TEST(TrainingRuns, OfAnEnsembleDivergeIfANetworkDoes) {
   config.ensemble = 2;
   resolve(config);
   Trainings trainings(DataSets("", 200));
-  RunSummary run;
-  std::vector<train::HistoryRow> curve;
-  ASSERT_TRUE(trainings.run(
-      canonical_json(config), [] { return false; }, run, curve));
+  const RunSummary run = swept(trainings, config);
   EXPECT_EQ(run.status, "diverged");
   EXPECT_THAT(run.error, testing::EndsWith(", in the network of seed 100"));
-  run.config = canonical_json(config);
-  run.key = run_key(run.config, trainings.data(run.config));
-  EXPECT_NO_THROW(Record(run, curve));
 }
 
 TEST(TrainingRuns, TheTestSetHasNoInfluence) {

@@ -44,7 +44,7 @@ class Search {
     const std::span<const T> values = centred.data<T>();
     const auto count = static_cast<Index>(kept.size());
     std::vector<double> squares(kept.size());
-    for (Index i = 0; i < count; ++i) squares[static_cast<std::size_t>(i)] = dot(values, i, i);
+    for (Index i = 0; i < count; ++i) squares[static_cast<std::size_t>(i)] = square(values, i);
     constexpr Index block = 256;
     std::vector<Neighbours::Neighbour> heap;
     for (Index begin = 0; begin < count; begin += block) {
@@ -93,11 +93,10 @@ class Search {
     return kept;
   }
 
-  double dot(std::span<const T> values, Index i, Index j) const {
-    const T *a = &values[static_cast<std::size_t>(i * features_)],
-            *b = &values[static_cast<std::size_t>(j * features_)];
+  double square(std::span<const T> values, Index i) const {
+    const T* a = &values[static_cast<std::size_t>(i * features_)];
     double sum = 0;
-    for (Index f = 0; f < features_; ++f) sum += static_cast<double>(a[f]) * static_cast<double>(b[f]);
+    for (Index f = 0; f < features_; ++f) sum += static_cast<double>(a[f]) * static_cast<double>(a[f]);
     return sum;
   }
   double distance(std::span<const T> values, Index i, Index j) const {

@@ -179,6 +179,8 @@ Gradients Tape::walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor
   if (inputs != nullptr) aim_at(*inputs);
   nodes_[start].gradient = dy;
 
+  // No tape further out is to differentiate what a rule computes, and no observer to see it.
+  const bool unseen = !recording() && flowed_.empty();
   Gradients result;
   while (!nodes_.empty()) {
     Node node = std::move(nodes_.back());
@@ -192,7 +194,7 @@ Gradients Tape::walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor
       const Link link = std::move(links_.back());
       links_.pop_back();
       if (!node.gradient.defined() || !nodes_[link.to].leads) continue;
-      if (keep_product(link, node.gradient) || add_slice(link, node.gradient)) continue;
+      if (unseen && (keep_product(link, node.gradient) || add_slice(link, node.gradient))) continue;
       Tensor dx = link.rule(node.gradient);
       if (!flowed_.empty()) tell({node.id, node.gradient, link.input, &dx});
       accumulate(node.operation, link, std::move(dx));
@@ -205,25 +207,24 @@ Gradients Tape::walk(const Tensor& y, const Tensor& dy, const std::vector<Tensor
 }
 
 // Whether the gradient of the input is kept as the product that its rule would compute: only where it is all
-// of the gradient so far, no tape further out is to differentiate the product, and no observer to see it.
+// of the gradient so far. Nobody is to see what the rule returns.
 bool Tape::keep_product(const Link& link, const Tensor& dy) {
   Node& to = nodes_[link.to];
   if (to.shape.rank() != 2 || to.gradient.defined() || to.product) return false;
   const auto* rule = link.rule.target<ProductRule>();
-  if (rule == nullptr || recording() || !flowed_.empty() || to.dtype != rule->x.dtype() ||
-      to.shape != Shape{dy.size(1), rule->x.size(1)})
+  if (rule == nullptr || to.dtype != rule->x.dtype() || to.shape != Shape{dy.size(1), rule->x.size(1)})
     return false;
   to.product = std::make_shared<detail::Product>(dy, rule->x);
   return true;
 }
 
 // Adds dy to the part of the input's gradient that was sliced, where the rule would make a whole tensor of
-// zeros around it: only where there is a gradient already, and nobody is to see what the rule returns.
+// zeros around it: only where there is a gradient already. Nobody is to see what the rule returns.
 bool Tape::add_slice(const Link& link, const Tensor& dy) {
   Tensor& gradient = nodes_[link.to].gradient;
   if (!gradient.defined()) return false;
   const auto* rule = link.rule.target<SliceRule>();
-  if (rule == nullptr || recording() || !flowed_.empty() || gradient.dtype() != dy.dtype()) return false;
+  if (rule == nullptr || gradient.dtype() != dy.dtype()) return false;
   detail::make_sole_owner(gradient);
   kernels::add_to_slice(gradient, dy, rule->axis, rule->begin, rule->step);
   return true;

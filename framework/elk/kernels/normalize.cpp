@@ -108,21 +108,21 @@ Normalized normalize(const char* operation, const Tensor& x, const Tensor& weigh
   });
 }
 
-Tensor standardize(const Tensor& x, const Tensor& mean, const Tensor& scale, const Tensor& bias,
-                   const Normalization& how) {
+Tensor standardize(const Tensor& x, const Tensor& mean, const Tensor& scale, const Tensor& bias) {
   for (const Tensor* v : {&mean, &scale, &bias}) check_same_dtype("standardize", x, *v);
   return for_float("standardize", x.dtype(), [&]<class T>() {
     Tensor y = empty(x.shape(), x.dtype());
     const T *in = readable<T>(x), *m = readable<T>(mean), *s = readable<T>(scale), *b = readable<T>(bias);
     T* out = writable<T>(y);
     const Loops<T>& use = loops<T>();
+    const Index channels = x.size(1), run = x.size() / x.size(0) / channels;
     count_flops(3 * x.size());
-    for (Index i = 0; i < x.size(); i += how.groups * how.run)
-      if (how.run == 1)
-        use.standardize_columns(how.groups, in + i, m, s, b, out + i);
+    for (Index i = 0; i < x.size(); i += channels * run)
+      if (run == 1)
+        use.standardize_columns(channels, in + i, m, s, b, out + i);
       else
-        for (Index g = 0, at = i; g < how.groups; ++g, at += how.run)
-          use.shift_scale(how.run, in + at, m[g], s[g], b[g], out + at);
+        for (Index c = 0, at = i; c < channels; ++c, at += run)
+          use.shift_scale(run, in + at, m[c], s[c], b[c], out + at);
     return y;
   });
 }

@@ -20,9 +20,8 @@ struct Moments {
   Tensor mean, variance, scale;
 };
 
-/// (x - mean) scale + bias, of three numbers for each group.
-Tensor standardize(const Tensor& x, const Tensor& mean, const Tensor& scale, const Tensor& bias,
-                   const Normalization& how);
+/// (x - mean) scale + bias, of three numbers for each channel of x (N, C) or (N, C, run), which is not empty.
+Tensor standardize(const Tensor& x, const Tensor& mean, const Tensor& scale, const Tensor& bias);
 
 /// y = z weight + bias, in x's shape; both, or bias alone, may be undefined. x is not empty.
 struct Normalized {

@@ -163,9 +163,7 @@ class Channels {
 Tensor standardized(const Channels& channels, const Tensor& mean, const Tensor& scale, const Tensor& bias) {
   const Tensor& x = channels.x();
   if (composed(x)) return (x - channels.spread(mean)) * channels.spread(scale) + channels.spread(bias);
-  const Index n = x.size(0), c = x.size(1);
-  return record("standardize",
-                kernels::standardize(x, mean, scale, bias, {n, c, x.size() / n / c, 0, true, true}),
+  return record("standardize", kernels::standardize(x, mean, scale, bias),
                 wrt(x, [channels, scale](const Tensor& dy) { return dy * channels.spread(scale); }),
                 wrt(mean, [channels, scale](const Tensor& dy) { return -channels.total(dy) * scale; }),
                 wrt(scale,

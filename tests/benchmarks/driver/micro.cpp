@@ -60,18 +60,14 @@ ordered_json measure_pairs(const Benchmark& benchmark, const std::string& peer, 
     if (result.contains("error")) throw Error(result["error"].get<std::string>());
     return result["seconds"].get<double>();
   };
-  std::vector<double> ours, theirs, ratios;
+  Pairs measured;
   for (int pair = 0; pair < pairs; ++pair) {
-    ours.push_back(seconds(benchmark.program));
-    theirs.push_back(seconds(peer));
-    ratios.push_back(theirs.back() / ours.back());
-    pair_done(ratios.back());
+    const double ours = seconds(benchmark.program);
+    pair_done(measured.add(ours, seconds(peer)));
   }
-  return {{"name", benchmark.name},
-          {"pairs", pairs},
-          {"elkgrad_seconds", spread_json(ours)},
-          {"peer_seconds", spread_json(theirs)},
-          {"ratio", spread_json(ratios)}};
+  ordered_json result{{"name", benchmark.name}};
+  measured.write(result);
+  return result;
 }
 
 }  // namespace elk::bench

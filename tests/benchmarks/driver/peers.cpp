@@ -254,28 +254,23 @@ SideBySide::Run SideBySide::run_peer(const Row& row) {
 }
 
 ordered_json SideBySide::measure(const Row& row, int pairs, const std::function<void(double)>& pair_done) {
-  std::vector<double> ours, theirs, ratios;
+  Pairs measured;
   double our_accuracy = 0, their_accuracy = 0;
   for (int pair = 0; pair < pairs; ++pair) {
     const Run a = run_elkgrad(row), b = run_peer(row);
-    ours.push_back(a.seconds);
-    theirs.push_back(b.seconds);
-    ratios.push_back(b.seconds / a.seconds);
     our_accuracy = a.accuracy;
     their_accuracy = b.accuracy;
-    pair_done(ratios.back());
+    pair_done(measured.add(a.seconds, b.seconds));
   }
-  return {{"name", row.name},
-          {"network", row.network},
-          {"batch", row.batch},
-          {"peer", peer(row.peer).title},
-          {"pairs", pairs},
-          {"epochs", row.epochs},
-          {"elkgrad_seconds", spread_json(ours)},
-          {"peer_seconds", spread_json(theirs)},
-          {"ratio", spread_json(ratios)},
-          {"elkgrad_accuracy", our_accuracy},
-          {"peer_accuracy", their_accuracy}};
+  ordered_json result{{"name", row.name},
+                      {"network", row.network},
+                      {"batch", row.batch},
+                      {"peer", peer(row.peer).title},
+                      {"epochs", row.epochs}};
+  measured.write(result);
+  result["elkgrad_accuracy"] = our_accuracy;
+  result["peer_accuracy"] = their_accuracy;
+  return result;
 }
 
 }  // namespace elk::bench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -21,10 +22,28 @@ struct Spread {
   }
 };
 
-/// The same as an object.
-inline nlohmann::ordered_json spread_json(const std::vector<double>& values) {
-  const Spread spread(values);
-  return {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}};
-}
+/// Of two programs that were measured in turn, A B A B ...
+class Pairs {
+ public:
+  /// Returns how many times as fast elkgrad is in this pair.
+  double add(double elkgrad_seconds, double peer_seconds) {
+    ours_.push_back(elkgrad_seconds);
+    theirs_.push_back(peer_seconds);
+    ratios_.push_back(peer_seconds / elkgrad_seconds);
+    return ratios_.back();
+  }
+  /// Puts the seconds of both and the ratios into an object.
+  void write(nlohmann::ordered_json& object) const {
+    object["pairs"] = ratios_.size();
+    for (const auto& [key, values] :
+         {std::pair{"elkgrad_seconds", &ours_}, {"peer_seconds", &theirs_}, {"ratio", &ratios_}}) {
+      const Spread spread(*values);
+      object[key] = {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}};
+    }
+  }
+
+ private:
+  std::vector<double> ours_, theirs_, ratios_;
+};
 
 }  // namespace elk::bench
