@@ -326,6 +326,26 @@ TEST_P(EveryInstructionSet, APixelIsDividedBy255) {
   FOR_BOTH_TYPES(check)
 }
 
+TEST_P(EveryInstructionSet, SmoothsToTheSameBits) {
+  const auto check = [&]<class T>() {
+    for (const Index n : {0, 1, 5, 16, 31, 64, 100, 300})
+      for (const Index step : {1, 33})
+        for (const Index taps : {1, 2, 25}) {
+          const std::vector<T> x = draw<T>(n + (taps - 1) * step), weights = draw<T>(taps);
+          std::vector<T> y(static_cast<std::size_t>(n)), expected(y);
+          for (Index i = 0; i < n; ++i)
+            for (Index k = 0; k < taps; ++k) {  // volatile: not one fused operation
+              const volatile T term =
+                  weights[static_cast<std::size_t>(k)] * x[static_cast<std::size_t>(i + k * step)];
+              expected[static_cast<std::size_t>(i)] += term;
+            }
+          loops<T>().smooth(n, x.data(), step, weights.data(), taps, y.data());
+          ASSERT_EQ(y, expected) << n << " " << step << " " << taps;
+        }
+  };
+  FOR_BOTH_TYPES(check)
+}
+
 // The largest distance of f's results from the right ones, in units in the last place of f32.
 template <class F, class G>
 double worst(F f, G right, float low, float high) {

@@ -2,7 +2,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <numbers>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <elk/base/format.hpp>
 #include <elk/base/parallel.hpp>
 #include <elk/data/augment.hpp>
+#include <elk/kernels/loops/loops.hpp>
 #include <elk/tensor/storage.hpp>
 
 namespace elk {
@@ -148,38 +148,39 @@ class ElasticField {
   ElasticField(double displacement, double sigma, Index height, Index width)
       : height_(height),
         width_(width),
+        stride_((width + 31) / 32 * 32),
         across_(gaussian(sigma, width)),
         down_(gaussian(sigma, height)),
-        stride_((static_cast<std::size_t>(width) + piece - 1) / piece * piece),
-        line_(stride_ + across_.size()),
-        lines_(stride_ * (static_cast<std::size_t>(height) + down_.size())) {
+        line_(to_size(stride_ + taps(across_))),
+        lines_(to_size(stride_ * (height + taps(down_)))),
+        field_(to_size(stride_ * height)) {
     // The variance of the noise is 1/3, and smoothing multiplies it by the sum of the squared weights.
     const double gain = displacement / std::sqrt(power(across_) * power(down_) / 3);
     for (float& weight : down_) weight = static_cast<float>(weight * gain);
   }
 
   void draw(Rng& rng, std::vector<float>& field) {
-    const auto width = static_cast<std::size_t>(width_), height = static_cast<std::size_t>(height_);
-    bits_.resize(width * height);
+    bits_.resize(to_size(width_ * height_));
     rng.bits(bits_);
+    const auto smooth = kernels::loops<float>().smooth;
     // The noise goes on around the edges: a line of it, and then the smoothed lines, with their ends before
     // and behind them.
-    const std::size_t reach_x = across_.size() / 2, reach_y = down_.size() / 2;
+    const Index reach_x = taps(across_) / 2, reach_y = taps(down_) / 2;
     const std::uint32_t* bits = bits_.data();
-    for (std::size_t row = 0; row < height; ++row, bits += width) {
-      float* line = &line_[reach_x];
-      for (std::size_t i = 0; i < width; ++i) line[i] = static_cast<float>(bits[i] * 0x1p-31 - 1);
-      std::copy_n(line + width - reach_x, reach_x, line_.data());
-      std::copy_n(line, reach_x, line + width);
-      smooth(across_, line_.data(), 1, &lines_[(reach_y + row) * stride_]);
+    float* const line = line_.data() + reach_x;
+    float* const lines = lines_.data() + reach_y * stride_;
+    for (Index row = 0; row < height_; ++row, bits += width_) {
+      for (Index i = 0; i < width_; ++i) line[i] = static_cast<float>(bits[i] * 0x1p-31 - 1);
+      std::copy_n(line + width_ - reach_x, reach_x, line_.data());
+      std::copy_n(line, reach_x, line + width_);
+      smooth(stride_, line_.data(), 1, across_.data(), taps(across_), lines + row * stride_);
     }
-    std::copy_n(&lines_[height * stride_], reach_y * stride_, lines_.data());
-    std::copy_n(&lines_[reach_y * stride_], reach_y * stride_, &lines_[(reach_y + height) * stride_]);
-    field.resize(height * stride_);
-    for (std::size_t row = 0; row < height; ++row) {
-      smooth(down_, &lines_[row * stride_], stride_, &field[row * stride_]);
-      std::copy_n(&field[row * stride_], width, &field[row * width]);
-    }
+    std::copy_n(lines + (height_ - reach_y) * stride_, reach_y * stride_, lines_.data());
+    std::copy_n(lines, reach_y * stride_, lines + height_ * stride_);
+    smooth(stride_ * height_, lines_.data(), stride_, down_.data(), taps(down_), field_.data());
+    field.resize(to_size(width_ * height_));
+    for (Index row = 0; row < height_; ++row)
+      std::copy_n(&field_[to_size(row * stride_)], width_, &field[to_size(row * width_)]);
   }
 
  private:
@@ -201,27 +202,13 @@ class ElasticField {
     for (const float weight : weights) sum += static_cast<double>(weight) * static_cast<double>(weight);
     return sum;
   }
-  // to[i] = the sum over k of weights[k] from[i + k step], for a line and what fills its last piece.
-  void smooth(const std::vector<float>& weights, const float* from, std::size_t step, float* to) const {
-    for (std::size_t i = 0; i < stride_; i += piece) {
-      std::array<Four, piece / 4> sum{};
-      for (std::size_t k = 0; k < weights.size(); ++k)
-        for (std::size_t j = 0; j < sum.size(); ++j) {
-          Four four;
-          std::memcpy(&four, from + i + k * step + 4 * j, sizeof four);
-          sum[j] += weights[k] * four;
-        }
-      std::memcpy(to + i, sum.data(), sizeof sum);
-    }
-  }
-
-  typedef float Four __attribute__((vector_size(16)));
-  static constexpr std::size_t piece = 16;  // elements that are summed side by side
+  static Index taps(const std::vector<float>& weights) { return static_cast<Index>(weights.size()); }
+  static std::size_t to_size(Index n) { return static_cast<std::size_t>(n); }
 
   Index height_, width_;
+  Index stride_;  // of lines: whole vectors
   std::vector<float> across_, down_;
-  std::size_t stride_;  // of lines: whole pieces
-  std::vector<float> line_, lines_;
+  std::vector<float> line_, lines_, field_;
   std::vector<std::uint32_t> bits_;
 };
 

@@ -185,6 +185,27 @@ void adam(Index n, T* __restrict w, T* __restrict mean, T* __restrict square, co
   }
 }
 
+// So many vectors of sums at y, side by side.
+template <int count, class T>
+ELK_INLINE void smooth_vectors(const T* x, Index step, const T* weights, Index taps, T* y) {
+  Vector<T> sums[count] = {};
+  for (Index k = 0; k < taps; ++k)
+    for (int j = 0; j < count; ++j) sums[j] += weights[k] * load(x + k * step + j * lanes<T>);
+  for (int j = 0; j < count; ++j) store(y + j * lanes<T>, sums[j]);
+}
+
+template <class T>
+void smooth(Index n, const T* x, Index step, const T* weights, Index taps, T* y) {
+  Index i = 0;
+  for (; i + 8 * lanes<T> <= n; i += 8 * lanes<T>) smooth_vectors<8>(x + i, step, weights, taps, y + i);
+  for (; i + 2 * lanes<T> <= n; i += 2 * lanes<T>) smooth_vectors<2>(x + i, step, weights, taps, y + i);
+  for (; i < n; ++i) {
+    T sum = 0;
+    for (Index k = 0; k < taps; ++k) sum += weights[k] * x[i + k * step];
+    y[i] = sum;
+  }
+}
+
 // The quotient of a byte by 255, exactly as a division rounds it but several times as fast: the product with
 // the rounded 1 / 255, corrected by what remains. (P. Markstein, "IA-64 and Elementary Functions", 2000,
 // chapter 8; the tests compare all 256.) Without a fused multiply-add the remainder would be lost.
@@ -223,6 +244,7 @@ constexpr ElementLoops<T> loops{.exp = exp<T>,
                                 .add_to = add_to<T>,
                                 .sgd = sgd<T>,
                                 .adam = adam<T>,
+                                .smooth = smooth<T>,
                                 .scale_pixels = scale_pixels<T>};
 
 }  // namespace
