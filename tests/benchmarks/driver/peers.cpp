@@ -48,6 +48,13 @@ const std::vector<Peer>& peers() {
        {"--threads", "1"},
        {}},
       {"pytorch", "PyTorch in Python", "torch_mlp.py", "python3-torch", "PyTorch", {"--threads", "1"}, {}},
+      {"pytorch_compiled",
+       "PyTorch 2 in Python, torch.compile",
+       "torch_mlp.py",
+       "python3-torch",
+       "PyTorch",
+       {"--threads", "1", "--compile"},
+       {}},
       {"numpy_f64", "NumPy f64", "numpy_mlp.py", "python3-numpy", "NumPy", {}, {}},
       {"numpy_f64_both",
        "NumPy f64, elkgrad f64",
@@ -185,6 +192,8 @@ void SideBySide::find(const std::string& key) {
   }
   for (Words command : commands) {
     Words ask = command;
+    // Not every version has every option.
+    if (is_python(p.program)) ask.insert(ask.end(), p.options.begin(), p.options.end());
     ask.push_back("--version");
     Finished answer = run_child(ask, -1);
     if (answer.code != 0) continue;

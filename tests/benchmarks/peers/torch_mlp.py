@@ -1,4 +1,4 @@
-"""The same MLP in PyTorch (eager), optionally with bfloat16 autocast: a peer to time against."""
+"""The same MLP in PyTorch: eager or compiled, optionally with bfloat16 autocast: a peer to time against."""
 import argparse
 import contextlib
 import gzip
@@ -19,8 +19,8 @@ def idx(path):
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("data")
-    p.add_argument("--version", action="version", version=torch.__version__)
+    p.add_argument("data", nargs="?")
+    p.add_argument("--version", action="store_true")
     p.add_argument("--layers", default="784,925,10")
     p.add_argument("--epochs", type=int, default=1)
     p.add_argument("--batch", type=int, default=50)
@@ -29,7 +29,12 @@ def main():
     p.add_argument("--seed", type=int, default=100)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--bf16", action="store_true")
+    p.add_argument("--compile", action="store_true", help="the network and its loss, by torch.compile")
     a = p.parse_args()
+    if a.compile and not hasattr(torch, "compile"):
+        p.error(f"--compile needs PyTorch 2, this is {torch.__version__}")
+    if a.version:
+        return print(torch.__version__)
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
 
@@ -44,6 +49,15 @@ def main():
         nn.init.normal_(layers[-2].weight, std=(2 / m) ** 0.5)
         nn.init.zeros_(layers[-2].bias)
     model = nn.Sequential(*layers[:-1])
+
+    def loss_of(images, labels):
+        cast = torch.autocast("cpu", dtype=torch.bfloat16) if a.bf16 else contextlib.nullcontext()
+        with cast:
+            logits = model(images)
+        return F.cross_entropy(logits.float(), labels)
+
+    if a.compile:
+        loss_of = torch.compile(loss_of)
     sgd = torch.optim.SGD(model.parameters(), lr=a.lr)
     decay = torch.optim.lr_scheduler.ExponentialLR(sgd, a.decay)
     for epoch in range(a.epochs):
@@ -51,10 +65,7 @@ def main():
         order = torch.randperm(len(x))
         xs, ys = x[order], y[order]
         for i in range(0, len(xs), a.batch):
-            cast = torch.autocast("cpu", dtype=torch.bfloat16) if a.bf16 else contextlib.nullcontext()
-            with cast:
-                logits = model(xs[i : i + a.batch])
-            loss = F.cross_entropy(logits.float(), ys[i : i + a.batch])
+            loss = loss_of(xs[i : i + a.batch], ys[i : i + a.batch])
             sgd.zero_grad(set_to_none=True)
             loss.backward()
             sgd.step()
