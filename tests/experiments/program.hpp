@@ -84,6 +84,19 @@ class Child {
 
   void kill(int signal) const { ::kill(id_, signal); }
 
+  /// Waits until a condition holds; false if the program ended without that.
+  template <class Condition>
+  bool wait_until(Condition condition) const {
+    while (!condition()) {
+      siginfo_t info{};
+      if (id_ == 0 || waitid(P_PID, static_cast<id_t>(id_), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+          info.si_pid != 0)
+        return condition();
+      ::usleep(1000);
+    }
+    return true;
+  }
+
   /// Waits for its end.
   Outcome wait() {
     int status = 0;

@@ -43,8 +43,8 @@ class TrainResume : public TrainProgram {
           std::filesystem::exists(path("r/history.jsonl")) ? file("r/history.jsonl") : "";
       return std::count(text.begin(), text.end(), '\n');
     };
-    for (const auto before = rows(); rows() == before;)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const auto before = rows();
+    EXPECT_TRUE(child.wait_until([&] { return rows() != before; })) << child.err();
     std::this_thread::sleep_for(delay);
     child.kill(signal);
     return child.wait();
@@ -325,8 +325,8 @@ class TrainCommand : public TrainResume {
   }
   std::string hint(const Arguments& arguments, const std::string& folder, Surroundings with) {
     Child child(arguments, with);
-    while (!std::filesystem::exists(with.folder + "/" + folder + "/config.json"))
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const std::string config = with.folder + "/" + folder + "/config.json";
+    EXPECT_TRUE(child.wait_until([&] { return std::filesystem::exists(config); })) << child.err();
     child.kill(SIGTERM);
     const Outcome outcome = child.wait();
     EXPECT_EQ(outcome.code, 128 + SIGTERM) << outcome.err;

@@ -640,8 +640,7 @@ TEST_F(TrainRun, AGnuplotThatHangsEndsWithTheProgram) {
   Surroundings hung = around();
   hung.environment["PATH"] = path("bin");
   Child child(small({"--out-dir", "r"}), hung);
-  while (!std::filesystem::exists(path("r/started")))
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  ASSERT_TRUE(child.wait_until([&] { return std::filesystem::exists(path("r/started")); })) << child.err();
   child.kill(SIGTERM);
   const Outcome outcome = child.wait();
   EXPECT_EQ(outcome.code, 0);

@@ -309,15 +309,21 @@ TEST_F(Study, KilledAtRandomMoments) {
   const auto arguments = [](const std::string& out) {
     return Arguments{"--smoke", "--widths", "8,9,10,11,12,13,14,15", "--jobs", "2", "--out-dir", out};
   };
-  const auto start = std::chrono::steady_clock::now();
+  using Clock = std::chrono::steady_clock;
+  const auto seconds_since = [](Clock::time_point begin) {
+    return std::chrono::duration<double>(Clock::now() - begin).count();
+  };
+  const auto start = Clock::now();
   ASSERT_EQ(run("width", arguments("undisturbed")).code, 0);
-  const double whole = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double whole = seconds_since(start);  // less, if the machine was busy then
   std::mt19937 random(1);
-  std::uniform_real_distribution<double> moment(0, whole);
   int killed = 0, through = 0;
   while (killed < kills) {
     test::Child child(arguments("r"), around_program("width"));
-    std::this_thread::sleep_for(std::chrono::duration<double>(moment(random)));
+    const auto begun = Clock::now();
+    const double moment = std::uniform_real_distribution<double>(0, whole)(random);
+    if (!child.wait_until([&] { return seconds_since(begun) >= moment; }))
+      whole = std::min(whole, seconds_since(begun));
     child.kill(SIGKILL);
     const Outcome outcome = child.wait();
     if (outcome.code != 0) {
