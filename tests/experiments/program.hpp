@@ -20,6 +20,8 @@
 
 #include <elk/io/atomic_file.hpp>
 
+#include "support.hpp"
+
 extern char** environ;
 
 namespace elk::lab::test {
@@ -45,6 +47,13 @@ struct Surroundings {
   std::string out = "/dev/null", err = "/dev/null";  ///< where its output goes; see Child
   std::string program = ELK_PROGRAMS "/train";
 };
+
+/// What programs say where the PATH has no gnuplot. An emulator's posix_spawn does not tell that a program is
+/// missing: its child ends with 127.
+inline std::string no_gnuplot() {
+  return elk::test::emulated() ? "gnuplot failed: exit code 127"
+                               : "gnuplot is not installed (on Debian: apt-get install gnuplot-nox)";
+}
 
 /// A running program. Its output goes to files beside its folder's content, to be read at any time.
 class Child {

@@ -82,9 +82,7 @@ TEST_F(TrainRun, OnTheBuiltInDigits) {
   EXPECT_THAT(outcome.err,
               StartsWith("drawing the digits\n9000 examples to train on, 1000 held out, 2000 to test on; "
                          "12730 parameters; run in r\n"));
-  EXPECT_THAT(outcome.err,
-              EndsWith("train: no plot of the curves: gnuplot is not installed (on Debian: apt-get "
-                       "install gnuplot-nox)\n"));
+  EXPECT_THAT(outcome.err, EndsWith("train: no plot of the curves: " + no_gnuplot() + "\n"));
 }
 
 TEST_F(TrainRun, LeavesItsFolder) {

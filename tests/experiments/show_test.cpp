@@ -18,9 +18,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-constexpr const char* no_gnuplot =
-    "show: no picture: gnuplot is not installed (on Debian: apt-get install gnuplot-nox)\n";
-
 const TrainTest& digits() {
   static const TrainTest sets = digits_train_test(digits_seed);
   return sets;
@@ -70,7 +67,7 @@ TEST_F(Show, DrawsImagesUnderTheirLabels) {
   const Dataset& set = digits().test;
   EXPECT_EQ(outcome.out,
             heading(set, 0) + "\n" + drawing(set, 0) + "\n" + heading(set, 1) + "\n" + drawing(set, 1));
-  EXPECT_EQ(outcome.err, no_gnuplot);
+  EXPECT_EQ(outcome.err, "show: no picture: " + no_gnuplot() + "\n");
 
   // Side by side: each line of the left one is filled up.
   std::istringstream left(heading(set, 0) + "\n" + drawing(set, 0)),
@@ -137,7 +134,7 @@ TEST_F(Show, SaysWhatIsWrong) {
   for (const Arguments& asked : {Arguments{"--quiet"}, {"--out", "a.png"}, {"--out-dir", "b"}}) {
     const Outcome outcome = show(asked);
     EXPECT_EQ(outcome.code, 1);
-    EXPECT_EQ(outcome.err, no_gnuplot);
+    EXPECT_EQ(outcome.err, "show: no picture: " + no_gnuplot() + "\n");
   }
 }
 

@@ -151,7 +151,7 @@ TEST_F(Study, PlotsAreThereWhereGnuplotIs) {
   // Without gnuplot results are kept and the message tells what to install.
   const Outcome without = run("width", {"--smoke", "--widths", "8,9", "--out-dir", "s"});
   EXPECT_EQ(without.code, 0);
-  EXPECT_THAT(without.err, HasSubstr("gnuplot is not installed (on Debian: apt-get install gnuplot-nox)"));
+  EXPECT_THAT(without.err, HasSubstr(test::no_gnuplot()));
   EXPECT_EQ(rows_of(path("r")), rows_of(path("s")));
 }
 
