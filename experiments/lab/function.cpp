@@ -5,12 +5,20 @@
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <lab/forecast.hpp>
 #include <lab/outcome.hpp>
 
 namespace elk::lab {
 
+bool Progress::over() { return stopped_ || forecast_ || ended_(); }
+
 void Progress::check() {
-  if (ended_()) throw Stopped();
+  if (over()) throw Stopped();
+}
+
+// At the epoch that came last.
+void Progress::look() {
+  if (std::isfinite(bar_) && !forecast_) forecast_ = hopeless(rows_, epochs_, bar_);
 }
 
 void Progress::epoch(train::HistoryRow row) {
@@ -20,6 +28,7 @@ void Progress::epoch(train::HistoryRow row) {
     throw ValueError(fmt::format("[progress] expected epoch {}, got {}", next, row.epoch));
   row.epoch = next;
   rows_.push_back(row);
+  look();
   check();
 }
 
@@ -29,7 +38,7 @@ void Progress::begun(train::Fit& fit) {
 }
 
 void Progress::step_done(train::Fit& fit) {
-  if (!ended_()) return;
+  if (!over()) return;
   stopped_ = true;
   fit.stop();
 }
@@ -38,19 +47,42 @@ void Progress::epoch_done(train::Fit& fit) {
   rows_.push_back(fit.result().history.back());
   rows_.back().epoch = static_cast<std::int64_t>(rows_.size());
   if (rows_.back().diverged) diverged(fit.result().problem);
+  look();
   step_done(fit);
 }
 
-bool FunctionWork::run(const std::string& text, const std::function<bool()>& ended, RunSummary& summary,
-                       std::vector<train::HistoryRow>& curve) {
-  Progress progress(ended);
+void Progress::tell_curve(RunSummary& summary, std::vector<train::HistoryRow>& curve) {
+  curve = std::move(rows_);
+  summary.epochs = static_cast<std::int64_t>(curve.size());
+  if (!curve.empty()) {
+    summary.steps = curve.back().step;
+    summary.flops = curve.back().flops;
+  }
+  summary.parameters = parameters_;
+}
+
+// False if it is not.
+bool Progress::tell_hopeless(RunSummary& summary, std::vector<train::HistoryRow>& curve) {
+  if (!forecast_) return false;
+  summary.status = "hopeless";
+  const scaling::Estimate& loss = forecast_->loss;
+  summary.metrics = {
+      {"forecast", loss.value}, {"forecast_low", loss.interval.low}, {"forecast_high", loss.interval.high}};
+  tell_curve(summary, curve);
+  return true;
+}
+
+bool FunctionWork::run(const std::string& text, const std::function<bool()>& ended, double bar,
+                       RunSummary& summary, std::vector<train::HistoryRow>& curve) {
+  const Settings settings = Settings::parse(text);
+  Progress progress(ended, bar, settings.has("epochs") ? settings.integer("epochs") : 0);
   Metrics metrics;
   try {
-    metrics = function_(Settings::parse(text), progress);
+    metrics = function_(settings, progress);
   } catch (const Progress::Stopped&) {
-    return false;
+    return progress.tell_hopeless(summary, curve);
   }
-  if (progress.stopped_) return false;
+  if (progress.stopped_) return progress.tell_hopeless(summary, curve);
   for (const std::string& name : expected_)
     if (metrics.count(name) == 0)
       throw ValueError(
@@ -62,13 +94,8 @@ bool FunctionWork::run(const std::string& text, const std::function<bool()>& end
   }
   summary.status = progress.problem_.empty() ? "done" : "diverged";
   summary.error = progress.problem_;
-  curve = std::move(progress.rows_);
-  summary.epochs = summary.best_epoch = static_cast<std::int64_t>(curve.size());
-  if (!curve.empty()) {
-    summary.steps = curve.back().step;
-    summary.flops = curve.back().flops;
-  }
-  summary.parameters = progress.parameters_;
+  progress.tell_curve(summary, curve);
+  summary.best_epoch = summary.epochs;
   return true;
 }
 

@@ -2,14 +2,17 @@
 // epochs.
 #pragma once
 
+#include <cmath>
 #include <exception>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <elk/nn/module.hpp>
 #include <elk/train/fit.hpp>
+#include <lab/fit/curve.hpp>
 #include <lab/settings.hpp>
 #include <lab/work.hpp>
 
@@ -24,12 +27,14 @@ class Progress : public train::Callback {
   /// Ends the run: see check(). No std::exception, so that nobody catches it by mistake.
   struct Stopped {};
 
-  explicit Progress(const std::function<bool()>& ended) : ended_(ended) {}
+  /// Of a run of so many epochs; see Work::run.
+  explicit Progress(const std::function<bool()>& ended, double bar = HUGE_VAL, std::int64_t epochs = 0)
+      : ended_(ended), bar_(bar), epochs_(epochs) {}
 
   /// Keeps what an epoch came to, and calls check(). Where row.epoch is 0 they are counted from 1.
   void epoch(train::HistoryRow row);
-  /// Throws Stopped where the run is to end, by a signal or as another one could not be kept. Call it a few
-  /// times a second.
+  /// Throws Stopped where the run is to end: by a signal, as another one could not be kept, or as it is
+  /// hopeless. Call it a few times a second.
   void check();
   /// Tells how many parameters the network has, for the tables of results.
   void about(const nn::Module& net) { parameters_ = net.parameter_count(); }
@@ -42,11 +47,20 @@ class Progress : public train::Callback {
 
  private:
   friend class FunctionWork;
+  friend class Trainings;
+  bool over();
+  void look();
+  bool tell_hopeless(RunSummary& summary, std::vector<train::HistoryRow>& curve);
+  void tell_curve(RunSummary& summary, std::vector<train::HistoryRow>& curve);
+
   const std::function<bool()>& ended_;
+  double bar_;
+  std::int64_t epochs_;
   std::vector<train::HistoryRow> rows_;
   Index parameters_ = 0;
   std::string problem_;
-  bool stopped_ = false;  // a fit, which returns
+  std::optional<scaling::Forecast> forecast_;  // of a run that is hopeless
+  bool stopped_ = false;                       // a fit, which returns
 };
 
 /// What a run does. It is called by several threads at once, each with settings of its own, among them
@@ -64,7 +78,7 @@ class FunctionWork : public Work {
   std::string data(const std::string&) override { return data_; }
   std::string data_name(const std::string&) override { return "version of the study's data"; }
   double estimate(const std::string&) override { return 1; }
-  bool run(const std::string& settings, const std::function<bool()>& ended, RunSummary& summary,
+  bool run(const std::string& settings, const std::function<bool()>& ended, double bar, RunSummary& summary,
            std::vector<train::HistoryRow>& curve) override;
 
  private:

@@ -17,10 +17,11 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <elk/base/machine.hpp>
 #include <elk/base/parallel.hpp>
@@ -52,7 +53,23 @@ std::string duration(double seconds) {
 struct Run {
   const std::string *settings, *data, *key;
   double estimate = 0;
+  double bar = HUGE_VAL;
 };
+
+// The settings of a run that is hopeless.
+std::string with_bar(const Run& run) {
+  auto settings = nlohmann::json::parse(*run.settings);
+  settings["stop-hopeless"] = run.bar;
+  return settings.dump();
+}
+
+// Under which key the store has the run, if it has.
+std::optional<std::string> kept(Store& store, const Run& run) {
+  if (store.complete(*run.key)) return *run.key;
+  if (!std::isfinite(run.bar)) return std::nullopt;
+  std::string key = run_key(with_bar(run), *run.data);
+  return store.complete(key) ? std::optional(std::move(key)) : std::nullopt;
+}
 
 // Nothing comes of a run that was told to end.
 std::optional<Record> do_run(Work& work, const Run& run, const std::function<bool()>& ended) {
@@ -69,8 +86,12 @@ std::optional<Record> do_run(Work& work, const Run& run, const std::function<boo
   std::vector<train::HistoryRow> curve;
   const double start = thread_seconds();
   try {
-    if (!work.run(*run.settings, ended, summary, curve)) return std::nullopt;
+    if (!work.run(*run.settings, ended, run.bar, summary, curve)) return std::nullopt;
     summary.seconds = thread_seconds() - start;
+    if (summary.status == "hopeless") {
+      summary.config = with_bar(run);
+      summary.key = run_key(summary.config, *run.data);
+    }
     return Record(summary, curve);
   } catch (const std::bad_alloc&) {
     origin.error = "there is not enough memory for this run";
@@ -82,7 +103,16 @@ std::optional<Record> do_run(Work& work, const Run& run, const std::function<boo
 }
 
 // What rank 0 and workers tell each other: a word, and lines behind it.
-std::string job(const Run& run) { return fmt::format("{}\n{}\n{}", *run.key, *run.data, *run.settings); }
+std::string job(const Run& run) {
+  std::string text = fmt::format("{}\n{}\n{}", *run.key, *run.data, *run.settings);
+  if (std::isfinite(run.bar)) text += fmt::format("\n{}", run.bar);
+  return text;
+}
+
+// Whether this came of it.
+bool is_of(const RunSummary& summary, const Run& run) {
+  return summary.key == (summary.status == "hopeless" ? run_key(with_bar(run), *run.data) : *run.key);
+}
 
 std::pair<std::string, std::string> cut(const std::string& text) {
   const auto at = text.find('\n');
@@ -193,6 +223,7 @@ class Runner::Board {
     to_do_ -= run.estimate;
     did_ += run.estimate;
     diverged_ += summary.status == "diverged";
+    hopeless_ += summary.status == "hopeless";
     if (summary.status != "failed") return;
     ++failed_;
     clear();
@@ -214,6 +245,7 @@ class Runner::Board {
     std::string line =
         fmt::format("{}: {} of {} runs done, {} running", options_.program, done_, total_, running_);
     if (diverged_ > 0) line += fmt::format(", {} diverged", diverged_);
+    if (hopeless_ > 0) line += fmt::format(", {} hopeless", hopeless_);
     if (failed_ > 0) line += fmt::format(", {} failed", failed_);
     if (did_ > 0 && to_do_ > 0)
       line += fmt::format(", about {} left", duration(to_do_ / did_ * since(begun_)));
@@ -230,7 +262,7 @@ class Runner::Board {
   }
   const RunnerOptions& options_;
   bool terminal_, shown_ = false;
-  std::size_t total_, done_ = 0, running_ = 0, diverged_ = 0, failed_ = 0;
+  std::size_t total_, done_ = 0, running_ = 0, diverged_ = 0, hopeless_ = 0, failed_ = 0;
   double to_do_ = 0, did_ = 0;
   Clock::time_point begun_ = Clock::now(), last_ = begun_;
 };
@@ -251,7 +283,7 @@ class Runner::Queue {
       if (store_.claim(*run.key)) {
         // Done by another one in the meantime?
         store_.refresh();
-        if (!store_.complete(*run.key)) return run;
+        if (!kept(store_, run)) return run;
         store_.release(*run.key);
         board_.found(run);
         --left;
@@ -406,7 +438,7 @@ void Runner::hand_out(Queue& queue, Board& board) {
       Record record(std::move(answer.text));
       // One that was taken for lost is back; its run is with another.
       const bool late = std::exchange(worker.lost, false);
-      if (late || !worker.run || *worker.run->key != record.run().key) continue;
+      if (late || !worker.run || !is_of(record.run(), *worker.run)) continue;
       board.stopped();
       come.runs.push_back(*std::exchange(worker.run, std::nullopt));
       come.records.push_back(std::move(record));
@@ -450,19 +482,28 @@ void Runner::hand_out(Queue& queue, Board& board) {
   tell_all(crew, wait_word);
 }
 
-std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings) {
+std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings,
+                                    const std::vector<double>& bars) {
   std::vector<std::string> keys;
   keys.reserve(settings.size());
-  std::vector<Run> missing;
-  std::set<std::string> data;  // few
-  std::unordered_set<std::string_view> seen;
+  std::vector<Run> asked, missing;
+  std::set<std::string> data;                               // few
+  std::unordered_map<std::string_view, std::size_t> place;  // of a key in `asked`
+  asked.reserve(settings.size());
   store_.refresh();
   store_.mend();
-  for (const std::string& one : settings) {
-    const std::string& digest = *data.insert(work_.data(one)).first;
-    const std::string& key = keys.emplace_back(run_key(one, digest));
-    if (!seen.insert(key).second) continue;
-    if (!store_.complete(key)) missing.push_back({&one, &digest, &key, work_.estimate(one)});
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const std::string& digest = *data.insert(work_.data(settings[i])).first;
+    const std::string& key = keys.emplace_back(run_key(settings[i], digest));
+    const double bar = bars.empty() ? HUGE_VAL : bars.at(i);
+    const auto [at, added] = place.try_emplace(key, asked.size());
+    if (added) asked.push_back({&settings[i], &digest, &key, 0, bar});
+    asked[at->second].bar = std::max(asked[at->second].bar, bar);
+  }
+  for (Run& run : asked) {
+    if (kept(store_, run)) continue;
+    run.estimate = work_.estimate(*run.settings);
+    missing.push_back(run);
   }
   // The longest first, so that the jobs end together.
   std::stable_sort(missing.begin(), missing.end(),
@@ -477,7 +518,10 @@ std::vector<RunSummary> Runner::run(const std::vector<std::string>& settings) {
   if (queue.left > 0) throw Stopped();
 
   std::vector<RunSummary> summaries;
-  for (const std::string& key : keys) summaries.push_back(store_.find(key).value());
+  for (const std::string& key : keys) {
+    const Run& run = asked[place.at(key)];
+    summaries.push_back(store_.find(kept(store_, run).value_or(key)).value());
+  }
   return summaries;
 }
 
@@ -496,14 +540,15 @@ void serve(Crew& crew, Work& work) {
       continue;
     }
     const auto [key, rest] = cut(*text);
-    const auto [data, settings] = cut(rest);
+    const auto [data, more] = cut(rest);
+    const auto [settings, bar] = cut(more);
     try {
       if (const std::string own = work.data(settings); own != data)
         throw UsageError(fmt::format("--data-dir: it has another {}: SHA-256 {}, rank 0 has {}",
                                      work.data_name(settings), own, data));
       Beat beat(crew, ear);
-      const auto result =
-          do_run(work, {&settings, &data, &key}, [&] { return beat() || stop_signal() != 0; });
+      const auto result = do_run(work, {&settings, &data, &key, 0, bar.empty() ? HUGE_VAL : std::stod(bar)},
+                                 [&] { return beat() || stop_signal() != 0; });
       if (result) crew.send(0, fmt::format("{}\n{}", done_word, result->text()));
     } catch (const Error& error) {  // it cannot do any run
       crew.send(0, fmt::format("{}\n{}", refused_word, error.what()));

@@ -36,7 +36,12 @@ class Runner {
   /// order; of a failed run its line, too. Runs that another process is at are waited for, and taken over if
   /// it dies. Throws Stopped when a signal has asked for the end, and FileError when the store cannot be
   /// written: what was complete is kept.
-  std::vector<RunSummary> run(const std::vector<std::string>& settings);
+  ///
+  /// A run that has one of `bars` that is finite ends early where its validation loss is not going to get
+  /// down to that (see Work::run). Then its status is "hopeless", and as another bar would end it elsewhere,
+  /// the bar is a part of its settings, as "stop-hopeless", and of its key. One that comes to its end is as
+  /// any other. Where a run is asked for with several bars, the highest counts.
+  std::vector<RunSummary> run(const std::vector<std::string>& settings, const std::vector<double>& bars = {});
 
   struct Stopped {};
 

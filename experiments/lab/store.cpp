@@ -114,8 +114,8 @@ RunSummary parse_line(const std::string& line) {
     throw ValueError(fmt::format("\"{}\" is no key of a run", run.key));
   if (key_of(line) != run.key) throw ValueError(rewritten);
   object.at("status").get_to(run.status);
-  if (run.status != "done" && run.status != "diverged" && run.status != "failed")
-    throw ValueError(fmt::format("the status is done, diverged or failed, not \"{}\"", run.status));
+  if (run.status != "done" && run.status != "diverged" && run.status != "hopeless" && run.status != "failed")
+    throw ValueError(fmt::format("the status is done, diverged, hopeless or failed, not \"{}\"", run.status));
   run.error = object.value("error", "");
   if (!object.at("config").is_object()) throw ValueError("\"config\" is no object");
   for (const json& option : object.at("config"))

@@ -29,10 +29,10 @@ constexpr int results_version = 3;
 /// What a run came to: a line of summaries.jsonl.
 struct RunSummary {
   std::string key;
-  std::string status;  ///< done, diverged or failed
+  std::string status;  ///< done, diverged, hopeless (see Runner::run) or failed
   std::string error;   ///< where it diverged, or why it failed
   std::string config;  ///< the options, as one line of JSON
-  // Absent of a failed run; a value that is not finite is written as null and read as NaN.
+  // Absent of a failed or hopeless run; a value that is not finite is written as null and read as NaN.
   std::optional<double> train_loss, val_loss, val_accuracy;  ///< of the weights that were tested
   std::optional<double> test_loss, test_accuracy;
   std::map<std::string, double> metrics;  ///< what else it was measured by

@@ -10,6 +10,7 @@
 #include <elk/base/format.hpp>
 #include <elk/base/machine.hpp>
 #include <elk/io/atomic_file.hpp>
+#include <lab/forecast.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
 #include <lab/study_inside.hpp>
@@ -205,8 +206,9 @@ void Study::add(Cell cell) {
   waiting_.push_back(std::move(cell));
 }
 
-std::vector<RunSummary> Study::run_all(const std::vector<std::string>& settings) {
-  auto runs = inside_->runner->run(settings);
+std::vector<RunSummary> Study::run_all(const std::vector<std::string>& settings,
+                                       const std::vector<double>& bars) {
+  auto runs = inside_->runner->run(settings, bars);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const RunSummary& run = runs[i];
     if (!inside_->used.insert(run.key).second) continue;
@@ -230,8 +232,31 @@ double Study::cost_of(const RunSummary& run) const {
   return std::isfinite(value) ? (metric.more_is_better ? -value : value) : INFINITY;
 }
 
+void Study::check_stop_hopeless() const {
+  if (!options_.stop_hopeless) return;
+  std::int64_t longest = -1;
+  for (const Cell& cell : waiting_)
+    if (cell.tune) longest = std::max(longest, tuning_epochs(cell));
+  if (longest < 0)
+    throw UsageError(
+        "--stop-hopeless: it ends runs by which learning rates are found, and here none are searched");
+  if (question_.own() && question_.chosen_by.key() != Metric::val_loss.key())
+    throw UsageError(
+        "--stop-hopeless: it predicts validation losses, by which the learning rates of this program are not "
+        "chosen");
+  if (longest < fewest_epochs)
+    fail<UsageError>(
+        "--stop-hopeless: expected learning rates that are found in at least {} epochs, here it is {}: fewer "
+        "predict nothing",
+        fewest_epochs, longest);
+}
+
 // Walks from each cell's rate by factors of two to the one of the lowest cost: first with a rate on either
 // side, then on, as long as the best lies on the edge of what was tried.
+//
+// With --stop-hopeless the first rate is alone at first, so that the others have a bar from the start: the
+// lowest cost of the rounds before, never of runs that are under way, on which jobs and time have an
+// influence.
 void Study::tune(std::vector<Cell>& cells) {
   constexpr int furthest = 7;  // factors of two to either side
   struct Search {
@@ -239,12 +264,14 @@ void Study::tune(std::vector<Cell>& cells) {
     Cell trial;
     double start;
     std::map<int, double> cost;  // by the power of two
-    int low = -1, high = 1;
+    int low, high;
+    double bar = INFINITY;
   };
+  const int first = options_.stop_hopeless ? 0 : 1;
   std::vector<Search> searches;
   for (Cell& cell : cells) {
     if (!cell.tune) continue;
-    searches.push_back({&cell, trial_of(cell), rate_of(cell), {}});
+    searches.push_back({&cell, trial_of(cell), rate_of(cell), {}, -first, first});
     ++inside_->tuned_cells;
     inside_->tuned.insert(tuned_for(cell));
   }
@@ -256,19 +283,35 @@ void Study::tune(std::vector<Cell>& cells) {
   const auto lr_at = [](const Search& search, int power) { return search.start * std::pow(2.0, power); };
   for (;;) {
     std::vector<std::string> settings;
+    std::vector<double> bars;
     std::vector<std::pair<Search*, int>> asked;
     for (Search& search : searches)
       for (int power = search.low; power <= search.high; ++power)
         if (search.cost.count(power) == 0) {
           set_rate(search.trial, lr_at(search, power));
           settings.push_back(settings_of(search.trial, options_.seed));
+          bars.push_back(search.bar);
           asked.emplace_back(&search, power);
         }
     if (settings.empty()) break;
-    const auto runs = run_all(settings);
-    for (std::size_t i = 0; i < runs.size(); ++i) asked[i].first->cost[asked[i].second] = cost_of(runs[i]);
+    const auto runs = run_all(settings, bars);
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const auto& [search, power] = asked[i];
+      const std::int64_t epochs = epochs_of(search->trial);
+      double& cost = search->cost[power] = cost_of(runs[i]);
+      // One that was run without a bar must count as it would with it.
+      if (std::isfinite(bars[i]) && std::isfinite(cost) &&
+          was_hopeless(inside_->store->curve(runs[i].key), epochs, bars[i]))
+        cost = INFINITY;
+      if (!options_.stop_hopeless || !inside_->searched.insert(runs[i].key).second) continue;
+      inside_->searched_epochs += epochs;
+      if (runs[i].status != "hopeless") continue;
+      ++inside_->hopeless;
+      inside_->spared_epochs += epochs - runs[i].epochs;
+    }
     for (Search& search : searches) {
       const int best = best_of(search);
+      if (options_.stop_hopeless) search.bar = search.cost.at(best);
       if (best == search.low && -search.low < furthest) --search.low;
       if (best == search.high && search.high < furthest) ++search.high;
     }
@@ -370,6 +413,7 @@ std::optional<Outcome> Study::told(const Cell& cell) {
 }
 
 Outcomes Study::run() {
+  check_stop_hopeless();
   // There may be a hundred thousand: nothing large is held twice.
   std::map<std::size_t, Outcome> known;  // by the numbers of their cells
   std::vector<Cell> missing;

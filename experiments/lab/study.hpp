@@ -77,6 +77,7 @@ class Study {
     std::string protocol = "sound", dataset, out_dir, data_dir, from;
     std::int64_t seeds = 5, seed = 100, jobs = 0, epochs = 0, moving_average = 0;
     bool quick = false, smoke = false, full = false, dry_run = false, quiet = false, json = false;
+    bool stop_hopeless = false;
     std::vector<std::pair<std::string, std::string>> grids;  // those given, by their names
     Crew* crew = nullptr;                                    // who does the runs; null: threads
   };
@@ -166,8 +167,10 @@ class Study {
   struct Inside;
   struct DryRunDone {};
   static std::unique_ptr<Work> make_work(const Question& question, const Options& options);
-  std::vector<RunSummary> run_all(const std::vector<std::string>& settings);
+  std::vector<RunSummary> run_all(const std::vector<std::string>& settings,
+                                  const std::vector<double>& bars = {});
   double cost_of(const RunSummary& run) const;
+  void check_stop_hopeless() const;
   void tune(std::vector<Cell>& cells);
   std::string plan(const std::vector<Cell>& cells, bool each) const;
   std::optional<Outcome> told(const Cell& cell);

@@ -35,6 +35,9 @@ struct Study::Inside {
   std::int64_t runs = 0;                      // of cells
   std::set<std::string> tuned;                // how learning rates were found
   std::int64_t tuned_cells = 0;
+  std::set<std::string> searched;  // keys of the runs by which they were found, with --stop-hopeless
+  std::int64_t hopeless = 0;       // of these
+  std::int64_t searched_epochs = 0, spared_epochs = 0;
   std::set<std::int64_t> images;
   std::vector<std::pair<std::string, std::string>> checks;
 

@@ -343,6 +343,18 @@ void Study::fill_checklist() {
                                  : validated ? question_.chosen_by.name
                                              : judging_.metric.name,
                                  fmt::join(inside_->tuned, ", ")));
+  if (options_.stop_hopeless && !inside_->searched.empty()) {
+    const double spared =
+        static_cast<double>(inside_->spared_epochs) / static_cast<double>(inside_->searched_epochs);
+    list.back().second += fmt::format(
+        ". Of the {} runs by which they were found {} were stopped as hopeless: by what was forecast they "
+        "would "
+        "not get down to the lowest loss of the rates before them, which spared {:.0f} % of the epochs",
+        inside_->searched.size(), inside_->hopeless, 100 * spared);
+    number("search_runs", static_cast<double>(inside_->searched.size()));
+    number("hopeless_runs", static_cast<double>(inside_->hopeless));
+    number("spared_epochs", spared);
+  }
   list.emplace_back(
       "chosen",
       own         ? fmt::format("whatever is called the best, by {}; within a run, what its function chooses",

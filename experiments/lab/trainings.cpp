@@ -76,17 +76,17 @@ double Trainings::estimate(const std::string& settings) {
   return estimated_seconds(config, sets_[config.dataset]);
 }
 
-bool Trainings::run(const std::string& settings, const std::function<bool()>& ended, RunSummary& summary,
-                    std::vector<train::HistoryRow>& curve) {
+bool Trainings::run(const std::string& settings, const std::function<bool()>& ended, double bar,
+                    RunSummary& summary, std::vector<train::HistoryRow>& curve) {
   const TrainConfig config = parse_canonical(settings);
   const TrainTest& data = sets_[config.dataset];
-  Progress progress(ended);
+  Progress progress(ended, bar, config.epochs);
   std::vector<TrainingResult> results;
   std::vector<nn::Sequential> networks;
   for (std::int64_t i = 0; i < config.ensemble; ++i) {
     Training training(config.member(i), data);
     results.push_back(training.run({&progress}));
-    if (results.back().status == train::Status::stopped) return false;
+    if (results.back().status == train::Status::stopped) return progress.tell_hopeless(summary, curve);
     networks.push_back(training.net());
   }
   const nn::Sequential net = models::as_one(networks);

@@ -51,7 +51,7 @@ class Trainings : public Work {
   std::string data(const std::string& settings) override;
   std::string data_name(const std::string& settings) override;
   double estimate(const std::string& settings) override;
-  bool run(const std::string& settings, const std::function<bool()>& ended, RunSummary& summary,
+  bool run(const std::string& settings, const std::function<bool()>& ended, double bar, RunSummary& summary,
            std::vector<train::HistoryRow>& curve) override;
 
  private:

@@ -25,9 +25,11 @@ class Work {
   /// Seconds that a run takes on one thread of this machine, roughly: for order and progress.
   virtual double estimate(const std::string& settings) = 0;
   /// Does a run and fills in what came of it, but for `summary`'s origin and time. False when `ended`, which
-  /// it asks often, told it to end. What it throws makes it a failed run. Called by several threads at once.
-  virtual bool run(const std::string& settings, const std::function<bool()>& ended, RunSummary& summary,
-                   std::vector<train::HistoryRow>& curve) = 0;
+  /// it asks often, told it to end. It may also end, as hopeless, when its curve shows that its validation
+  /// loss will not get down to `bar` (which is infinite for most runs). What it throws makes it a failed run.
+  /// Called by several threads at once.
+  virtual bool run(const std::string& settings, const std::function<bool()>& ended, double bar,
+                   RunSummary& summary, std::vector<train::HistoryRow>& curve) = 0;
 
  protected:
   Work() = default;

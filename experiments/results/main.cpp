@@ -15,7 +15,7 @@
 
 #include <elk/train/history.hpp>
 #include <lab/command_line.hpp>
-#include <lab/fit/curve.hpp>
+#include <lab/forecast.hpp>
 #include <lab/program.hpp>
 #include <lab/selection.hpp>
 #include <lab/store.hpp>
@@ -131,24 +131,13 @@ void print_table(const std::vector<ListedRun>& rows, const std::vector<std::stri
       fmt::print("{} {}: {}\n", row.run.key.substr(0, 8), row.run.status, row.run.error);
 }
 
-// The lowest loss after each epoch: of validation, by which epochs and rates are chosen, else of the test
-// set.
-std::vector<double> lowest_losses(const std::vector<train::HistoryRow>& curve) {
-  std::vector<double> losses;
-  for (const train::HistoryRow& row : curve) {
-    const double loss = (curve.front().val_loss ? row.val_loss : row.test_loss)
-                            .value_or(std::numeric_limits<double>::quiet_NaN());
-    if (!(loss > 0) || std::isinf(loss)) return {};
-    losses.push_back(losses.empty() ? loss : std::min(loss, losses.back()));
-  }
-  return losses;
-}
-
 // How well the first 30 % of the epochs predict where the curves of the runs end.
 void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
   std::vector<std::vector<double>> curves;
   std::size_t least = std::numeric_limits<std::size_t>::max(), most = 0;
-  const auto seen = [](std::size_t epochs) { return (3 * epochs + 9) / 10; };
+  const auto seen = [](std::size_t epochs) {
+    return static_cast<std::size_t>(seen_of(static_cast<std::int64_t>(epochs)));
+  };
   for (const ListedRun& row : rows) {
     if (row.run.status != "done") continue;
     std::vector<double> losses = lowest_losses(store.curve(row.run.key));

@@ -154,7 +154,7 @@ TEST_F(Functions, EndWhenTheyAreAskedTo) {
         "", {"test_loss"});
     RunSummary summary;
     std::vector<train::HistoryRow> curve;
-    EXPECT_FALSE(work.run("{}", ended, summary, curve)) << how;
+    EXPECT_FALSE(work.run("{}", ended, HUGE_VAL, summary, curve)) << how;
     EXPECT_EQ(asked, 6) << how;
   }
 }

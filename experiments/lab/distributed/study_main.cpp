@@ -54,6 +54,8 @@ Line parse(int argc, char** argv, const Question& question) {
   add("quick", po::bool_switch(&o.quick), "about a minute: fewer cells, examples, epochs and seeds");
   add("smoke", po::bool_switch(&o.smoke), "seconds: very little of everything, only to see that it works");
   add("full", po::bool_switch(&o.full), "the largest grid there is");
+  add("stop-hopeless", po::bool_switch(&o.stop_hopeless),
+      "in searches for learning rates, end a run early when its forecast cannot beat the rates before it");
   add = running.add_options();
   add("dry-run", po::bool_switch(&o.dry_run), "print the cells and the time they may take, and end");
   add("jobs", number(o.jobs),
@@ -125,6 +127,7 @@ Line parse(int argc, char** argv, const Question& question) {
     if (o.epochs > 0) object["epochs"] = o.epochs;
     for (const auto& [grid, list] : o.grids) object[grid] = list;
     object.update({{"quick", o.quick}, {"smoke", o.smoke}, {"full", o.full}});
+    if (o.stop_hopeless) object["stop-hopeless"] = true;
     line.help = object.dump(2) + "\n";
   }
   return line;
