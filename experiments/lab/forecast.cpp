@@ -26,8 +26,10 @@ std::optional<scaling::Forecast> hopeless(std::span<const train::HistoryRow> row
   const std::vector<double> losses = lowest_losses(rows);
   if (losses.empty() || losses.back() <= bar) return std::nullopt;
   const auto end = static_cast<std::size_t>(epochs);
-  // A part of the interval below, and the cheapest one.
-  if (scaling::forecast(losses, end, scaling::CurveForm::power).loss.interval.low <= bar) return std::nullopt;
+  // The interval below holds these, which mostly tell it sooner.
+  using enum scaling::CurveForm;
+  for (const scaling::CurveForm form : {power, exponential, broken})
+    if (scaling::forecast(losses, end, form).loss.interval.low <= bar) return std::nullopt;
   const scaling::Forecast found = scaling::forecast(losses, end);
   return found.loss.interval.low > bar ? std::optional(found) : std::nullopt;
 }

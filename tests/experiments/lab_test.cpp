@@ -336,7 +336,7 @@ RunSummary swept(Trainings& trainings, const TrainConfig& config) {
   RunSummary run;
   std::vector<train::HistoryRow> curve;
   EXPECT_TRUE(trainings.run(
-      canonical_json(config), [] { return false; }, run, curve));
+      canonical_json(config), [] { return false; }, HUGE_VAL, run, curve));
   run.config = canonical_json(config);
   run.key = run_key(run.config, trainings.data(run.config));
   EXPECT_NO_THROW(Record(run, curve));
