@@ -227,7 +227,7 @@ TEST_F(StoreTest, ALineThatIsNoRunIsNamedAndNothingIsTouched) {
   refused(unsealed("\"hidden\":\"2\"", "\"hidden\":[2]"), "an option in \"config\" is no plain value");
   refused(unsealed("elkgrad-run/1", "elkgrad-run/2"),
           "it is of the format \"elkgrad-run/2\", this program knows \"elkgrad-run/1\"");
-  refused(unsealed("\"done\"", "\"well\""), "the status is done, diverged or failed, not \"well\"");
+  refused(unsealed("\"done\"", "\"well\""), "the status is done, diverged, hopeless or failed, not \"well\"");
   refused(unsealed("\"flops\":", "\"flop\":"), "key 'flops' not found");
   refused(unsealed(key_of(2), "x"), "is no key of a run");
   refused(unsealed(key_of(2), std::string(64, 'G')), "is no key of a run");
