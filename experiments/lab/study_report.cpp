@@ -347,9 +347,8 @@ void Study::fill_checklist() {
     const double spared =
         static_cast<double>(inside_->spared_epochs) / static_cast<double>(inside_->searched_epochs);
     list.back().second += fmt::format(
-        ". Of the {} runs by which they were found {} were stopped as hopeless: by what was forecast they "
-        "would "
-        "not get down to the lowest loss of the rates before them, which spared {:.0f} % of the epochs",
+        ". Of the {} runs by which they were found, {} were stopped as hopeless: forecasts did not let them "
+        "get down to the lowest loss of the rates before. That spared {:.0f} % of the epochs",
         inside_->searched.size(), inside_->hopeless, 100 * spared);
     number("search_runs", static_cast<double>(inside_->searched.size()));
     number("hopeless_runs", static_cast<double>(inside_->hopeless));
