@@ -6,7 +6,6 @@
 #include <numeric>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,20 +13,19 @@
 #include <fmt/ranges.h>
 
 #include <elk/data/batches.hpp>
-#include <elk/data/load.hpp>
 #include <elk/ops/shape.hpp>
 #include <lab/fit/dimension.hpp>
 #include <lab/law.hpp>
 #include <lab/program.hpp>
 #include <lab/study.hpp>
 #include <lab/training.hpp>
+#include <lab/trainings.hpp>
 
 namespace {
 
 using namespace elk;
 using namespace elk::lab;
 
-constexpr const char* all_sets = "all";
 constexpr std::size_t neighbours = 20;
 constexpr Index most_images = 10000;  // of a test set, whose dimension is told
 constexpr double powers[] = {1, 2, 4};
@@ -274,26 +272,10 @@ void tell(Study& study, const std::vector<Found>& sets) {
   }
 }
 
-// Those that --dataset names: one, several with commas between them, or all.
-std::vector<std::string> sets_of(const std::string& option) {
-  const std::vector<std::string>& known = dataset_names();
-  if (option == all_sets) return known;
-  std::vector<std::string> names;
-  std::istringstream list(option);
-  for (std::string name; std::getline(list, name, ',');) {
-    if (std::find(known.begin(), known.end(), name) == known.end() ||
-        std::find(names.begin(), names.end(), name) != names.end())
-      throw UsageError(fmt::format("--dataset: expected {}, some of these, each once, or {}, got \"{}\"",
-                                   fmt::join(known, ", "), all_sets, option));
-    names.push_back(name);
-  }
-  return names;
-}
-
 void ask(Study& study) {
   const Study::Options& options = study.options();
   if (study.paper()) throw UsageError("--protocol: the study has no such part; only sound");
-  const std::vector<std::string> names = sets_of(options.dataset);
+  const std::vector<std::string> names = sets_named(options.dataset);
   const std::vector<double> sizes =
       study.grid("sizes",
                  options.smoke ? std::vector<double>{50, 100, 200, 400, 700}

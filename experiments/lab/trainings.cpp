@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <elk/data/digits.hpp>
@@ -14,6 +17,21 @@
 #include <models/ensemble.hpp>
 
 namespace elk::lab {
+
+std::vector<std::string> sets_named(const std::string& option) {
+  const std::vector<std::string>& known = dataset_names();
+  if (option == all_sets) return known;
+  std::vector<std::string> names;
+  std::istringstream list(option);
+  for (std::string name; std::getline(list, name, ',');) {
+    if (std::find(known.begin(), known.end(), name) == known.end() ||
+        std::find(names.begin(), names.end(), name) != names.end())
+      throw UsageError(fmt::format("--dataset: expected {}, some of these, each once, or {}, got \"{}\"",
+                                   fmt::join(known, ", "), all_sets, option));
+    names.push_back(name);
+  }
+  return names;
+}
 
 const DataSets::Loaded& DataSets::get(const std::string& name) {
   auto at = loaded_.find(name);

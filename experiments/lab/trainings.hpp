@@ -12,6 +12,11 @@
 
 namespace elk::lab {
 
+/// What --dataset calls all that are known, where a program takes several.
+constexpr const char* all_sets = "all";
+/// Those that --dataset names: one, several with commas between them, or all. UsageError for other names.
+std::vector<std::string> sets_named(const std::string& option);
+
 /// Data sets by name, each read when it is first asked for.
 class DataSets {
  public:

@@ -10,6 +10,7 @@
 
 #include <elk/base/error.hpp>
 #include <lab/fit/terms.hpp>
+#include <lab/fit/worth.hpp>
 
 namespace elk::lab::scaling {
 
@@ -311,19 +312,12 @@ RepeatReport fit_repeat_cells(const std::vector<RepeatCell>& cells, const Repeat
 }
 
 double measured_worth(const std::vector<RepeatCell>& cells, double loss) {
-  std::vector<std::pair<double, double>> fresh;  // log examples, log loss
+  std::vector<std::pair<double, double>> fresh;
   for (const RepeatCell& cell : cells)
-    if (cell.epochs == 1 && !cell.losses.empty())
-      fresh.emplace_back(std::log(cell.unique), std::log(mean_of(cell.losses)));
-  std::sort(fresh.begin(), fresh.end());
-  const double at = std::log(loss);
-  for (std::size_t i = 1; i < fresh.size(); ++i) {
-    const auto& [low, above] = fresh[i - 1];
-    const auto& [high, below] = fresh[i];
-    if (at > above || at < below) continue;
-    return std::exp(low + (high - low) * (above - at) / (above - below));
-  }
-  return nan_worth;
+    if (cell.epochs == 1 && !cell.losses.empty()) fresh.emplace_back(cell.unique, mean_of(cell.losses));
+  if (fresh.size() < 2) return nan_worth;
+  const Reached found = reached(std::move(fresh), loss);
+  return found.place == Reached::Place::within ? found.size : nan_worth;
 }
 
 }  // namespace elk::lab::scaling

@@ -1,0 +1,435 @@
+// architecture: what is a convolutional network's prior worth, in data and in compute, against an MLP?
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <lab/architectures.hpp>
+#include <lab/fit/worth.hpp>
+#include <lab/law.hpp>
+#include <lab/program.hpp>
+#include <lab/study.hpp>
+#include <lab/trainings.hpp>
+
+namespace {
+
+using namespace elk;
+using namespace elk::lab;
+
+constexpr const char* three_sets = "mnist,fashion-mnist,cifar-10";
+
+std::string label_of(Architecture architecture, Index width) {
+  return fmt::format("{} {}", name_of(architecture), width);
+}
+
+// Outcomes of one architecture, beside the sizes of their networks or data.
+struct Line {
+  std::string title;
+  std::vector<double> sizes;
+  std::vector<const Outcome*> outcomes;
+
+  std::vector<scaling::Cell> cells(const Metric& metric) const {
+    std::vector<scaling::Cell> all;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const std::vector<double> values = usable_losses(outcomes[i]->values(metric));
+      if (!values.empty()) all.push_back({sizes[i], values});
+    }
+    return all;
+  }
+};
+
+// A law of each architecture over one kind of size.
+struct Side {
+  std::optional<scaling::Report> mlp, convolutional;
+};
+
+const scaling::Law& chosen(const scaling::Report& report) {
+  return report.prefers_e ? report.with_e : report.without_e;
+}
+
+std::optional<scaling::Report> law_of(Study& study, const Line& line, const Metric& metric,
+                                      const std::string& what, Table& table) {
+  const std::vector<scaling::Cell> cells = line.cells(metric);
+  try {
+    Rng rng(static_cast<std::uint64_t>(study.options().seed));
+    scaling::Options options;
+    if (study.options().smoke) options.resamples = 50;
+    const scaling::Report report = fit_cells(cells, options, rng);
+    const scaling::Law& law = chosen(report);
+    table.rows.push_back({metric.name, what, line.title, std::to_string(cells.size()),
+                          report.prefers_e ? shown(law.e) : "0", shown(law.alpha), share(law.left_out_error),
+                          law.fit.converged ? "yes" : "no"});
+    if (cells.size() >= sizes_for_a_law) return report;
+  } catch (const ValueError& error) {
+    study.warn(fmt::format("the law of {}, {} by {}: {}", line.title, metric.name, what, error.what()));
+  }
+  return std::nullopt;
+}
+
+std::string power(const scaling::Report& report) {
+  const scaling::Estimate& alpha = chosen(report).alpha;
+  return fmt::format("{:.3g} ({:.3g} to {:.3g})", -alpha.value, -alpha.interval.high, -alpha.interval.low);
+}
+
+// The two laws of one kind of size in a sentence.
+void tell_side(Study& study, const std::string& set, const std::string& what, const Side& side) {
+  if (!side.mlp || !side.convolutional) {
+    study.conclude(
+        fmt::format("Of the laws of {} by {} nothing is concluded: that needs {} sizes of both "
+                    "networks",
+                    set, what, sizes_for_a_law));
+    return;
+  }
+  const scaling::Interval &a = chosen(*side.mlp).alpha.interval,
+                          &b = chosen(*side.convolutional).alpha.interval;
+  const auto floor = [](const scaling::Report& report) {
+    return report.prefers_e ? " towards " + shown(report.with_e.e) : std::string(" without a floor");
+  };
+  study.conclude(fmt::format(
+      "The test loss of {} falls with {} to the power of {}{} for the MLP and of {}{} for the convolutional "
+      "network: their intervals {}",
+      set, what, power(*side.mlp), floor(*side.mlp), power(*side.convolutional), floor(*side.convolutional),
+      a.high < b.low || b.high < a.low ? "have nothing in common" : "overlap"));
+}
+
+std::string times(const scaling::Worth& worth) {
+  using Place = scaling::Reached::Place;
+  const auto number = [&](double size) { return fmt::format("{:.2g}", size / worth.size); };
+  if (worth.other.place == Place::after) return "more than " + number(worth.other.size);
+  if (worth.other.place == Place::before) return "less than " + number(worth.other.size);
+  return fmt::format("{} ({}{} to {}{})", number(worth.other.size), worth.low_open ? "less than " : "",
+                     number(worth.interval.low), worth.high_open ? "more than " : "",
+                     number(worth.interval.high));
+}
+
+// What `line` needs is told in what `other` needs for the same test loss. `names` of line's cells.
+void tell_worth(Study& study, const std::string& key, const Line& line, const Line& other,
+                const std::string& set, const std::string& of, Table& table,
+                const std::function<std::string(const std::vector<scaling::Worth>&)>& sentence) {
+  std::vector<scaling::Worth> found;
+  try {
+    Rng rng(static_cast<std::uint64_t>(study.options().seed));
+    found = worths(line.cells(Metric::test_loss), other.cells(Metric::test_loss),
+                   study.options().smoke ? 50 : 1000, rng);
+  } catch (const ValueError& error) {
+    study.warn(fmt::format("what {} of {} are worth: {}", of, set, error.what()));
+  }
+  for (const scaling::Worth& worth : found) {
+    table.rows.push_back({set, line.title, fmt::format("{:.4g} {}", worth.size, of),
+                          fmt::format("{:.4f}", worth.loss), times(worth)});
+    if (worth.other.place == scaling::Reached::Place::within)
+      study.number(fmt::format("{}_{:.0f}", key, worth.size), worth.times());
+  }
+  if (!found.empty()) study.conclude(sentence(found));
+}
+
+Series drawn(const Line& line) {
+  Series series{.title = line.title};
+  for (std::size_t i = 0; i < line.sizes.size(); ++i) {
+    const Interval loss = line.outcomes[i]->mean(Metric::test_loss);
+    if (!std::isfinite(loss.mean)) continue;
+    series.x.push_back(line.sizes[i]);
+    series.y.push_back(loss.mean);
+    series.low.push_back(loss.low);
+    series.high.push_back(loss.high);
+  }
+  if (std::any_of(series.low.begin(), series.low.end(), [](double low) { return !(low > 0); }))
+    series.low.clear(), series.high.clear();
+  return series;
+}
+
+void draw(Study& study, const std::string& file, const std::string& title, const std::string& x_label,
+          std::span<const Line> lines) {
+  Plot plot{.title = title,
+            .x_label = x_label,
+            .y_label = "test loss",
+            .note = "bands: 95 % intervals over seeds",
+            .legend_title = "network",
+            .log_x = true,
+            .log_y = true};
+  for (const Line& line : lines) plot.series.push_back(drawn(line));
+  study.draw(file, std::move(plot));
+}
+
+// One data set: the networks, and where in the outcomes their cells are.
+struct Set {
+  std::string name;
+  std::vector<NetworkSize> mlps;
+  std::vector<Partners> partners;
+  std::vector<NetworkSize> convolutional = {};  // all partners, by width
+  std::vector<std::size_t> mlp_at = {}, convolutional_at = {};
+  // The middle MLP and its partners, by the number of images.
+  std::vector<std::vector<std::size_t>> images_at = {};
+
+  std::size_t middle() const { return mlps.size() / 2; }
+  std::size_t at(const NetworkSize& size) const {
+    const auto found = std::find_if(convolutional.begin(), convolutional.end(),
+                                    [&](const NetworkSize& one) { return one.width == size.width; });
+    return convolutional_at[static_cast<std::size_t>(found - convolutional.begin())];
+  }
+  // The networks that are trained on all numbers of images.
+  std::vector<std::pair<Architecture, Index>> of_images() const {
+    const Partners& partner = partners[middle()];
+    std::vector<std::pair<Architecture, Index>> all{{Architecture::mlp, mlps[middle()].width},
+                                                    {Architecture::convolutional, partner.parameters.width}};
+    if (partner.flops.width != partner.parameters.width)
+      all.emplace_back(Architecture::convolutional, partner.flops.width);
+    return all;
+  }
+};
+
+Set set_of(const std::string& name, std::span<const double> widths) {
+  const ImageTask task{name == "cifar-10" ? Shape{3, 32, 32} : Shape{28, 28}, 10};
+  Set set{.name = name, .mlps = {}, .partners = {}};
+  for (const double width : widths)
+    set.mlps.push_back(size_of(Architecture::mlp, static_cast<Index>(width), task));
+  set.partners = partners_of(set.mlps, task);
+  for (const Partners& partners : set.partners)
+    for (const NetworkSize& size : {partners.parameters, partners.flops}) set.convolutional.push_back(size);
+  auto& all = set.convolutional;
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.width < b.width; });
+  all.erase(
+      std::unique(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.width == b.width; }),
+      all.end());
+  return set;
+}
+
+// Few images are seen more often.
+std::int64_t usual_epochs(double images) {
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(40000 / images), 4, 40);
+}
+
+// The rate that the search begins at: the best one of many cells.
+double first_rate(const std::string& set, Architecture architecture) {
+  if (set == "cifar-10") return 0.1;
+  return architecture == Architecture::mlp ? 0.4 : 0.2;
+}
+
+// Of more images it could only be said that the MLP needs more than a few times as many.
+bool of_convolutional(double count, std::span<const double> images) {
+  return count == images.front() || 4 * count <= images.back();
+}
+
+std::vector<double> widths_for(const Study& study, const std::string& set) {
+  std::vector<double> widths{20, 36, 64, 112, 200};
+  if (set == "cifar-10") widths = {16, 26, 42, 68, 110};
+  if (study.options().smoke) widths = {8, 32};
+  widths = study.grid("widths", widths, {.at_least = widths.size()});
+  std::sort(widths.begin(), widths.end());
+  return widths;
+}
+
+Line line_of(const std::string& title, std::span<const NetworkSize> sizes, double NetworkSize::*of,
+             std::span<const std::size_t> at, const Outcomes& all) {
+  Line line{title, {}, {}};
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    line.sizes.push_back(sizes[i].*of);
+    line.outcomes.push_back(&all[at[i]]);
+  }
+  return line;
+}
+
+void tell_sizes(Study& study, const std::vector<Set>& sets) {
+  Table table{
+      .title = "The networks",
+      .columns = {"", "MLP of width", "parameters", "FLOPs an image", "convolutional, equal parameters",
+                  "its parameters", "its FLOPs", "convolutional, equal FLOPs", "its parameters", "its FLOPs"},
+      .note =
+          "FLOPs of training for one image, as they are counted when a batch is learned from. Equal: "
+          "the width that comes nearest."};
+  const auto number = [](double value) { return fmt::format("{:.0f}", value); };
+  for (const Set& set : sets)
+    for (std::size_t i = 0; i < set.mlps.size(); ++i) {
+      const NetworkSize &mlp = set.mlps[i], &a = set.partners[i].parameters, &b = set.partners[i].flops;
+      table.rows.push_back({set.name, std::to_string(mlp.width), number(mlp.parameters),
+                            flops_text(mlp.flops), std::to_string(a.width), number(a.parameters),
+                            flops_text(a.flops), std::to_string(b.width), number(b.parameters),
+                            flops_text(b.flops)});
+    }
+  study.table(std::move(table));
+}
+
+void ask(Study& study) {
+  const Study::Options& options = study.options();
+  if (study.paper()) throw UsageError("--protocol: the study has no such part; only sound");
+  const std::vector<std::string> names = sets_named(options.dataset);
+  std::vector<double> images{500, 1000, 2000, 4000, 8000, 16000, 32000};
+  if (options.quick) images = {250, 500, 1000, 2000, 4000};
+  if (options.smoke) images = {50, 100, 200};
+  images = study.grid("images", images, {.at_least = images.size()});
+  std::sort(images.begin(), images.end());
+  const double usual = images[images.size() / 2];  // of the comparison of sizes
+  const std::int64_t held_out = options.smoke ? 200 : 1000;
+
+  std::vector<Set> sets;
+  std::size_t cells = 0;
+  for (const std::string& name : names) {
+    Set& set = sets.emplace_back(set_of(name, widths_for(study, name)));
+    const auto add = [&](Architecture architecture, Index width, double count, bool by_images) {
+      const std::string network = label_of(architecture, width);
+      study.add({.series = name + ", " + (by_images ? network : name_of(architecture)),
+                 .label = by_images ? text(count) : network,
+                 .x = by_images ? count : static_cast<double>(width),
+                 .settings = {{"dataset", name},
+                              {"model", name_of(architecture)},
+                              {"width", static_cast<std::int64_t>(width)},
+                              {"examples", static_cast<std::int64_t>(count)},
+                              {"validation", held_out},
+                              {"epochs", study.epochs(usual_epochs(count))},
+                              {"lr", first_rate(name, architecture)}},
+                 .tune = true});
+      return cells++;
+    };
+    for (const NetworkSize& mlp : set.mlps)
+      set.mlp_at.push_back(add(Architecture::mlp, mlp.width, usual, false));
+    for (const NetworkSize& one : set.convolutional)
+      set.convolutional_at.push_back(add(Architecture::convolutional, one.width, usual, false));
+    for (const auto& [architecture, width] : set.of_images()) {
+      std::vector<std::size_t>& at = set.images_at.emplace_back();
+      for (const double count : images)
+        if (architecture == Architecture::mlp || of_convolutional(count, images))
+          at.push_back(add(architecture, width, count, true));
+    }
+  }
+  study.tell_cost();
+  const Outcomes all = study.run();
+
+  tell_sizes(study, sets);
+  Table laws{.title = "The laws side by side",
+             .columns = {"", "", "of", "sizes", "E", "α", "each left out", "converged"},
+             .note = fmt::format(
+                 "E + A x^-α, with or without E, whichever predicts sizes better that are left out. 95 % "
+                 "intervals over seeds and over sizes, for this test set. Laws of sizes are of {} images.",
+                 text(usual))};
+  Table worth{.title = "What the prior is worth",
+              .columns = {"", "network", "with", "test loss", "times as many of the MLP"},
+              .note =
+                  "How many times as many images, FLOPs or parameters the MLP needs for the same test loss: "
+                  "between its measured points along straight lines in log-log axes; beyond them only a "
+                  "bound is known. 95 % intervals over seeds, for this test set."};
+  for (const Set& set : sets) {
+    // In the order in which they were added.
+    study.table(fmt::format("Networks on {} images of {}", text(usual), set.name), "network",
+                std::span(all).subspan(set.mlp_at.front(), set.mlps.size() + set.convolutional.size()));
+    for (std::size_t i = 0; i < set.mlps.size(); ++i) {
+      const Outcome& mlp = all[set.mlp_at[i]];
+      const Partners& partners = set.partners[i];
+      study.compare(all[set.at(partners.parameters)], mlp,
+                    fmt::format("{}, about {:.2g} parameters: ", set.name, set.mlps[i].parameters));
+      study.compare(all[set.at(partners.flops)], mlp,
+                    fmt::format("{}, about {:.2g} FLOPs an image: ", set.name, set.mlps[i].flops));
+    }
+
+    struct Kind {
+      double NetworkSize::*of;
+      const char *what, *key, *label;
+    };
+    for (const Kind& kind :
+         {Kind{&NetworkSize::parameters, "parameters", "parameters", "parameters N"},
+          Kind{&NetworkSize::flops, "FLOPs an image", "flops", "training FLOPs for an image"}}) {
+      const Line mlp = line_of("MLP", set.mlps, kind.of, set.mlp_at, all),
+                 other = line_of("convolutional", set.convolutional, kind.of, set.convolutional_at, all);
+      Side loss;
+      for (const Metric& metric : {Metric::test_loss, Metric::test_error}) {
+        const Side side{law_of(study, {set.name + ", MLP", mlp.sizes, mlp.outcomes}, metric, kind.what, laws),
+                        law_of(study, {set.name + ", convolutional", other.sizes, other.outcomes}, metric,
+                               kind.what, laws)};
+        if (metric.name == Metric::test_loss.name) loss = side;
+      }
+      tell_side(study, set.name, kind.what, loss);
+      tell_worth(study, set.name + "_" + kind.key, other, mlp, set.name, kind.what, worth,
+                 [&](const std::vector<scaling::Worth>& found) {
+                   std::vector<std::string> list;
+                   for (const scaling::Worth& one : found)
+                     list.push_back(fmt::format("{} ({:.2g})", times(one), one.size));
+                   return fmt::format(
+                       "For the loss of a convolutional network on {} an MLP needs so many times its {}: {}",
+                       set.name, kind.what, fmt::join(list, "; "));
+                 });
+      draw(study, fmt::format("{}-{}", kind.key, set.name),
+           fmt::format("Test loss on {} images of {}", text(usual), set.name), kind.label,
+           std::vector<Line>{mlp, other});
+    }
+
+    const auto networks = set.of_images();
+    std::vector<Line> lines;
+    std::size_t of_images = 0;
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+      Line line{label_of(networks[i].first, networks[i].second), {}, {}};
+      for (const std::size_t at : set.images_at[i]) {
+        line.sizes.push_back(all[at].cell.x);
+        line.outcomes.push_back(&all[at]);
+      }
+      of_images += line.sizes.size();
+      lines.push_back(std::move(line));
+    }
+    study.table(fmt::format("Images of {}", set.name), "images",
+                std::span(all).subspan(set.images_at.front().front(), of_images));
+    std::vector<std::optional<scaling::Report>> reports;
+    for (const Line& line : lines)
+      reports.push_back(law_of(study, {set.name + ", " + line.title, line.sizes, line.outcomes},
+                               Metric::test_loss, "images", laws));
+    tell_side(study, set.name, "the number of images", {reports[0], reports[1]});
+    for (std::size_t i = 1; i < lines.size(); ++i)
+      tell_worth(study, fmt::format("{}_{}_images", set.name, i == 1 ? "parameters" : "flops"), lines[i],
+                 lines[0], set.name, "images", worth, [&](const std::vector<scaling::Worth>& found) {
+                   std::vector<std::string> list;
+                   for (const scaling::Worth& one : found)
+                     list.push_back(fmt::format("{} ({:.0f})", times(one), one.size));
+                   return fmt::format("For the loss of {} on {}, {} needs so many times its images: {}",
+                                      lines[i].title, set.name, lines[0].title, fmt::join(list, "; "));
+                 });
+    draw(study, "images-" + set.name, "Test loss by the number of images of " + set.name, "training images D",
+         lines);
+  }
+  study.table(std::move(laws));
+  study.table(std::move(worth));
+  study.check(
+      "counted of networks",
+      "all parameters, biases and the last layer among them; FLOPs as they ran in training, the update "
+      "included, evaluations not");
+  study.check("equal FLOPs",
+              "of one image; both see as many images, as often. Networks come in whole widths: the table of "
+              "networks tells how near they are");
+  study.check("schedule",
+              "SGD on batches of 50, its rate falling to 0 along half a cosine that ends with the run; no "
+              "augmentation, no dropout, pixels from 0 to 1");
+  study.check("epochs", options.epochs > 0
+                            ? fmt::format("{}, of which validation chooses", options.epochs)
+                            : "40,000 divided by the images, 4 to 40, of which validation chooses; fewer "
+                              "with --quick and --smoke");
+  study.check("held out",
+              fmt::format("{} training images, others for each seed, from training; the test set, measured "
+                          "once a run",
+                          held_out));
+  study.check("the convolutional network",
+              "one plan, LeNet-5's, in one proportion of channels to hidden units; another might use its "
+              "parameters or FLOPs better");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_study(
+      argc, argv,
+      {.program = "architecture",
+       .title = "What the prior of convolutions is worth",
+       .question =
+           "What is a small convolutional network worth against an MLP, at equal parameters, at equal "
+           "FLOPs, and in images?",
+       .grids = {{"widths", "hidden widths of the MLP, to each of which come two convolutional networks"},
+                 {"images", "numbers of training images; networks are compared at the middle one"}},
+       .dataset = three_sets,
+       .metrics = {Metric::test_loss, Metric::test_accuracy},
+       .chosen_by = Metric::val_loss,
+       .work = [](const std::string&, const std::string& data_dir) { return architecture_runs(data_dir); }},
+      ask);
+}
