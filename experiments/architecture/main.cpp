@@ -275,16 +275,18 @@ void ask(Study& study) {
     Set& set = sets.emplace_back(set_of(name, widths_for(study, name)));
     const auto add = [&](Architecture architecture, Index width, double count, bool by_images) {
       const std::string network = label_of(architecture, width);
+      Settings settings{{"dataset", name},
+                        {"model", name_of(architecture)},
+                        {"width", static_cast<std::int64_t>(width)},
+                        {"examples", static_cast<std::int64_t>(count)},
+                        {"validation", held_out},
+                        {"epochs", study.epochs(usual_epochs(count))},
+                        {"lr", first_rate(name, architecture)}};
+      if (options.smoke) settings.set("test", std::int64_t{200});
       study.add({.series = name + ", " + (by_images ? network : name_of(architecture)),
                  .label = by_images ? text(count) : network,
                  .x = by_images ? count : static_cast<double>(width),
-                 .settings = {{"dataset", name},
-                              {"model", name_of(architecture)},
-                              {"width", static_cast<std::int64_t>(width)},
-                              {"examples", static_cast<std::int64_t>(count)},
-                              {"validation", held_out},
-                              {"epochs", study.epochs(usual_epochs(count))},
-                              {"lr", first_rate(name, architecture)}},
+                 .settings = settings,
                  .tune = true});
       return cells++;
     };
@@ -406,7 +408,7 @@ void ask(Study& study) {
                             ? fmt::format("{}, of which validation chooses", options.epochs)
                             : "40,000 divided by the images, 4 to 40, of which validation chooses; fewer "
                               "with --quick and --smoke");
-  study.check("held out",
+  study.check("validation",
               fmt::format("{} training images, others for each seed, from training; the test set, measured "
                           "once a run",
                           held_out));

@@ -167,7 +167,8 @@ class ArchitectureRuns : public FunctionWork {
     double lowest = std::numeric_limits<double>::infinity();
     for (const train::HistoryRow& row : result.history)
       lowest = std::fmin(lowest, row.val_loss.value_or(lowest));
-    const train::Evaluation tested = train::evaluate(net, sets.test, cross_entropy);
+    const Dataset test = settings.has("test") ? sets.test.take(0, settings.integer("test")) : sets.test;
+    const train::Evaluation tested = train::evaluate(net, test, cross_entropy);
     return {{"test_loss", tested.loss}, {"test_accuracy", tested.accuracy}, {"validation_loss", lowest}};
   }
 

@@ -47,8 +47,9 @@ constexpr std::int64_t architecture_batch = 50;
 
 /// Runs of either network by SGD at a rate that falls to 0 along half a cosine over the run. Settings:
 /// "dataset", "model" (see name_of), "width", "examples" to learn from, drawn for each seed, "validation"
-/// held out, by which the epoch is chosen whose weights count, "epochs", "lr", "seed". Metrics: "test_loss",
-/// "test_accuracy", "validation_loss". The data sets are those of the settings, in `data_dir`.
+/// held out, by which the epoch is chosen whose weights count, "epochs", "lr", "seed"; "test", if only so
+/// many of the test images are to be used. Metrics: "test_loss", "test_accuracy", "validation_loss". The data
+/// sets are those of the settings, in `data_dir`.
 std::unique_ptr<Work> architecture_runs(const std::string& data_dir);
 
 }  // namespace elk::lab

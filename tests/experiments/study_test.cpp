@@ -129,7 +129,8 @@ const Program programs[] = {{"activation", "sound"},
                             {"best_models", "sound"},
                             {"best_models", "paper"},
                             {"parametrization", "sound"},
-                            {"dimension", "sound"}};
+                            {"dimension", "sound"},
+                            {"architecture", "sound"}};
 #endif
 INSTANTIATE_TEST_SUITE_P(Lab, EveryProgram, testing::ValuesIn(programs), [](const auto& about) {
   return fmt::format("{}_{}", about.param.name, about.param.protocol);
