@@ -30,9 +30,9 @@ std::string label_of(Architecture architecture, Index width) {
   return fmt::format("{} {}", name_of(architecture), width);
 }
 
-// Outcomes of one architecture, beside the sizes of their networks or data.
+// Outcomes of one network or kind of networks, beside their sizes or those of their data.
 struct Line {
-  std::string title;
+  std::string title, phrase;  // "MLP", "an MLP"
   std::vector<double> sizes;
   std::vector<const Outcome*> outcomes;
 
@@ -46,6 +46,17 @@ struct Line {
   }
 };
 
+// What the report has of all sets.
+struct Sections {
+  Table laws, worth;
+  Plot parameters, flops, images;
+};
+
+// A size as tables and sentences have it.
+std::string number_of(double size, const std::string& of) {
+  return of.starts_with("FLOPs") ? flops_text(size) : fmt::format("{:.0f}", size);
+}
+
 // A law of each architecture over one kind of size.
 struct Side {
   std::optional<scaling::Report> mlp, convolutional;
@@ -55,8 +66,8 @@ const scaling::Law& chosen(const scaling::Report& report) {
   return report.prefers_e ? report.with_e : report.without_e;
 }
 
-std::optional<scaling::Report> law_of(Study& study, const Line& line, const Metric& metric,
-                                      const std::string& what, Table& table) {
+std::optional<scaling::Report> law_of(Study& study, const std::string& set, const Line& line,
+                                      const Metric& metric, const std::string& what, Table& table) {
   const std::vector<scaling::Cell> cells = line.cells(metric);
   try {
     Rng rng(static_cast<std::uint64_t>(study.options().seed));
@@ -64,12 +75,16 @@ std::optional<scaling::Report> law_of(Study& study, const Line& line, const Metr
     if (study.options().smoke) options.resamples = 50;
     const scaling::Report report = fit_cells(cells, options, rng);
     const scaling::Law& law = chosen(report);
-    table.rows.push_back({metric.name, what, line.title, std::to_string(cells.size()),
-                          report.prefers_e ? shown(law.e) : "0", shown(law.alpha), share(law.left_out_error),
-                          law.fit.converged ? "yes" : "no"});
+    const auto [least, most] = std::minmax_element(line.sizes.begin(), line.sizes.end());
+    table.rows.push_back(
+        {set, metric.name, line.title,
+         fmt::format("{} {}, {} to {}", cells.size(), what, number_of(*least, what), number_of(*most, what)),
+         report.prefers_e ? shown(law.e) : "0", shown(law.alpha), share(law.left_out_error),
+         law.fit.converged ? "yes" : "no"});
     if (cells.size() >= sizes_for_a_law) return report;
   } catch (const ValueError& error) {
-    study.warn(fmt::format("the law of {}, {} by {}: {}", line.title, metric.name, what, error.what()));
+    study.warn(
+        fmt::format("the law of {}, {}, {} by {}: {}", set, line.title, metric.name, what, error.what()));
   }
   return std::nullopt;
 }
@@ -110,29 +125,34 @@ std::string times(const scaling::Worth& worth) {
                      number(worth.interval.high));
 }
 
-// What `line` needs is told in what `other` needs for the same test loss. `names` of line's cells.
-void tell_worth(Study& study, const std::string& key, const Line& line, const Line& other,
-                const std::string& set, const std::string& of, Table& table,
-                const std::function<std::string(const std::vector<scaling::Worth>&)>& sentence) {
+// How many times as much `other` needs for the test losses of `line`.
+void tell_worth(Study& study, const std::string& set, const std::string& key, const Line& line,
+                const Line& other, const std::string& what, Table& table) {
   std::vector<scaling::Worth> found;
   try {
     Rng rng(static_cast<std::uint64_t>(study.options().seed));
     found = worths(line.cells(Metric::test_loss), other.cells(Metric::test_loss),
                    study.options().smoke ? 50 : 1000, rng);
   } catch (const ValueError& error) {
-    study.warn(fmt::format("what {} of {} are worth: {}", of, set, error.what()));
+    study.warn(fmt::format("what {} of {} are worth: {}", what, set, error.what()));
   }
+  std::vector<std::string> list;
   for (const scaling::Worth& worth : found) {
-    table.rows.push_back({set, line.title, fmt::format("{:.4g} {}", worth.size, of),
-                          fmt::format("{:.4f}", worth.loss), times(worth)});
+    const std::string size = number_of(worth.size, what);
+    table.rows.push_back(
+        {set, line.title, size + " " + what, fmt::format("{:.4f}", worth.loss), times(worth)});
+    list.push_back(list.empty() ? fmt::format("with {} {} {} times as many", size, what, times(worth))
+                                : fmt::format("with {} {}", size, times(worth)));
     if (worth.other.place == scaling::Reached::Place::within)
-      study.number(fmt::format("{}_{:.0f}", key, worth.size), worth.times());
+      study.number(fmt::format("{}_{}_{:.0f}", set, key, worth.size), worth.times());
   }
-  if (!found.empty()) study.conclude(sentence(found));
+  if (!list.empty())
+    study.conclude(fmt::format("On {}, {} needs for the test loss of {}: {}", set, other.phrase, line.phrase,
+                               fmt::join(list, ", ")));
 }
 
-Series drawn(const Line& line) {
-  Series series{.title = line.title};
+Series drawn(const std::string& set, const Line& line) {
+  Series series{.title = set + ", " + line.title};
   for (std::size_t i = 0; i < line.sizes.size(); ++i) {
     const Interval loss = line.outcomes[i]->mean(Metric::test_loss);
     if (!std::isfinite(loss.mean)) continue;
@@ -146,17 +166,14 @@ Series drawn(const Line& line) {
   return series;
 }
 
-void draw(Study& study, const std::string& file, const std::string& title, const std::string& x_label,
-          std::span<const Line> lines) {
-  Plot plot{.title = title,
-            .x_label = x_label,
-            .y_label = "test loss",
-            .note = "bands: 95 % intervals over seeds",
-            .legend_title = "network",
-            .log_x = true,
-            .log_y = true};
-  for (const Line& line : lines) plot.series.push_back(drawn(line));
-  study.draw(file, std::move(plot));
+Plot plot_of(const std::string& title, const std::string& x_label) {
+  return {.title = title,
+          .x_label = x_label,
+          .y_label = "test loss",
+          .note = "bands: 95 % intervals over seeds",
+          .legend_title = "set and network",
+          .log_x = true,
+          .log_y = true};
 }
 
 // One data set: the networks, and where in the outcomes their cells are.
@@ -227,9 +244,9 @@ std::vector<double> widths_for(const Study& study, const std::string& set) {
   return widths;
 }
 
-Line line_of(const std::string& title, std::span<const NetworkSize> sizes, double NetworkSize::*of,
-             std::span<const std::size_t> at, const Outcomes& all) {
-  Line line{title, {}, {}};
+Line line_of(const std::string& title, const std::string& phrase, std::span<const NetworkSize> sizes,
+             double NetworkSize::*of, std::span<const std::size_t> at, const Outcomes& all) {
+  Line line{title, phrase, {}, {}};
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     line.sizes.push_back(sizes[i].*of);
     line.outcomes.push_back(&all[at[i]]);
@@ -255,6 +272,67 @@ void tell_sizes(Study& study, const std::vector<Set>& sets) {
                             flops_text(b.flops)});
     }
   study.table(std::move(table));
+}
+
+// By the size of the networks.
+void tell_networks(Study& study, const Set& set, const Outcomes& all, Sections& told) {
+  for (std::size_t i = 0; i < set.mlps.size(); ++i) {
+    const Outcome& mlp = all[set.mlp_at[i]];
+    const Partners& partners = set.partners[i];
+    study.compare(all[set.at(partners.parameters)], mlp,
+                  fmt::format("On {}, at {:.0f} parameters, ", set.name, set.mlps[i].parameters));
+    study.compare(all[set.at(partners.flops)], mlp,
+                  fmt::format("On {}, at {} FLOPs an image, ", set.name, flops_text(set.mlps[i].flops)));
+  }
+  struct Kind {
+    double NetworkSize::*of;
+    const char *what, *key;
+    Plot& plot;
+  };
+  for (const Kind& kind : {Kind{&NetworkSize::parameters, "parameters", "parameters", told.parameters},
+                           Kind{&NetworkSize::flops, "FLOPs an image", "flops", told.flops}}) {
+    const Line mlp = line_of("MLP", "an MLP", set.mlps, kind.of, set.mlp_at, all),
+               other = line_of("convolutional", "a convolutional network", set.convolutional, kind.of,
+                               set.convolutional_at, all);
+    const Side loss{law_of(study, set.name, mlp, Metric::test_loss, kind.what, told.laws),
+                    law_of(study, set.name, other, Metric::test_loss, kind.what, told.laws)};
+    tell_side(study, set.name, kind.what, loss);
+    for (const Line& line : {mlp, other}) {
+      law_of(study, set.name, line, Metric::test_error, kind.what, told.laws);
+      kind.plot.series.push_back(drawn(set.name, line));
+    }
+    tell_worth(study, set.name, kind.key, other, mlp, kind.what, told.worth);
+  }
+}
+
+// By the number of images.
+void tell_images(Study& study, const Set& set, const Outcomes& all, Sections& told) {
+  const auto networks = set.of_images();
+  std::vector<Line> lines;
+  std::size_t cells = 0;
+  for (std::size_t i = 0; i < networks.size(); ++i) {
+    const std::string label = label_of(networks[i].first, networks[i].second);
+    Line line{label, label, {}, {}};
+    for (const std::size_t at : set.images_at[i]) {
+      line.sizes.push_back(all[at].cell.x);
+      line.outcomes.push_back(&all[at]);
+    }
+    cells += line.sizes.size();
+    lines.push_back(std::move(line));
+  }
+  study.table("Images of " + set.name, "images",
+              std::span(all).subspan(set.images_at.front().front(), cells));
+  // Of the same numbers.
+  Line few = lines[0];
+  few.sizes.resize(lines[1].sizes.size()), few.outcomes.resize(lines[1].sizes.size());
+  std::vector<std::optional<scaling::Report>> laws;
+  for (const Line& line : {few, lines[1]})
+    laws.push_back(law_of(study, set.name, line, Metric::test_loss, "images", told.laws));
+  tell_side(study, set.name, "the number of images", {laws[0], laws[1]});
+  for (std::size_t i = 1; i < lines.size(); ++i)
+    tell_worth(study, set.name, i == 1 ? "images_at_equal_parameters" : "images_at_equal_flops", lines[i],
+               lines[0], "images", told.worth);
+  for (std::size_t i = 0; i < 2; ++i) told.images.series.push_back(drawn(set.name, lines[i]));
 }
 
 void ask(Study& study) {
@@ -305,95 +383,35 @@ void ask(Study& study) {
   const Outcomes all = study.run();
 
   tell_sizes(study, sets);
-  Table laws{.title = "The laws side by side",
-             .columns = {"", "", "of", "sizes", "E", "α", "each left out", "converged"},
-             .note = fmt::format(
-                 "E + A x^-α, with or without E, whichever predicts sizes better that are left out. 95 % "
-                 "intervals over seeds and over sizes, for this test set. Laws of sizes are of {} images.",
-                 text(usual))};
-  Table worth{.title = "What the prior is worth",
-              .columns = {"", "network", "with", "test loss", "times as many of the MLP"},
-              .note =
-                  "How many times as many images, FLOPs or parameters the MLP needs for the same test loss: "
-                  "between its measured points along straight lines in log-log axes; beyond them only a "
-                  "bound is known. 95 % intervals over seeds, for this test set."};
+  Sections told{
+      .laws =
+          {.title = "The laws side by side",
+           .columns = {"", "", "network", "of", "E", "α", "each left out", "converged"},
+           .note = fmt::format(
+               "E + A x^-α, with or without E, whichever predicts sizes better that are left out. 95 % "
+               "intervals over seeds and over sizes, for this test set. Laws of networks are of {} images.",
+               text(usual))},
+      .worth =
+          {.title = "What the prior is worth",
+           .columns = {"", "network", "with", "test loss", "times as many of the MLP"},
+           .note = "How many times as many images, FLOPs or parameters the MLP needs for the same test loss: "
+                   "between its measured points along straight lines in log-log axes; beyond them only a "
+                   "bound is known. 95 % intervals over seeds, for this test set."},
+      .parameters = plot_of(fmt::format("Test loss on {} images by parameters", text(usual)), "parameters"),
+      .flops =
+          plot_of(fmt::format("Test loss on {} images by FLOPs", text(usual)), "training FLOPs an image"),
+      .images = plot_of("Test loss by training images, at equal parameters", "training images")};
   for (const Set& set : sets) {
-    // In the order in which they were added.
     study.table(fmt::format("Networks on {} images of {}", text(usual), set.name), "network",
                 std::span(all).subspan(set.mlp_at.front(), set.mlps.size() + set.convolutional.size()));
-    for (std::size_t i = 0; i < set.mlps.size(); ++i) {
-      const Outcome& mlp = all[set.mlp_at[i]];
-      const Partners& partners = set.partners[i];
-      study.compare(all[set.at(partners.parameters)], mlp,
-                    fmt::format("{}, about {:.2g} parameters: ", set.name, set.mlps[i].parameters));
-      study.compare(all[set.at(partners.flops)], mlp,
-                    fmt::format("{}, about {:.2g} FLOPs an image: ", set.name, set.mlps[i].flops));
-    }
-
-    struct Kind {
-      double NetworkSize::*of;
-      const char *what, *key, *label;
-    };
-    for (const Kind& kind :
-         {Kind{&NetworkSize::parameters, "parameters", "parameters", "parameters N"},
-          Kind{&NetworkSize::flops, "FLOPs an image", "flops", "training FLOPs for an image"}}) {
-      const Line mlp = line_of("MLP", set.mlps, kind.of, set.mlp_at, all),
-                 other = line_of("convolutional", set.convolutional, kind.of, set.convolutional_at, all);
-      Side loss;
-      for (const Metric& metric : {Metric::test_loss, Metric::test_error}) {
-        const Side side{law_of(study, {set.name + ", MLP", mlp.sizes, mlp.outcomes}, metric, kind.what, laws),
-                        law_of(study, {set.name + ", convolutional", other.sizes, other.outcomes}, metric,
-                               kind.what, laws)};
-        if (metric.name == Metric::test_loss.name) loss = side;
-      }
-      tell_side(study, set.name, kind.what, loss);
-      tell_worth(study, set.name + "_" + kind.key, other, mlp, set.name, kind.what, worth,
-                 [&](const std::vector<scaling::Worth>& found) {
-                   std::vector<std::string> list;
-                   for (const scaling::Worth& one : found)
-                     list.push_back(fmt::format("{} ({:.2g})", times(one), one.size));
-                   return fmt::format(
-                       "For the loss of a convolutional network on {} an MLP needs so many times its {}: {}",
-                       set.name, kind.what, fmt::join(list, "; "));
-                 });
-      draw(study, fmt::format("{}-{}", kind.key, set.name),
-           fmt::format("Test loss on {} images of {}", text(usual), set.name), kind.label,
-           std::vector<Line>{mlp, other});
-    }
-
-    const auto networks = set.of_images();
-    std::vector<Line> lines;
-    std::size_t of_images = 0;
-    for (std::size_t i = 0; i < networks.size(); ++i) {
-      Line line{label_of(networks[i].first, networks[i].second), {}, {}};
-      for (const std::size_t at : set.images_at[i]) {
-        line.sizes.push_back(all[at].cell.x);
-        line.outcomes.push_back(&all[at]);
-      }
-      of_images += line.sizes.size();
-      lines.push_back(std::move(line));
-    }
-    study.table(fmt::format("Images of {}", set.name), "images",
-                std::span(all).subspan(set.images_at.front().front(), of_images));
-    std::vector<std::optional<scaling::Report>> reports;
-    for (const Line& line : lines)
-      reports.push_back(law_of(study, {set.name + ", " + line.title, line.sizes, line.outcomes},
-                               Metric::test_loss, "images", laws));
-    tell_side(study, set.name, "the number of images", {reports[0], reports[1]});
-    for (std::size_t i = 1; i < lines.size(); ++i)
-      tell_worth(study, fmt::format("{}_{}_images", set.name, i == 1 ? "parameters" : "flops"), lines[i],
-                 lines[0], set.name, "images", worth, [&](const std::vector<scaling::Worth>& found) {
-                   std::vector<std::string> list;
-                   for (const scaling::Worth& one : found)
-                     list.push_back(fmt::format("{} ({:.0f})", times(one), one.size));
-                   return fmt::format("For the loss of {} on {}, {} needs so many times its images: {}",
-                                      lines[i].title, set.name, lines[0].title, fmt::join(list, "; "));
-                 });
-    draw(study, "images-" + set.name, "Test loss by the number of images of " + set.name, "training images D",
-         lines);
+    tell_networks(study, set, all, told);
+    tell_images(study, set, all, told);
   }
-  study.table(std::move(laws));
-  study.table(std::move(worth));
+  study.table(std::move(told.laws));
+  study.table(std::move(told.worth));
+  study.draw("parameters", std::move(told.parameters));
+  study.draw("flops", std::move(told.flops));
+  study.draw("images", std::move(told.images));
   study.check(
       "counted of networks",
       "all parameters, biases and the last layer among them; FLOPs as they ran in training, the update "
