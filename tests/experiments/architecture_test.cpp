@@ -156,6 +156,7 @@ TEST(Worths, HoldTheTruthInTheirIntervals) {
   EXPECT_GE(held, 264) << "of " << all;  // 88 %
 }
 
+#ifndef ELK_SANITIZE  // where it is not built
 class ArchitectureProgram : public test::TrainProgram {
  protected:
   test::Outcome run(const test::Arguments& arguments) {
@@ -204,6 +205,7 @@ TEST_F(ArchitectureProgram, WrongUsage) {
   EXPECT_EQ(few.code, 1);
   EXPECT_THAT(few.err, HasSubstr("--images: there are "));
 }
+#endif
 
 }  // namespace
 }  // namespace elk::lab
