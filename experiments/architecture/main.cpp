@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -81,7 +79,7 @@ std::optional<scaling::Report> law_of(Study& study, const std::string& set, cons
          fmt::format("{} {}, {} to {}", cells.size(), what, number_of(*least, what), number_of(*most, what)),
          report.prefers_e ? shown(law.e) : "0", shown(law.alpha), share(law.left_out_error),
          law.fit.converged ? "yes" : "no"});
-    if (cells.size() >= sizes_for_a_law) return report;
+    if (cells.size() >= sizes_for_a_law && law.fit.converged) return report;
   } catch (const ValueError& error) {
     study.warn(
         fmt::format("the law of {}, {}, {} by {}: {}", set, line.title, metric.name, what, error.what()));
@@ -99,7 +97,7 @@ void tell_side(Study& study, const std::string& set, const std::string& what, co
   if (!side.mlp || !side.convolutional) {
     study.conclude(
         fmt::format("Of the laws of {} by {} nothing is concluded: that needs {} sizes of both "
-                    "networks",
+                    "networks, and fits that have converged",
                     set, what, sizes_for_a_law));
     return;
   }
@@ -115,11 +113,12 @@ void tell_side(Study& study, const std::string& set, const std::string& what, co
       a.high < b.low || b.high < a.low ? "have nothing in common" : "overlap"));
 }
 
-std::string times(const scaling::Worth& worth) {
+std::string times(const scaling::Worth& worth, std::int64_t seeds) {
   using Place = scaling::Reached::Place;
   const auto number = [&](double size) { return fmt::format("{:.2g}", size / worth.size); };
   if (worth.other.place == Place::after) return "more than " + number(worth.other.size);
   if (worth.other.place == Place::before) return "less than " + number(worth.other.size);
+  if (seeds == 1) return number(worth.other.size) + " (one seed)";
   return fmt::format("{} ({}{} to {}{})", number(worth.other.size), worth.low_open ? "less than " : "",
                      number(worth.interval.low), worth.high_open ? "more than " : "",
                      number(worth.interval.high));
@@ -138,11 +137,10 @@ void tell_worth(Study& study, const std::string& set, const std::string& key, co
   }
   std::vector<std::string> list;
   for (const scaling::Worth& worth : found) {
-    const std::string size = number_of(worth.size, what);
-    table.rows.push_back(
-        {set, line.title, size + " " + what, fmt::format("{:.4f}", worth.loss), times(worth)});
-    list.push_back(list.empty() ? fmt::format("with {} {} {} times as many", size, what, times(worth))
-                                : fmt::format("with {} {}", size, times(worth)));
+    const std::string size = number_of(worth.size, what), factor = times(worth, study.options().seeds);
+    table.rows.push_back({set, line.title, size + " " + what, fmt::format("{:.4f}", worth.loss), factor});
+    list.push_back(list.empty() ? fmt::format("with {} {} {} times as many", size, what, factor)
+                                : fmt::format("with {} {}", size, factor));
     if (worth.other.place == scaling::Reached::Place::within)
       study.number(fmt::format("{}_{}_{:.0f}", set, key, worth.size), worth.times());
   }

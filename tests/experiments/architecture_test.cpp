@@ -172,7 +172,7 @@ TEST_F(ArchitectureProgram, SaysTheSameForAnyJobsAndFromResults) {
   const Results found = parse_results(file("runs/architecture/results.json"), "results.json");
   EXPECT_THAT(found.verdicts,
               testing::Contains("Of the laws of digits by parameters nothing is concluded: that "
-                                "needs 5 sizes of both networks."));
+                                "needs 5 sizes of both networks, and fits that have converged."));
   EXPECT_THAT(found.verdicts, testing::Contains(HasSubstr("convolutional 3 and MLP 8")));
   ASSERT_EQ(
       run({"--smoke", "--quiet", "--jobs", "1", "--widths", "8", "--images", "50,100", "--out-dir", "s"})
