@@ -77,7 +77,7 @@ double flops_of_image(Architecture architecture, Index width, const ImageTask& t
   Rng rng(1);
   nn::Sequential net = make_network(architecture, width, task, rng);
   const Tensor x = uniform({architecture_batch, task.image.size()}, rng, 0, 1);
-  optim::SGD sgd(net, {.lr = 0.01});
+  optim::SGD sgd(net, {.lr = 0.01, .momentum = 0.9});
   const std::uint64_t before = flops();
   Tape tape;
   const Tensor loss = cross_entropy(net(x), zeros({architecture_batch}, i64));
@@ -155,7 +155,7 @@ class ArchitectureRuns : public FunctionWork {
     nn::Sequential net =
         make_network(architecture_of(settings.text("model")), settings.integer("width"),
                      {sets.test.sample_shape(), static_cast<Index>(sets.test.classes.size())}, rng);
-    optim::SGD sgd(net, {.lr = settings.number("lr")});
+    optim::SGD sgd(net, {.lr = settings.number("lr"), .momentum = settings.number("momentum")});
     train::EarlyStopping best(epochs);  // which never stops: it restores the weights of the best epoch
     const train::Result result = train::fit(net, sgd, train, rng,
                                             {.epochs = epochs,

@@ -29,7 +29,7 @@ struct ImageTask {
 nn::Sequential make_network(Architecture architecture, Index width, const ImageTask& task, Rng& rng);
 
 /// How large a network is: its parameters, and the FLOPs of a training step for an image of a batch,
-/// counted while one is made.
+/// counted while one is made, with momentum.
 struct NetworkSize {
   Index width = 0;
   double parameters = 0, flops = 0;
@@ -47,9 +47,9 @@ constexpr std::int64_t architecture_batch = 50;
 
 /// Runs of either network by SGD at a rate that falls to 0 along half a cosine over the run. Settings:
 /// "dataset", "model" (see name_of), "width", "examples" to learn from, drawn for each seed, "validation"
-/// held out, by which the epoch is chosen whose weights count, "epochs", "lr", "seed"; "test", if only so
-/// many of the test images are to be used. Metrics: "test_loss", "test_accuracy", "validation_loss". The data
-/// sets are those of the settings, in `data_dir`.
+/// held out, by which the epoch is chosen whose weights count, "epochs", "momentum", "lr", "seed"; "test", if
+/// only so many of the test images are to be used. Metrics: "test_loss", "test_accuracy", "validation_loss".
+/// The data sets are those of the settings, in `data_dir`.
 std::unique_ptr<Work> architecture_runs(const std::string& data_dir);
 
 }  // namespace elk::lab

@@ -73,6 +73,7 @@ TEST(Architectures, FlopsOfAnImageAreThoseThatRun) {
                             {"validation", std::int64_t{100}},
                             {"epochs", std::int64_t{3}},
                             {"test", std::int64_t{100}},
+                            {"momentum", 0.9},
                             {"lr", 0.1},
                             {"seed", std::int64_t{100}}};
     work->data(settings.to_json());
