@@ -80,7 +80,7 @@ TEST(Architectures, FlopsOfAnImageAreThoseThatRun) {
     RunSummary summary;
     std::vector<train::HistoryRow> curve;
     ASSERT_TRUE(work->run(
-        settings.to_json(), [] { return false; }, summary, curve));
+        settings.to_json(), [] { return false; }, HUGE_VAL, summary, curve));
     const NetworkSize size = size_of(architecture, 3, of_mnist);
     EXPECT_DOUBLE_EQ(static_cast<double>(summary.flops), size.flops * 200 * 3);
     EXPECT_EQ(static_cast<double>(summary.parameters), size.parameters);
