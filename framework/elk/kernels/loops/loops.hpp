@@ -112,7 +112,8 @@ struct ElementLoops {
   /// w[i] -= rate (g[i] + decay w[i])
   void (*sgd)(Index n, T* w, const T* g, Update<T> update);
   void (*adam)(Index n, T* w, T* mean, T* square, const T* g, const AdamStep<T>& step);
-  /// y[i] = the sum over k of weights[k] x[i + k step], from k = 0 on: the same bits in every instruction set.
+  /// y[i] = the sum over k of weights[k] x[i + k step], from k = 0 on: the same bits in every instruction
+  /// set.
   void (*smooth)(Index n, const T* x, Index step, const T* weights, Index taps, T* y);
   /// to[i] = from[i] / 255, rounded as a division is.
   void (*scale_pixels)(Index n, const std::uint8_t* from, T* to);
