@@ -420,8 +420,7 @@ void ask(Study& study) {
               "networks tells how near they are");
   study.check("schedule",
               "SGD with momentum 0.9 on batches of 50, its rate falling to 0 along half a cosine that ends "
-              "with the run; no "
-              "augmentation, no dropout, pixels from 0 to 1");
+              "with the run; no augmentation, no dropout, pixels from 0 to 1");
   study.check("epochs", options.epochs > 0
                             ? fmt::format("{}, of which validation chooses", options.epochs)
                             : "40,000 divided by the images, 10 to 40, of which validation chooses; fewer "

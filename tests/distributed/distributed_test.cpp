@@ -72,10 +72,8 @@ class Distributed : public TrainProgram {
   // Of one whose rank was killed. Open MPI's launcher may then wait for ever for a lock of its own
   // (pmix_rte_finalize, seen once in a thousand kills), after all its ranks have ended.
   Outcome end_of(Child& child) {
-    const auto begun = std::chrono::steady_clock::now();
-    if (child.wait_until([&] {
-          return std::chrono::steady_clock::now() - begun > std::chrono::seconds(20) && processes().empty();
-        }))
+    const auto begun = Clock::now();
+    if (child.wait_until([&] { return seconds_since(begun) > 20 && processes().empty(); }))
       child.kill(SIGKILL);
     return child.wait();
   }
@@ -384,10 +382,6 @@ TEST_F(Distributed, SweepsHaveTheRowsOfOneProcess) {
 TEST_F(Distributed, SweepsSurviveKillsOfWorkersAndOfRank0) {
   ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "20"})).code, 0);
   const auto words = [&] { return start(3, "width", sweep("r", {"--epochs", "20"})); };
-  using Clock = std::chrono::steady_clock;
-  const auto seconds_since = [](Clock::time_point begin) {
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-  };
   const auto begun = Clock::now();
   ASSERT_EQ(Child(words(), mpi()).wait().code, 0);
   double whole = seconds_since(begun);

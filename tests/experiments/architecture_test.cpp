@@ -160,11 +160,7 @@ TEST(Worths, HoldTheTruthInTheirIntervals) {
 #ifndef ELK_SANITIZE  // where it is not built
 class ArchitectureProgram : public test::TrainProgram {
  protected:
-  test::Outcome run(const test::Arguments& arguments) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/architecture";
-    return test::Child(arguments, surroundings).wait();
-  }
+  test::Outcome run(const test::Arguments& arguments) { return TrainProgram::run("architecture", arguments); }
 };
 
 TEST_F(ArchitectureProgram, SaysTheSameForAnyJobsAndFromResults) {

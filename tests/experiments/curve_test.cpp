@@ -142,14 +142,7 @@ TEST(Curves, RefuseWhatIsNone) {
   EXPECT_EQ(error({0.1, 0}, 9), "[forecast] expected losses above 0 and finite, got 0");
 }
 
-class CurveProgram : public test::TrainProgram {
- protected:
-  test::Outcome run(const std::string& program, const test::Arguments& arguments) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/" + program;
-    return test::Child(arguments, surroundings).wait();
-  }
-};
+class CurveProgram : public test::TrainProgram {};
 
 TEST_F(CurveProgram, ResultsTellHowWellTheBeginningPredicts) {
   ASSERT_EQ(run("width", {"--smoke", "--widths", "8,9", "--epochs", "10", "--out-dir", "r"}).code, 0);

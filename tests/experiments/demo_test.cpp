@@ -30,12 +30,11 @@
 namespace elk::lab::test {
 namespace {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 // A connection to the server.
 class Socket {

@@ -161,11 +161,7 @@ TEST(Dimension, RefusesWhatTellsNothing) {
 
 class DimensionProgram : public test::TrainProgram {
  protected:
-  test::Outcome run(const test::Arguments& arguments) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/dimension";
-    return test::Child(arguments, surroundings).wait();
-  }
+  test::Outcome run(const test::Arguments& arguments) { return TrainProgram::run("dimension", arguments); }
 };
 
 TEST_F(DimensionProgram, SmokeTellsDimensionsAndConcludesNothing) {

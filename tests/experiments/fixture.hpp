@@ -32,6 +32,16 @@ class TrainProgram : public testing::Test {
 
   Outcome run(const Arguments& arguments) { return Child(arguments, around()).wait(); }
 
+  /// Another program than `train`.
+  Surroundings around_program(const std::string& program) {
+    Surroundings surroundings = around();
+    surroundings.program = ELK_PROGRAMS "/" + program;
+    return surroundings;
+  }
+  Outcome run(const std::string& program, const Arguments& arguments) {
+    return Child(arguments, around_program(program)).wait();
+  }
+
   /// Options of a run on 600 examples of a data set laid out like MNIST, 100 of them held out, and 200 to
   /// test: milliseconds. `others` are given too, and win.
   Arguments small(const Arguments& others = {}) {

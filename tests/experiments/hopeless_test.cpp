@@ -245,14 +245,6 @@ TEST(HopelessFunctions, EndInAFit) {
 
 class StopHopeless : public test::TrainProgram {
  protected:
-  test::Surroundings around_program(const std::string& program) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/" + program;
-    return surroundings;
-  }
-  test::Outcome run(const std::string& program, const test::Arguments& arguments) {
-    return test::Child(arguments, around_program(program)).wait();
-  }
   // Searches of eight epochs.
   static test::Arguments searches(const std::string& out) {
     return {"--smoke", "--epochs", "40", "--widths",  "8", "--sizes",

@@ -208,11 +208,6 @@ TEST(Isoflop, LeavesOutRunsThatDiverged) {
 
 class Compute : public test::TrainProgram {
  protected:
-  test::Outcome run(const std::string& program, const test::Arguments& arguments) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/" + program;
-    return test::Child(arguments, surroundings).wait();
-  }
   Results results(const std::string& folder) {
     return parse_results(file(folder + "/results.json"), "results.json");
   }

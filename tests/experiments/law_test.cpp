@@ -17,11 +17,6 @@ using testing::Not;
 
 class Law : public test::TrainProgram {
  protected:
-  Outcome run(const std::string& program, const Arguments& arguments) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/" + program;
-    return test::Child(arguments, surroundings).wait();
-  }
   Outcome law(const std::string& csv, Arguments arguments = {}) {
     write_file_atomically(path("some.csv"), csv);
     arguments.insert(arguments.begin(), "some.csv");

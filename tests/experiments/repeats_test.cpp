@@ -222,9 +222,7 @@ TEST(Repeats, ConcludeNothingWhereNothingCanBe) {
 class EpochsUnique : public test::TrainProgram {
  protected:
   test::Outcome run(const test::Arguments& arguments) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/epochs";
-    return test::Child(test::operator+({"--unique"}, arguments), surroundings).wait();
+    return TrainProgram::run("epochs", test::operator+({"--unique"}, arguments));
   }
   Results results(const std::string& folder) {
     return parse_results(file(folder + "/results.json"), "results.json");

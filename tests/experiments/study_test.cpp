@@ -27,17 +27,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-class Study : public test::TrainProgram {
- protected:
-  test::Surroundings around_program(const std::string& program) {
-    test::Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/" + program;
-    return surroundings;
-  }
-  Outcome run(const std::string& program, const Arguments& arguments) {
-    return test::Child(arguments, around_program(program)).wait();
-  }
-};
+class Study : public test::TrainProgram {};
 
 struct Program {
   const char *name, *protocol;
@@ -310,21 +300,17 @@ TEST_F(Study, KilledAtRandomMoments) {
   const auto arguments = [](const std::string& out) {
     return Arguments{"--smoke", "--widths", "8,9,10,11,12,13,14,15", "--jobs", "2", "--out-dir", out};
   };
-  using Clock = std::chrono::steady_clock;
-  const auto seconds_since = [](Clock::time_point begin) {
-    return std::chrono::duration<double>(Clock::now() - begin).count();
-  };
-  const auto start = Clock::now();
+  const auto start = test::Clock::now();
   ASSERT_EQ(run("width", arguments("undisturbed")).code, 0);
-  double whole = seconds_since(start);  // less, if the machine was busy then
+  double whole = test::seconds_since(start);  // less, if the machine was busy then
   std::mt19937 random(1);
   int killed = 0, through = 0;
   while (killed < kills) {
     test::Child child(arguments("r"), around_program("width"));
-    const auto begun = Clock::now();
+    const auto begun = test::Clock::now();
     const double moment = std::uniform_real_distribution<double>(0, whole)(random);
-    if (!child.wait_until([&] { return seconds_since(begun) >= moment; }))
-      whole = std::min(whole, seconds_since(begun));
+    if (!child.wait_until([&] { return test::seconds_since(begun) >= moment; }))
+      whole = std::min(whole, test::seconds_since(begun));
     child.kill(SIGKILL);
     const Outcome outcome = child.wait();
     if (outcome.code != 0) {

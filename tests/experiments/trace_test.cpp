@@ -12,11 +12,7 @@ using testing::StartsWith;
 
 class TraceProgram : public TrainProgram {
  protected:
-  Outcome trace(const Arguments& arguments) {
-    Surroundings surroundings = around();
-    surroundings.program = ELK_PROGRAMS "/trace";
-    return Child(arguments, surroundings).wait();
-  }
+  Outcome trace(const Arguments& arguments) { return run("trace", arguments); }
 };
 
 TEST_F(TraceProgram, WritesItsExamples) {

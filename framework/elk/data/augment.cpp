@@ -75,6 +75,8 @@ Origin origin_of(const Warp& change) {
           change.shift_y};
 }
 
+std::size_t to_size(Index n) { return static_cast<std::size_t>(n); }
+
 // One image in a frame of zeros, so that no interpolation reaches outside.
 template <class T>
 class Framed {
@@ -133,7 +135,6 @@ class Framed {
   struct Place {
     double x, y;
   };
-  static std::size_t to_size(Index n) { return static_cast<std::size_t>(n); }
   // One zero before each line and two after it: the right neighbour of the position size + 1 is there too.
   Index stride() const { return width_ + 3; }
   Index plane() const { return (height_ + 3) * stride(); }
@@ -203,7 +204,6 @@ class ElasticField {
     return sum;
   }
   static Index taps(const std::vector<float>& weights) { return static_cast<Index>(weights.size()); }
-  static std::size_t to_size(Index n) { return static_cast<std::size_t>(n); }
 
   Index height_, width_;
   Index stride_;  // of lines: whole vectors
