@@ -60,7 +60,7 @@ void ask_unique(Study& study) {
         "--dataset: expected digits, of which there are new ones without end, got \"{}\"", options.dataset));
   std::vector<double> seen{8000, 16000, 32000, 64000, 128000}, times{1, 2, 4, 8, 16, 32, 64}, widths{64, 256};
   if (options.quick) seen = {4000, 8000, 16000, 32000}, times = {1, 2, 4, 8, 16}, widths = {64};
-  if (options.smoke) seen = {1000, 2000, 4000, 8000}, times = {1, 2, 4}, widths = {16};
+  if (options.smoke) seen = {500, 1000, 2000, 4000}, times = {1, 2, 4}, widths = {16};
   seen = study.grid("seen", seen, {.at_least = seen.size()});
   times = study.grid("times", times, {.at_least = times.size()});
   widths = study.grid("widths", widths, {.at_least = widths.size()});

@@ -64,7 +64,7 @@ void ask(Study& study) {
   std::vector<double> widths{10, 16, 26, 42, 68, 110, 178};
   if (!data.fresh) widths = {16, 27, 45, 76, 128, 215, 362};
   if (options.quick) budgets = {2e9, 5e9, 1.25e10, 3.2e10}, widths = {8, 16, 32, 64, 128};
-  if (options.smoke) budgets = {1e8, 2e8, 4e8, 8e8}, widths = {4, 8, 16, 32};
+  if (options.smoke) budgets = {3e7, 6e7, 1.2e8, 2.4e8}, widths = {4, 6, 8, 12};
   if (data.features > 784)  // as many images
     for (double& budget : budgets) budget *= 4;
   budgets = study.grid("budgets", budgets, {.at_least = budgets.size()});

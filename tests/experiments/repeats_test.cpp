@@ -232,12 +232,12 @@ class EpochsUnique : public test::TrainProgram {
 TEST_F(EpochsUnique, SmokeRunsAndContinues) {
   const test::Outcome first = run({"--smoke", "--jobs", "2"});
   ASSERT_EQ(first.code, 0) << first.err;
-  EXPECT_THAT(first.err, HasSubstr("epochs-unique: 22 runs, 11 searches for a learning rate: about "));
+  EXPECT_THAT(first.err, HasSubstr("epochs-unique: 18 runs, 9 searches for a learning rate: about "));
   EXPECT_THAT(first.out, HasSubstr("What width 16 makes of repeated images"));
   EXPECT_THAT(first.out, HasSubstr("runs/epochs-unique/report.html\n"));
   const Results found = results("runs/epochs-unique");
   EXPECT_EQ(found.command, "./elk epochs --unique --smoke --jobs 2");
-  ASSERT_EQ(found.points.size(), 11u);
+  ASSERT_EQ(found.points.size(), 9u);
   for (const Point& point : found.points) {
     EXPECT_EQ(static_cast<double>(point.unique) * point.x, static_cast<double>(point.examples));
     EXPECT_EQ(point.measured.at("test_loss").values.size(), 2u);
