@@ -89,7 +89,7 @@ scaling::Estimate expected_loss(const std::vector<scaling::Budget>& budgets, boo
   if (best && scaling::advised_by_line(budgets)) {
     const scaling::Report report =
         fit_lowest(budgets, {.predict_at = {6 * n * d}, .resamples = resamples}, rng);
-    return (report.prefers_e ? report.with_e : report.without_e).predictions.front();
+    return report.prediction(0);
   }
   std::vector<JointCell> cells;
   for (const scaling::Budget& budget : budgets)

@@ -60,10 +60,6 @@ struct Side {
   std::optional<scaling::Report> mlp, convolutional;
 };
 
-const scaling::Law& chosen(const scaling::Report& report) {
-  return report.prefers_e ? report.with_e : report.without_e;
-}
-
 std::optional<scaling::Report> law_of(Study& study, const std::string& set, const Line& line,
                                       const Metric& metric, const std::string& what, Table& table) {
   const std::vector<scaling::Cell> cells = line.cells(metric);
@@ -72,12 +68,12 @@ std::optional<scaling::Report> law_of(Study& study, const std::string& set, cons
     scaling::Options options;
     if (study.options().smoke) options.resamples = 50;
     const scaling::Report report = fit_cells(cells, options, rng);
-    const scaling::Law& law = chosen(report);
+    const scaling::Law& law = report.law();
     const auto [least, most] = std::minmax_element(line.sizes.begin(), line.sizes.end());
     table.rows.push_back(
         {set, metric.name, line.title,
          fmt::format("{} {}, {} to {}", cells.size(), what, number_of(*least, what), number_of(*most, what)),
-         report.prefers_e ? shown(law.e) : "0", shown(law.alpha), share(law.left_out_error),
+         report.prefers_e ? shown(law.e) : "0", shown(report.alpha()), share(law.left_out_error),
          law.fit.converged ? "yes" : "no"});
     if (cells.size() >= sizes_for_a_law && law.fit.converged) return report;
   } catch (const ValueError& error) {
@@ -88,7 +84,7 @@ std::optional<scaling::Report> law_of(Study& study, const std::string& set, cons
 }
 
 std::string power(const scaling::Report& report) {
-  const scaling::Estimate& alpha = chosen(report).alpha;
+  const scaling::Estimate alpha = report.alpha();
   return fmt::format("{:.3g} ({:.3g} to {:.3g})", -alpha.value, -alpha.interval.high, -alpha.interval.low);
 }
 
@@ -101,10 +97,10 @@ void tell_side(Study& study, const std::string& set, const std::string& what, co
                     set, what, sizes_for_a_law));
     return;
   }
-  const scaling::Interval &a = chosen(*side.mlp).alpha.interval,
-                          &b = chosen(*side.convolutional).alpha.interval;
+  const scaling::Interval a = side.mlp->alpha().interval, b = side.convolutional->alpha().interval;
   const auto floor = [](const scaling::Report& report) {
-    return report.prefers_e ? " towards " + shown(report.with_e.e) : std::string(" without a floor");
+    return report.has_floor() ? " towards " + shown(report.with_e.e)
+                              : std::string(", with a floor or without,");
   };
   study.conclude(fmt::format(
       "The test loss of {} falls with {} to the power of {}{} for the MLP and of {}{} for the convolutional "
@@ -116,8 +112,9 @@ void tell_side(Study& study, const std::string& set, const std::string& what, co
 std::string times(const scaling::Worth& worth, std::int64_t seeds) {
   using Place = scaling::Reached::Place;
   const auto number = [&](double size) { return fmt::format("{:.2g}", size / worth.size); };
-  if (worth.other.place == Place::after) return "more than " + number(worth.other.size);
-  if (worth.other.place == Place::before) return "less than " + number(worth.other.size);
+  // By the interval: that the mean lies beyond what was measured does not tell that the truth does.
+  if (worth.other.place == Place::after) return "more than " + number(worth.interval.low);
+  if (worth.other.place == Place::before) return "less than " + number(worth.interval.high);
   if (seeds == 1) return number(worth.other.size) + " (one seed)";
   return fmt::format("{} ({}{} to {}{})", number(worth.other.size), worth.low_open ? "less than " : "",
                      number(worth.interval.low), worth.high_open ? "more than " : "",

@@ -68,8 +68,7 @@ struct Found {
   std::vector<Dimensions> by_numbers = {};  // and the dimension that so many have, a mean over disjoint sets
   std::optional<scaling::Report> law = {};
 
-  const scaling::Law& best_law() const { return law->prefers_e ? law->with_e : law->without_e; }
-  const scaling::Estimate& alpha() const { return best_law().alpha; }
+  scaling::Estimate alpha() const { return law->alpha(); }
 };
 
 // The mean over disjoint sets of `count` images; intervals are the means of theirs.
@@ -205,7 +204,7 @@ void compare_with(Study& study, const std::vector<const Found*>& sets,
   std::vector<std::string> above, around, below;
   for (const Found* set : sets) {
     const Dimensions& d = *(set->*of);
-    const scaling::Interval& alpha = set->alpha().interval;
+    const scaling::Interval alpha = set->alpha().interval;
     auto& side = alpha.low > power / d.low() ? above : alpha.high < power / d.high() ? below : around;
     side.push_back(set->name);
   }

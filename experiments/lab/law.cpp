@@ -48,14 +48,15 @@ std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::size
   }
   study.table(std::move(table));
 
-  const scaling::Law& law = report.prefers_e ? report.with_e : report.without_e;
+  const scaling::Law& law = report.law();
+  const scaling::Estimate alpha = report.alpha();
   const double held_out_error = report.prefers_e ? holdout.error_with_e : holdout.error_without_e;
   const auto number = [&study, &of = key](const char* suffix, double value) {
     if (std::isfinite(value)) study.number(of + suffix, value);
   };
-  number("_alpha", law.alpha.value);
-  number("_alpha_low", law.alpha.interval.low);
-  number("_alpha_high", law.alpha.interval.high);
+  number("_alpha", alpha.value);
+  number("_alpha_low", alpha.interval.low);
+  number("_alpha_high", alpha.interval.high);
   number("_e", law.e.value);
   number("_e_low", law.e.interval.low);
   number("_e_high", law.e.interval.high);
@@ -66,18 +67,21 @@ std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::size
                     name, sizes));
   } else {
     std::string sentence = fmt::format(
-        "{} falls as {} to the power of {:.3g} (95 % interval {:.3g} to {:.3g}, for this test set)", name,
-        what, -law.alpha.value, -law.alpha.interval.high, -law.alpha.interval.low);
+        "{} falls as {} to the power of {:.3g} (95 % interval {:.3g} to {:.3g}{}, for this test set)", name,
+        what, -alpha.value, -alpha.interval.high, -alpha.interval.low,
+        report.has_floor() ? "" : ", with a floor or without");
+    const std::string line = share(report.without_e.left_out_error);
     if (report.prefers_e)
-      sentence += fmt::format(
-          " towards {}, {}: no straight line in log-log axes, which would be off by {} where this law is by "
-          "{}",
-          shown(law.e), floor, share(report.without_e.left_out_error), share(law.left_out_error));
+      sentence += fmt::format(" towards {}, {}: {}", shown(law.e), floor,
+                              report.has_floor()
+                                  ? "no straight line in log-log axes, which would be off by " + line
+                                  : "a straight line in log-log axes is not ruled out, off by " + line) +
+                  fmt::format(" where this law is by {}", share(law.left_out_error));
     else
       sentence += fmt::format(
-          ", a straight line in log-log axes; a floor, {}, would tell no more (off by {} where the line is "
-          "by {})",
-          floor, share(report.with_e.left_out_error), share(law.left_out_error));
+          ", a straight line in log-log axes; a floor, {}, is not ruled out (off by {} where the line is by "
+          "{})",
+          floor, share(report.with_e.left_out_error), line);
     if (std::isfinite(held_out_error))
       sentence +=
           fmt::format("; fitted without the largest sizes it predicts them to {}", share(held_out_error));
@@ -107,7 +111,7 @@ std::optional<scaling::Report> tell_law(Study& study, const LawOf& of, std::span
 }
 
 Series line_of(const scaling::Report& report) {
-  const scaling::PowerLaw& law = (report.prefers_e ? report.with_e : report.without_e).fit.law;
+  const scaling::PowerLaw& law = report.law().fit.law;
   Series line{.title = report.prefers_e ? "E + A x^-α" : "A x^-α", .style = SeriesStyle::reference};
   const auto [low, high] = std::minmax_element(report.points.begin(), report.points.end(),
                                                [](const auto& a, const auto& b) { return a.x < b.x; });

@@ -125,9 +125,9 @@ void tell(const RepeatQuestion& question, const std::vector<RepeatCell>& cells, 
       others.push_back(fmt::format("{}: {}", name(report.form), share(report.left_out_error)));
   if (best.form.fades)
     answer.sentences.push_back(fmt::format(
-        "To {} an epoch over the same images is worth, of as many new ones, {}: R* is {} (95 % intervals, "
-        "for this "
-        "test set), and no number of epochs makes them worth more than {:.3g} times as many new ones",
+        "If worth decays by Muennighoff's law, an epoch over the same images is worth to {}, of as many new "
+        "ones, {}: R* is {} (95 % intervals, for this test set), and no number of epochs makes them worth "
+        "more than {:.3g} times as many new ones",
         question.of, fmt::join(parts, ", "), shown(best.rounds), 1 + best.rounds.value));
   else
     answer.sentences.push_back(
@@ -146,20 +146,24 @@ void tell(const RepeatQuestion& question, const std::vector<RepeatCell>& cells, 
     answer.sentences.push_back(fmt::format(
         "Epochs do harm besides: of U images, e times as many epochs add {} to the {} at U = {:.3g}",
         shown(best.harm), question.metric, best.fit.law.d0));
-  // What was measured directly, of the largest number of epochs that new images tell the worth of.
-  const RepeatCell* farthest = nullptr;
-  double worth = 0;
+  // What was measured directly needs no law: for each number of epochs, by the numbers of images.
+  std::map<double, std::pair<double, double>> measured;
   for (const RepeatCell& cell : cells) {
-    const double found = scaling::measured_worth(cells, mean_interval(cell.losses).mean);
-    if (cell.epochs == 1 || !std::isfinite(found)) continue;
-    if (farthest != nullptr && farthest->epochs >= cell.epochs) continue;
-    farthest = &cell, worth = found;
+    const double worth = scaling::measured_worth(cells, mean_interval(cell.losses).mean) / cell.unique;
+    if (cell.epochs == 1 || !std::isfinite(worth)) continue;
+    auto& [least, most_worth] = measured.try_emplace(cell.epochs, worth, worth).first->second;
+    least = std::min(least, worth), most_worth = std::max(most_worth, worth);
   }
-  if (farthest != nullptr)
-    answer.sentences.push_back(fmt::format(
-        "Measured directly, {:g} images seen {:g} times are worth {} new ones to {}; by the law {}",
-        farthest->unique, farthest->epochs, images_text(worth), question.of,
-        images_text(best.fit.law.effective(farthest->unique, farthest->epochs))));
+  std::vector<std::string> ranges;
+  for (const auto& [epochs, range] : measured) {
+    const std::string low = fmt::format("{:.2g}", range.first), high = fmt::format("{:.2g}", range.second);
+    ranges.push_back(fmt::format("{:g} epochs {}{} (the law: {:.2g})", epochs, low,
+                                 low == high ? "" : " to " + high, best.fit.law.effective(1, epochs)));
+  }
+  if (!ranges.empty())
+    answer.sentences.push_back(
+        fmt::format("Measured directly, images are worth to {}, times as many new ones, by their numbers: {}",
+                    question.of, fmt::join(ranges, ", ")));
 }
 
 }  // namespace

@@ -53,6 +53,28 @@ TEST(Findings, EveryQuoteAndEveryTableIsAResult) {
   EXPECT_GT(shown, 10);
 }
 
+TEST(Findings, CostWhatTheirRunsTook) {
+  const auto row = [](const std::string& what, const Cost& cost) {
+    return fmt::format("| {} | {} | {:.0f} | {:.2e} |", what, cost.runs, cost.seconds,
+                       static_cast<double>(cost.flops));
+  };
+  std::set<std::string> expected, found;
+  Cost all;
+  for (const auto& [name, results] : committed()) {
+    if (results.protocol != "sound" || results.program == "law") continue;  // which takes the runs of others
+    const std::string program = results.program == "epochs-unique" ? "epochs --unique" : results.program;
+    expected.insert(row("`" + program + "`", results.cost));
+    all.runs += results.cost.runs, all.seconds += results.cost.seconds, all.flops += results.cost.flops;
+  }
+  expected.insert(row("together", all));
+  const std::string page = read_file(docs + "/findings.md");
+  std::istringstream lines(page.substr(page.find("<!-- cost -->")));
+  std::string line;
+  for (int head = 0; head < 3; ++head) std::getline(lines, line);
+  while (std::getline(lines, line) && line.starts_with("|")) found.insert(line);
+  EXPECT_EQ(found, expected);
+}
+
 TEST(Findings, ComeFromWholeExperiments) {
   for (const auto& [name, results] : committed()) {
     EXPECT_EQ(name, results.program + "-" + results.protocol);

@@ -160,11 +160,12 @@ TEST(Repeats, SayWhatTheyFind) {
   EXPECT_NEAR(found.numbers.at("repeat_64_rounds") / truth.rounds, 1, 0.15);
   ASSERT_GE(found.sentences.size(), 3u);
   EXPECT_THAT(found.sentences[0],
-              HasSubstr("To width 64 an epoch over the same images is worth, of as many new ones, "
-                        "the 2nd 9"));
+              HasSubstr("If worth decays by Muennighoff's law, an epoch over the same images is worth to "
+                        "width 64, of as many new ones, the 2nd 9"));
   EXPECT_THAT(found.sentences[1], HasSubstr("A cell left out that law predicts to "));
   EXPECT_THAT(found.sentences[1], HasSubstr("; fitted without the cells of 64 epochs it predicts them to "));
-  EXPECT_THAT(found.sentences.back(), HasSubstr("Measured directly, "));
+  EXPECT_THAT(found.sentences.back(), HasSubstr("Measured directly, images are worth to width 64, times as "
+                                                "many new ones, by their numbers: 2 epochs 1.9"));
   EXPECT_EQ(found.tables.size(), 2u);
   EXPECT_EQ(found.plots.size(), 1u);
   // The same bits again.

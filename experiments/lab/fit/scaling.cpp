@@ -67,6 +67,23 @@ std::vector<std::size_t> seeds_of(const std::vector<Cell>& cells) {
 
 }  // namespace
 
+namespace {
+
+Estimate of_both(const Report& report, const Estimate& with_e, const Estimate& without_e) {
+  if (report.has_floor()) return with_e;
+  return {(report.prefers_e ? with_e : without_e).value,
+          {std::min(with_e.interval.low, without_e.interval.low),
+           std::max(with_e.interval.high, without_e.interval.high)}};
+}
+
+}  // namespace
+
+Estimate Report::alpha() const { return of_both(*this, with_e.alpha, without_e.alpha); }
+
+Estimate Report::prediction(std::size_t i) const {
+  return of_both(*this, with_e.predictions.at(i), without_e.predictions.at(i));
+}
+
 Report fit_law(std::span<const std::size_t> seeds, const PointsOf& points_of, const Options& options,
                Rng& rng) {
   const auto numbers = [&](const PowerLaw& law) {

@@ -49,6 +49,15 @@ struct Report {
   Law with_e, without_e;                  ///< E free, and E = 0
   bool prefers_e = false;                 ///< with_e has the smaller left_out_error
   std::size_t resamples = 0, failed = 0;  ///< as in Intervals
+
+  const Law& law() const { return prefers_e ? with_e : without_e; }
+  /// Whether the cells tell that there is a floor: with_e predicts better, and the interval of E leaves out
+  /// 0.
+  bool has_floor() const { return prefers_e && with_e.e.interval.low > 0; }
+  /// Of law(). Where no floor is told the choice between the two may be one by a hair, and the interval holds
+  /// those of both.
+  Estimate alpha() const;
+  Estimate prediction(std::size_t i) const;
 };
 
 /// Fits both laws to points of cells; `seeds` has the number of seeds of each cell. ValueError as
