@@ -51,9 +51,11 @@ Read read(const std::string& given) {
     const auto losses = point.measured.find("test_loss");
     const auto config = nlohmann::json::parse(point.config, nullptr, false);
     const auto examples = training_examples(point);
-    if (losses == point.measured.end() || !examples || point.parameters <= 0 || !config.is_object()) continue;
+    if (losses == point.measured.end() || !examples || point.parameters <= 0 || !config.is_object() ||
+        !config.contains("lr") || !config["lr"].is_number() || !(config["lr"].get<double>() > 0))
+      continue;
     Run run{{static_cast<double>(point.parameters), static_cast<double>(*examples), {}}, point.x};
-    run.lr = config.value("lr", 0.0);
+    run.lr = config["lr"];
     run.cell.losses = usable_losses(losses->second.values);
     read.images = std::max(read.images, static_cast<double>(point.unique));
     const double flops = 6 * run.cell.n * run.cell.d;
@@ -62,7 +64,8 @@ Read read(const std::string& given) {
     read.budgets[point.series].push_back(std::move(run));
   }
   if (read.budgets.empty())
-    throw ValueError(fmt::format("[advise] expected runs with a test loss, got none in {}", file));
+    throw ValueError(
+        fmt::format("[advise] expected runs with a test loss and a learning rate, got none in {}", file));
   if (read.images == 0 && read.dataset != "digits")
     throw ValueError(
         fmt::format("[advise] {} does not tell how many images of {} there were; ./elk isoflop --dataset {} "

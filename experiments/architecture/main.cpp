@@ -234,7 +234,8 @@ std::vector<double> widths_for(const Study& study, const std::string& set) {
   std::vector<double> widths{20, 36, 64, 112, 200};
   if (set == "cifar-10") widths = {16, 26, 42, 68, 110};
   if (study.options().smoke) widths = {8, 32};
-  widths = study.grid("widths", widths, {.at_least = widths.size()});
+  // Beyond that the convolutional partner of an MLP has weights of gigabytes.
+  widths = study.grid("widths", widths, {.at_least = widths.size(), .most = 10000});
   std::sort(widths.begin(), widths.end());
   return widths;
 }

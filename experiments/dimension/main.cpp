@@ -98,7 +98,7 @@ void measure(Study& study, Found& found, const Outcome& largest) {
     found.by_numbers.push_back(*found.images);
     found.numbers.push_back(static_cast<double>(found.images->points));
     found.hidden = dimensions_of(hidden(largest, data, images));
-  } catch (const ValueError& error) {
+  } catch (const Error& error) {
     study.warn(fmt::format("the dimension of {}: {}", found.name, error.what()));
   }
 }
@@ -312,8 +312,12 @@ void ask(Study& study) {
                          {"L(D) of " + names[i], "the number of training images", names[i],
                           "what a net of width 256 leaves, whatever the data"},
                          sweep, [](const Outcome& outcome) { return outcome.cell.x; });
+    // Of what could be run.
+    const auto rank = [](const Outcome& outcome) {
+      return std::pair(std::isfinite(outcome.mean(Metric::test_loss).mean), outcome.cell.x);
+    };
     const auto largest = std::max_element(sweep.begin(), sweep.end(),
-                                          [](const auto& a, const auto& b) { return a.cell.x < b.cell.x; });
+                                          [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
     measure(study, found, *largest);
     sets.push_back(std::move(found));
   }

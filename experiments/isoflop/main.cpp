@@ -67,7 +67,7 @@ void ask(Study& study) {
   if (options.smoke) budgets = {3e7, 6e7, 1.2e8, 2.4e8}, widths = {4, 6, 8, 12};
   if (data.features > 784)  // as many images
     for (double& budget : budgets) budget *= 4;
-  budgets = study.grid("budgets", budgets, {.at_least = budgets.size()});
+  budgets = study.grid("budgets", budgets, {.at_least = budgets.size(), .most = INFINITY});
   widths = study.grid("widths", widths, {.at_least = widths.size()});
   std::sort(budgets.begin(), budgets.end());
   std::sort(widths.begin(), widths.end());

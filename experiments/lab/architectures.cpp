@@ -92,12 +92,18 @@ double parameters_of(Architecture architecture, Index width, const ImageTask& ta
 
 // Of what grows with the width: the one at which it is nearest to `wanted`, as a ratio.
 Index nearest_width(double wanted, const std::function<double(Index)>& of) {
-  double before = 0;
-  for (Index width = 1;; ++width) {
-    const double found = of(width);
-    if (found >= wanted) return before * found > wanted * wanted ? width - 1 : width;
-    before = found;
+  Index low = 0, high = 1;  // of(low) < wanted <= of(high)
+  double before = 0, found = of(high);
+  while (found < wanted) low = high, before = found, high *= 2, found = of(high);
+  while (high - low > 1) {
+    const Index middle = low + (high - low) / 2;
+    const double there = of(middle);
+    if (there < wanted)
+      low = middle, before = there;
+    else
+      high = middle, found = there;
   }
+  return before * found > wanted * wanted ? low : high;
 }
 
 class ArchitectureRuns : public FunctionWork {

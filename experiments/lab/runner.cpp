@@ -97,6 +97,8 @@ std::optional<Record> do_run(Work& work, const Run& run, const std::function<boo
     origin.error = "there is not enough memory for this run";
   } catch (const std::exception& error) {
     origin.error = error.what();
+  } catch (...) {
+    origin.error = "it threw something that is no std::exception";
   }
   origin.status = "failed";
   return Record(origin, {});

@@ -99,6 +99,10 @@ Study::Inside::Inside(const Question& question, const Options& o) : work(make_wo
       fail<UsageError>("--from: expected results of {} on {} by the {} protocol, {} has {} on {} by {}",
                        question.program, o.dataset, o.protocol, o.from, from->program, from->dataset,
                        from->protocol);
+    for (const auto& [option, given] : {std::pair("--quick", o.quick), std::pair("--smoke", o.smoke)})
+      if ((from->command.find(option) != std::string::npos) != given)
+        fail<UsageError>("--from: {} was made {} {}, which takes other data", o.from,
+                         given ? "without" : "with", option);
   }
   if (o.dry_run) return;
   store.emplace(o.out_dir);
@@ -166,10 +170,11 @@ std::vector<double> Study::grid(const std::string& name, std::vector<double> usu
       const auto [next, error] = std::from_chars(at, end, value);
       more = next != end && *next == ',';
       if (error != std::errc() || !(next == end || more) || !std::isfinite(value) || value < 0 ||
-          (value == 0 && !options.zero) || (whole && !is_whole(value)))
+          value > options.most || (value == 0 && !options.zero) || (whole && !is_whole(value)))
         fail<UsageError>(
-            "--{}: expected {}numbers {} 0, such as {}, got \"{}\"", name, whole ? "whole " : "",
+            "--{}: expected {}numbers {} 0{}, such as {}, got \"{}\"", name, whole ? "whole " : "",
             options.zero ? "from" : "above",
+            std::isfinite(options.most) ? fmt::format(" up to {:g}", options.most) : "",
             fmt::join(std::vector<double>(usual.begin(),
                                           usual.begin() + std::min<std::ptrdiff_t>(
                                                               2, static_cast<std::ptrdiff_t>(usual.size()))),
@@ -364,23 +369,28 @@ void Study::tell_cost() const {
 // What results that are taken over have of a cell: its runs, without the seeds' weights and dates.
 std::optional<Outcome> Study::told(const Cell& cell) {
   if (!inside_->from) return std::nullopt;
-  const auto wanted = ordered_json::parse(settings_of(cell, options_.seed));
+  const auto wanted = ordered_json::parse(settings_of(cell, first_seed(cell)));
   TrainConfig plain;
   resolve(plain);
   const auto usual = ordered_json::parse(canonical_json(plain));
   const std::string judged = judging_.metric.key();
+  const auto wanted_seeds = static_cast<std::size_t>(seeds_of(cell));
   for (const Point& point : inside_->from->points) {
-    const auto config = ordered_json::parse(point.config);
+    const auto config = ordered_json::parse(point.config, nullptr, false);
+    if (!config.is_object())
+      throw FileError(fmt::format("{}: expected the configuration of a run as an object, got \"{}\"",
+                                  options_.from, point.config));
     bool same = point.failed == 0;
-    for (const auto& [option, value] : config.items())  // options that came later have their defaults
-      same =
-          same && (option == "seed" || (option == "lr" && cell.tune) || wanted.value(option, value) == value);
-    // Those that are written only where they are used must be there.
-    if (cell.settings.empty())
-      for (const auto& [option, value] : wanted.items())
-        same = same && (config.contains(option) || usual.contains(option));
+    for (const auto& [option, value] : config.items())
+      same = same && wanted.contains(option) && (wanted[option] == value || (option == "lr" && cell.tune));
+    // Of options that came later results have the defaults, but for those that are written only where they
+    // are used.
+    for (const auto& [option, value] : wanted.items())
+      same = same && (config.contains(option) || (cell.settings.empty() && usual.contains(option)));
     const auto measured = point.measured.find(judged);
     if (!same || measured == point.measured.end()) continue;
+    const std::size_t seeds = measured->second.values.size();
+    if (seeds < wanted_seeds || (seeds > wanted_seeds && point.diverged > 0)) continue;
     Outcome outcome{cell, {}, point.images, training_examples(point).value_or(0)};
     outcome.unique =
         point.unique > 0 ? point.unique : inside_->work->unique(settings_of(cell, options_.seed));
@@ -391,8 +401,7 @@ std::optional<Outcome> Study::told(const Cell& cell) {
       ++inside_->tuned_cells;
       inside_->tuned.insert(tuned_for(cell));
     }
-    const std::size_t seeds = measured->second.values.size();
-    for (std::size_t seed = 0; seed < seeds; ++seed) {
+    for (std::size_t seed = 0; seed < wanted_seeds; ++seed) {
       RunSummary run;
       run.key = fmt::format("{}, run {}", &point - inside_->from->points.data(), seed);
       run.status = static_cast<std::int64_t>(seed) < point.diverged ? "diverged" : "done";

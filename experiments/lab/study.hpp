@@ -98,11 +98,12 @@ class Study {
   std::int64_t epochs(std::int64_t usual) const;
 
   /// The values of --<name>, or `usual`; of these --quick takes four and --smoke two, or `at_least`.
-  /// UsageError for what is no list of different numbers above 0 (with `zero`: from 0 on), whole ones where
-  /// all of `usual` are.
+  /// UsageError for what is no list of different numbers above 0 (with `zero`: from 0 on) up to `most`, whole
+  /// ones where all of `usual` are.
   struct GridOptions {
     bool zero = false;
     std::size_t at_least = 2;
+    double most = 1e9;
   };
   std::vector<double> grid(const std::string& name, std::vector<double> usual, GridOptions options) const;
   std::vector<double> grid(const std::string& name, std::vector<double> usual) const {

@@ -100,6 +100,7 @@ void add_csv(Measured& measured, const std::string& file) {
 
 Measured read(const std::vector<std::string>& files, const std::string& metric) {
   Measured measured;
+  std::set<std::filesystem::path> seen;
   for (const std::string& given : files) {
     const std::string file = std::filesystem::is_directory(given) ? given + "/results.json" : given;
     if (!std::filesystem::exists(file))
@@ -107,6 +108,8 @@ Measured read(const std::vector<std::string>& files, const std::string& metric) 
           fmt::format("{}: there is no such file; expected the folder of an experiment, its results.json, or "
                       "a CSV file",
                       file));
+    if (!seen.insert(std::filesystem::canonical(file)).second)
+      throw UsageError(fmt::format("{} is given twice: its runs would count twice", file));
     if (!file.ends_with(".csv")) {
       add(measured, parse_results(read_file(file), file), file, metric);
       continue;

@@ -192,6 +192,7 @@ TEST_F(ArchitectureProgram, WrongUsage) {
        "--dataset: expected digits, mnist, fashion-mnist, cifar-10, some of these, each once, or all, got "
        "\"mnist,imagenet\""},
       {{"--widths", "0"}, "--widths: expected whole numbers above 0"},
+      {{"--widths", "1e6"}, "--widths: expected whole numbers above 0 up to 10000"},
       {{"--images", "many"}, "--images: expected whole numbers above 0"}};
   for (const auto& [arguments, message] : rows) {
     const test::Outcome outcome = run(arguments);

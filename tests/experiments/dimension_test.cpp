@@ -187,6 +187,15 @@ TEST_F(DimensionProgram, SmokeTellsDimensionsAndConcludesNothing) {
   EXPECT_EQ(parse_results(file("t/results.json"), "results.json").verdicts, found.verdicts);
 }
 
+// The report tells of what could be run.
+TEST_F(DimensionProgram, SizesThatThereAreNotAreToldAsFailed) {
+  const test::Outcome outcome =
+      run({"--smoke", "--seeds", "1", "--dataset", "digits", "--sizes", "100,200,300000"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("--train-size"));
+  EXPECT_THAT(file("runs/dimension/report.html"), HasSubstr("The exponent and the dimension"));
+}
+
 TEST_F(DimensionProgram, WrongUsage) {
   const std::pair<test::Arguments, const char*> rows[] = {
       {{"--protocol", "paper"}, "--protocol: the study has no such part; only sound"},
@@ -195,7 +204,8 @@ TEST_F(DimensionProgram, WrongUsage) {
        "\"mnist,imagenet\""},
       {{"--dataset", "digits,digits"}, "each once, or all, got \"digits,digits\""},
       {{"--dataset", ","}, "each once, or all, got \",\""},
-      {{"--sizes", "few"}, "--sizes: expected"}};
+      {{"--sizes", "few"}, "--sizes: expected"},
+      {{"--sizes", "1e300"}, "--sizes: expected whole numbers above 0 up to 1e+09"}};
   for (const auto& [arguments, message] : rows) {
     const test::Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.code, 2) << message;

@@ -114,16 +114,23 @@ TEST_F(Functions, ThatDivergeThrowOrForgetAMetricAreTold) {
           case 2: throw std::runtime_error("there is no such file");
           case 3: return {{"test_los", 1}};
           case 4: progress.epoch({.epoch = 3}); return {{"test_loss", 1}};
+          case 5: throw 5;
+          case 6: progress.epoch({.epoch = 1, .val_accuracy = 97.5}); return {{"test_loss", 1}};
           default: return {{"test_loss", 1}};
         }
       },
-      6);
+      8);
   std::vector<std::string> status, error;
   for (const RunSummary& one : runs) status.push_back(one.status), error.push_back(one.error);
-  EXPECT_THAT(status, ElementsAre("diverged", "diverged", "failed", "failed", "failed", "done"));
-  EXPECT_THAT(error, ElementsAre("its test_loss is nan", "it left the earth", "there is no such file",
-                                 "the run returned no \"test_loss\", which the study has among its metrics",
-                                 "[progress] expected epoch 1, got 3", ""));
+  EXPECT_THAT(status,
+              ElementsAre("diverged", "diverged", "failed", "failed", "failed", "failed", "failed", "done"));
+  EXPECT_THAT(
+      error, ElementsAre("its test_loss is nan", "it left the earth", "there is no such file",
+                         "the run returned no \"test_loss\", which the study has among its metrics",
+                         "[progress] expected epoch 1, got 3", "it threw something that is no std::exception",
+                         "[history] the run's epochs: line 1 is malformed: expected a share from 0 to 1 as "
+                         "\"val_accuracy\", found 97.5",
+                         ""));
   EXPECT_TRUE(std::isnan(runs[0].test_loss.value()));
   EXPECT_EQ(runs[1].test_loss, 3);
 }

@@ -114,6 +114,7 @@ TEST_F(Law, WrongUsage) {
   const std::pair<Arguments, const char*> rows[] = {
       {{}, "expected results, such as runs/data_size, its results.json, or a CSV file"},
       {{"nowhere"}, "nowhere: there is no such file; expected the folder of an experiment"},
+      {{"some.csv", "./some.csv"}, "./some.csv is given twice: its runs would count twice"},
       {{"some.csv", "--n", "1e6"}, "--n and --d: give as many of each, got 1 and 0"},
       {{"some.csv", "--n", "0", "--d", "5"}, "--n: expected a number from 1 to 1e+18, got 0"},
       {{"some.csv", "--metric", "beauty"},

@@ -231,6 +231,12 @@ TEST_F(Study, OfEnsembles) {
     return all;
   };
   EXPECT_EQ(points("again"), points("r"));
+  // Alone they are no single networks.
+  const Arguments one{"--smoke", "--seeds", "1", "--quiet", "--ensembles"};
+  ASSERT_EQ(run("best_models", one + Arguments{"2", "--out-dir", "two"}).code, 0);
+  ASSERT_EQ(run("best_models", one + Arguments{"1", "--from", "two/results.json", "--out-dir", "one"}).code,
+            0);
+  EXPECT_NE(file("one/summaries.jsonl"), "");
 }
 
 // From its results alone an experiment tells the same, and runs nothing.
@@ -258,6 +264,25 @@ TEST_F(Study, TellsResultsAgain) {
       EXPECT_EQ(parse_results(file("t/results.json"), "results.json").points.size(), 2u);
     }
   }
+  // Other seeds are other runs, and so are more of them; of more that are there it takes as many as are asked
+  // for.
+  const auto runs_made = [&](const Arguments& more, const std::string& folder) {
+    const Outcome outcome = run(
+        "width",
+        Arguments{"--smoke", "--widths", "16", "--from", "r/width/results.json", "--out-dir", folder} + more);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const Results found = parse_results(file(folder + "/results.json"), "results.json");
+    return std::pair(file(folder + "/summaries.jsonl").empty(),
+                     found.points.at(0).measured.at("test_accuracy").values.size());
+  };
+  EXPECT_EQ(runs_made({"--seed", "200"}, "v"), std::pair(false, std::size_t{2}));
+  EXPECT_EQ(runs_made({"--seeds", "3"}, "w"), std::pair(false, std::size_t{3}));
+  EXPECT_EQ(runs_made({"--seeds", "1"}, "x"), std::pair(true, std::size_t{1}));
+  const Outcome whole =
+      run("width", {"--quick", "--dataset", "digits", "--from", "r/width/results.json", "--out-dir", "y"});
+  EXPECT_EQ(whole.code, 2);
+  EXPECT_THAT(whole.err,
+              HasSubstr("--from: r/width/results.json was made without --quick, which takes other data"));
   const Outcome other = run("depth", {"--smoke", "--from", "r/width/results.json", "--out-dir", "u"});
   EXPECT_EQ(other.code, 2);
   EXPECT_THAT(other.err,

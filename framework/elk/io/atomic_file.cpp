@@ -224,6 +224,8 @@ std::string read_file(const std::string& path, std::size_t most) {
   if (file.number < 0 || ::fstat(file.number, &status) != 0)
     fail<FileError>("[read] {}: {}", path, reason(errno));
   if (S_ISDIR(status.st_mode)) fail<FileError>("[read] {}: this is a folder", path);
+  if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))  // /dev/zero has no end
+    most = std::min(most, std::size_t{1} << 28);
 
   // The size is a hint: a pipe and a file of /proc have none, and a file may grow. One byte more than it
   // notices the end without growing the string.
