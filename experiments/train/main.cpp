@@ -216,7 +216,11 @@ std::vector<RunFolder> member_folders(const TrainConfig& config, const std::stri
     const std::string own = fmt::format("{}/member-{}", folder, i + 1);
     std::error_code error;
     // One that is not there was not begun.
-    if (!resume || !std::filesystem::exists(own + "/checkpoint.safetensors", error)) {
+    const std::string checkpoint = own + "/checkpoint.safetensors";
+    if (!resume || !std::filesystem::exists(checkpoint, error)) {
+      if (resume && std::filesystem::exists(own + "/config.json", error))
+        throw FileError(
+            fmt::format("[checkpoint] {}: it is missing, other files of its run are there", checkpoint));
       all.push_back(RunFolder::for_new(own));
       continue;
     }
