@@ -235,7 +235,7 @@ TEST_F(Compute, SmokeRunsAndContinues) {
   const test::Outcome second = run("isoflop", {"--smoke", "--json", "--out-dir", "r"});
   EXPECT_EQ(second.code, 0) << second.err;
   EXPECT_EQ(parse_results(second.out, "out").cost.seconds, found.cost.seconds);
-  if (test::emulated()) return;  // the others take another quarter of an hour there
+  if (elk::test::emulated()) return;  // the others take another quarter of an hour there
   ASSERT_EQ(run("isoflop", {"--smoke", "--quiet", "--jobs", "1", "--out-dir", "s"}).code, 0);
   const Results again = results("s");
   EXPECT_EQ(again.numbers, found.numbers);

@@ -250,7 +250,7 @@ TEST_F(EpochsUnique, SmokeRunsAndContinues) {
     return std::nan("");
   };
   EXPECT_LT(loss(4000, 1000), loss(1000, 1000));
-  if (test::emulated()) return;  // the other runs take minutes there
+  if (elk::test::emulated()) return;  // the other runs take minutes there
   // One job gives the same bits; the report can be made again from results alone.
   ASSERT_EQ(run({"--smoke", "--quiet", "--jobs", "1", "--out-dir", "s"}).code, 0);
   const Results again = results("s");
