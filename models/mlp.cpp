@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <elk/base/format.hpp>
+#include <elk/nn/batch_norm.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 
@@ -14,15 +15,19 @@ MLP::MLP(const MLPOptions& options, Rng& rng) {
   if (sizes.size() < 2)
     fail<ValueError>("[mlp] expected at least two sizes, inputs and classes, got {}", sizes.size());
   if (options.input.size() > 0) add("input", options.input);
+  if (options.noise != 0) add("noise0", nn::GaussianNoise(options.noise));
   for (std::size_t i = 1; i < sizes.size(); ++i) {
     const std::string number = std::to_string(i);
-    nn::Linear layer(sizes[i - 1], sizes[i], rng, {.init = options.init, .dtype = options.dtype});
-    const bool last = i + 1 == sizes.size();
+    const bool last = i + 1 == sizes.size(), normalized = options.batch_norm && !last;
+    nn::Linear layer(sizes[i - 1], sizes[i], rng,
+                     {.init = options.init, .bias = !normalized, .dtype = options.dtype});
     if (last && i > 1 && options.base_width > 0) {
       const double inputs = static_cast<double>(sizes[i - 1]) / static_cast<double>(options.base_width);
       layer.weight().set(layer.weight() / std::sqrt(inputs));
     }
     add("fc" + number, std::move(layer));
+    if (normalized) add("norm" + number, nn::BatchNorm1d(sizes[i], {.dtype = options.dtype}));
+    if (options.noise != 0 && !last) add("noise" + number, nn::GaussianNoise(options.noise));
     if (options.clip) add("clip" + number, *options.clip);
     if (last) break;
     add("act" + number, options.activation);

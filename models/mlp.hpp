@@ -17,17 +17,25 @@ struct MLPOptions {
   nn::Sequential input = {};              ///< applied to x first, such as nn::Normalize
   std::vector<Index> sizes = {};          ///< inputs, hidden widths, classes: {784, 128, 10}
   nn::Function activation;                ///< after every layer but the last; see activation()
-  std::optional<nn::Function> clip = {};  ///< applied to every layer's output before the activation
+  std::optional<nn::Function> clip = {};  ///< applied to every layer's output, right before the activation
   nn::Init init = nn::Init::he;
   double dropout = 0;  ///< after every activation; 0 = none
+  /// Whether an nn::BatchNorm1d normalizes the outputs of every linear layer but the last, which then have no
+  /// bias: the normalization would subtract it again.
+  bool batch_norm = false;
+  /// Deviation of an nn::GaussianNoise on x, after `input`, and on every pre-activation but the logits, after
+  /// its normalization; 0 = none. With batch_norm this is the baseline of A. Rasmus et al., "Semi-supervised
+  /// learning with ladder networks", 2015, section 4.1.
+  double noise = 0;
   /// The weights of the last layer are drawn as for this width, whatever its own width is: 0 (not used), or
   /// the one that is passed to maximal_update().
   Index base_width = 0;
   DType dtype = f32;
 };
 
-/// Linear layers fc1, fc2, ... with an activation between them. Its output is the logits: in training the
-/// softmax belongs to the loss; apply it yourself if you want probabilities.
+/// Linear layers fc1, fc2, ... with an activation between them: parts input, noise0, then for each layer fc1,
+/// norm1, noise1, clip1, act1, drop1, as far as the options ask for them. Its output is the logits: in
+/// training the softmax belongs to the loss; apply it yourself if you want probabilities.
 class MLP : public nn::Sequential {
  public:
   /// Draws the weights layer by layer from `rng`. ValueError for fewer than two sizes.

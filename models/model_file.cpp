@@ -39,7 +39,11 @@ nn::Sequential rebuild_one(const ModelInfo& info) {
                         .activation = act,
                         .dtype = info.dtype},
                        rng);
-  MLPOptions options{.input = input, .sizes = info.sizes, .activation = act, .dtype = info.dtype};
+  MLPOptions options{.input = input,
+                     .sizes = info.sizes,
+                     .activation = act,
+                     .batch_norm = info.batch_norm,
+                     .dtype = info.dtype};
   if (info.clip > 0) options.clip = clip(info.clip);
   return MLP(options, rng);
 }
@@ -75,6 +79,9 @@ double state_size(const ModelInfo& info) {
            linear(width, info.sizes.back());
   }
   for (std::size_t i = 1; i < info.sizes.size(); ++i) count += linear(info.sizes[i - 1], info.sizes[i]);
+  if (info.batch_norm)  // a unit has a scale, a shift, a mean and a variance in place of its bias
+    for (std::size_t i = 1; i + 1 < info.sizes.size(); ++i)
+      count += 3 * static_cast<double>(info.sizes[i]) + 1;
   return count;
 }
 
@@ -91,6 +98,7 @@ void check_architecture(const ModelInfo& info) {
       std::any_of(sizes.begin(), sizes.end(), [](Index n) { return n < 1 || n > most; }) ||
       (residual && std::any_of(sizes.begin() + 1, sizes.end() - 1, [&](Index n) { return n != sizes[1]; })))
     fail<ValueError>("the layer sizes {} make no {}", fmt::join(sizes, ", "), info.kind);
+  if (residual && info.batch_norm) fail<ValueError>("a residual_mlp has no batch normalization");
   if (info.members < 1) fail<ValueError>("expected 1 network or more, found {}", info.members);
   (void)parse_augment(info.augment);
 }
@@ -149,6 +157,7 @@ void save_model(const std::string& path, const nn::Module& net, const ModelInfo&
                     {"normalize", info.normalize},
                     {"dtype", name(info.dtype)}};
   // Only where there is something to say: files of before stay as they are.
+  if (info.batch_norm) architecture["batch_norm"] = true;
   if (info.members != 1) architecture["members"] = info.members;
   const Tensor x = probe_input(info.sizes.front(), info.dtype);
   Metadata metadata{
@@ -185,6 +194,7 @@ Model load_model(const std::string& path) {
     architecture.at("leaky_slope").get_to(info.leaky_slope);
     architecture.at("clip").get_to(info.clip);
     architecture.at("normalize").get_to(info.normalize);
+    info.batch_norm = architecture.value("batch_norm", false);
     const std::string dtype = architecture.at("dtype");
     if (dtype != "f32" && dtype != "f64") fail<ValueError>("dtype \"{}\" is not f32 or f64", dtype);
     info.dtype = dtype == "f64" ? f64 : f32;

@@ -17,6 +17,7 @@ struct ModelInfo {
   std::string activation = "relu";
   double leaky_slope = 0.01;
   double clip = 0;                 ///< 0 = none
+  bool batch_norm = false;         ///< as MLPOptions::batch_norm
   std::string normalize = "none";  ///< "standard": an nn::Normalize comes first; "whiten": an nn::Whiten
   DType dtype = f32;
   std::string dataset;

@@ -76,6 +76,10 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   add("base-width", number(c.base_width)->value_name("W"), "for mup: at this width it equals standard");
   add("clip", number(c.clip)->value_name("C"), "limit pre-activations to -C ... C; 0 = off");
   add("dropout", number(c.dropout)->value_name("P"), "share of hidden activations dropped in training");
+  add("batch-norm", po::bool_switch(&c.batch_norm)->default_value(c.batch_norm),
+      "normalize the pre-activations of an mlp over the batch; not the logits");
+  add("noise", number(c.noise)->value_name("DEVIATION"),
+      "deviation of normal noise on the inputs and pre-activations of an mlp, in training alone; 0 = off");
   add("loss", text(c.loss)->value_name("NAME"),
       "cross_entropy, mse (true squared error of the probabilities) or paper_mean (the study's rule)");
   add("label-smoothing", number(c.label_smoothing)->value_name("E"),
@@ -124,7 +128,7 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
       "precision of matrix products in training: f32, or bf16 with sums and weights in f32 (several times as "
       "fast for large nets and batches; needs a processor with AMX, otherwise f32)");
   add("seed", number(c.seed)->value_name("N"),
-      "for weights, order and dropout; the same seed repeats a run to the bit");
+      "for weights, order, dropout and noise; the same seed repeats a run to the bit");
   add("protocol", text(c.protocol)->value_name("P"),
       "sound, or paper: the study's arithmetic (f64, sgd with gradients summed over the batch, lr 0.01, "
       "decay 0.9, clip "
@@ -175,6 +179,8 @@ void for_each_option(Config& c, const F& f) {
   f("base-width", c.base_width);
   f("clip", c.clip);
   f("dropout", c.dropout);
+  f("batch-norm", c.batch_norm);
+  f("noise", c.noise);
   f("loss", c.loss);
   f("label-smoothing", c.label_smoothing);
   f("optimizer", c.optimizer);
@@ -230,6 +236,8 @@ Json options_of(const TrainConfig& c) {
   Json object = all_options<Json>(c);
   if (c.parts == 1) object.erase("parts");
   if (c.wire == "full") object.erase("wire");
+  if (!c.batch_norm) object.erase("batch-norm");
+  if (c.noise == 0) object.erase("noise");
   if (c.label_smoothing == 0) object.erase("label-smoothing");
   if (c.ema == 0) object.erase("ema");
   if (c.tta == "none") object.erase("tta");
@@ -375,6 +383,11 @@ void resolve(TrainConfig& c) {
   in_range("leaky-slope", c.leaky_slope, -1e6, 1e6);
   in_range("clip", c.clip, 0, 1e300);
   share("dropout", c.dropout);
+  in_range("noise", c.noise, 0, 1e6);
+  if ((c.batch_norm || c.noise > 0) && (c.model != "mlp" || c.paper()))
+    fail<UsageError>("--{}: goes with --model mlp and --protocol sound, got --model {} and --protocol {}",
+                     c.batch_norm ? "batch-norm" : "noise", c.model, c.protocol);
+  if (c.batch_norm && c.maximal_update()) fail<UsageError>("--batch-norm: goes with --param standard");
   share("label-smoothing", c.label_smoothing);
   if (c.label_smoothing > 0 && (c.loss != "cross_entropy" || c.paper()))
     fail<UsageError>(

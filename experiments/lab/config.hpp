@@ -29,9 +29,10 @@ struct TrainConfig {
   std::int64_t base_width = 64;
   double clip = 0;
   double dropout = 0;
+  bool batch_norm = false;  // written only where it is on, as are noise, label_smoothing, ema, tta, ensemble,
+  double noise = 0;         // parts and wire: keys and files of before stay
   std::string loss = "cross_entropy";
-  double label_smoothing = 0;  // written only where it is another number, as are ema, tta, ensemble, parts
-                               // and wire: keys and files of before stay
+  double label_smoothing = 0;
   std::string optimizer = "adam";
   double momentum = 0;
   bool nesterov = false;

@@ -78,6 +78,17 @@ std::pair<Dataset, Dataset> hold_out(const TrainConfig& config, const Dataset& d
   return parts;
 }
 
+// An example alone has neither deviation nor direction from the mean of its batch, which is itself.
+void check_batches(const TrainConfig& config, Index examples) {
+  const Index rest = examples % config.batch_size, last = rest > 0 ? rest : config.batch_size;
+  if (config.batch_norm && last < 2 * config.parts)
+    throw UsageError(fmt::format(
+        "--batch-norm: needs two examples or more in each {}, the last batch of {} in batches of {} has {}: "
+        "give another --batch-size or --train-size",
+        config.parts > 1 ? fmt::format("of the {} parts of a batch", config.parts) : "batch", examples,
+        config.batch_size, last));
+}
+
 // Of the weights that are the run's result; `result` gets the test set's part.
 void test_network(const TrainConfig& config, const nn::Module& net, const Dataset& test,
                   TrainingResult& result) {
@@ -125,6 +136,7 @@ Training::Training(const TrainConfig& config, const std::pair<Dataset, Dataset>&
       rng_(static_cast<std::uint64_t>(config.seed)),
       net_(make_net()),
       optimizer_(make_optimizer(config, net_)) {
+  check_batches(config, train_.size());
   const train::Loss loss = make_loss(config.loss, 0);
   options_ = {.loss = make_loss(config.loss, config.label_smoothing),
               .epochs = config.epochs,
@@ -179,6 +191,8 @@ nn::Sequential Training::make_net() {
                              .activation = activation,
                              .init = init,
                              .dropout = config_.dropout,
+                             .batch_norm = config_.batch_norm,
+                             .noise = config_.noise,
                              .base_width = config_.maximal_update() ? config_.base_width : 0,
                              .dtype = dtype};
   if (config_.clip > 0)
@@ -192,6 +206,7 @@ models::ModelInfo Training::info() const {
           .activation = *config_.activation,
           .leaky_slope = config_.leaky_slope,
           .clip = config_.clip,
+          .batch_norm = config_.batch_norm,
           .normalize =
               config_.normalize == "none" || config_.normalize == "whiten" ? config_.normalize : "standard",
           .dtype = config_.float_type(),

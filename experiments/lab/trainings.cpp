@@ -61,8 +61,10 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i + 1]);
   if (config.model == "residual_mlp")  // whose blocks hold a second square matrix
     for (std::size_t i = 1; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i]);
-  // FLOP/s of a core, and seconds of a step, of Adam for a weight, and to change a pixel: of this decade
-  const double rate = config.float_type() == f64 ? 80e9 : 180e9, step = 25e-6, adam = 1.5e-9, pixel = 40e-9;
+  // FLOP/s of a core, and seconds of a step, of Adam for a weight, to change a pixel, and to draw a number of
+  // noise: of this decade
+  const double rate = config.float_type() == f64 ? 80e9 : 180e9, step = 25e-6, adam = 1.5e-9, pixel = 40e-9,
+               draw = 40e-9;
   const auto examples = static_cast<double>(train_examples(config, data));
   double measured = 2 * static_cast<double>(*config.validation);
   if (config.test_every_epoch) measured += static_cast<double>(data.test.size());
@@ -70,6 +72,8 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   example +=
       (step + (config.optimizer == "sgd" ? 0 : adam * weights)) / static_cast<double>(config.batch_size);
   if (!config.augment.empty()) example += pixel * static_cast<double>(sizes.front());
+  if (config.noise > 0)
+    for (std::size_t i = 0; i + 1 < sizes.size(); ++i) example += draw * static_cast<double>(sizes[i]);
   return static_cast<double>(config.ensemble * config.epochs) *
          (examples * example + measured * 2 * weights / rate);
 }

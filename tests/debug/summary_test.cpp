@@ -52,6 +52,24 @@ TEST(Summary, OfAnMLPByHand) {
   EXPECT_EQ(out.str(), to_string(s));
 }
 
+// It cannot train on one example; evaluation has a gradient, too.
+TEST(Summary, OfBatchNorm) {
+  Rng rng(1);
+  const models::MLP net(
+      {.sizes = {784, 64, 10}, .activation = models::activation("relu"), .batch_norm = true, .noise = 0.3},
+      rng);
+  const State before = net.state();
+  const Summary s = summary(net, {784});
+  EXPECT_EQ(row(s, "fc1").training_flops, 2 * 100352u);
+  EXPECT_EQ(row(s, "fc2").training_flops, 3 * 1280u + 2 * 10);
+  EXPECT_GT(row(s, "norm1").flops, 0u);
+  EXPECT_GT(row(s, "norm1").training_flops, row(s, "norm1").flops);
+  EXPECT_EQ(row(s, "norm1").output, (Shape{1, 64}));
+  EXPECT_EQ(s.unlisted, "");
+  for (std::size_t i = 0; i < before.size(); ++i)
+    EXPECT_EQ(test::values(net.state()[i].value), test::values(before[i].value)) << before[i].name;
+}
+
 TEST(Summary, IsWhatALoopCounts) {
   const models::MLP net = mlp();
   const Tensor x = zeros({1, 784});

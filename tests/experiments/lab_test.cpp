@@ -184,8 +184,10 @@ TEST(TrainConfigs, OfOptionsThatCameLaterAreWrittenWhereTheyAreUsed) {
   TrainConfig config;
   resolve(config);
   const std::string before = canonical_json(config);
-  for (const char* name : {"label-smoothing", "ema", "tta", "ensemble"})
+  for (const char* name : {"batch-norm", "noise", "label-smoothing", "ema", "tta", "ensemble"})
     EXPECT_EQ(before.find(name), before.npos) << name;
+  config.batch_norm = true;
+  config.noise = 0.3;
   config.label_smoothing = 0.1;
   config.ema = 0.99;
   config.augment = "flip:0.5";
@@ -193,6 +195,8 @@ TEST(TrainConfigs, OfOptionsThatCameLaterAreWrittenWhereTheyAreUsed) {
   config.ensemble = 3;
   resolve(config);
   const std::string with = canonical_json(config);
+  EXPECT_THAT(with, HasSubstr("\"batch-norm\":true,"));
+  EXPECT_THAT(with, HasSubstr("\"noise\":0.3,"));
   EXPECT_THAT(with, HasSubstr("\"ema\":0.99,"));
   EXPECT_THAT(with, HasSubstr("\"ensemble\":3,"));
   EXPECT_THAT(with, HasSubstr("\"label-smoothing\":0.1,"));
@@ -231,7 +235,11 @@ class StopAt : public train::Callback {
 
 TEST(TrainingRuns, StopAtAnyStepAndGoOnToTheSameBits) {
   const TrainTest data = few();
-  Training whole(tiny(), data);
+  TrainConfig config = tiny();
+  config.batch_norm = true;
+  config.noise = 0.2;
+  config.ema = 0.9;
+  Training whole(config, data);
   const TrainingResult expected = whole.run();
   EXPECT_EQ(expected.status, train::Status::finished);
   EXPECT_EQ(expected.history.back().step, 15);  // 90 examples: 4 whole batches and a short one an epoch
@@ -241,7 +249,7 @@ TEST(TrainingRuns, StopAtAnyStepAndGoOnToTheSameBits) {
     const std::string file = folder / std::to_string(stop_at);
     train::Checkpoint checkpoint(file);
     StopAt stop(stop_at);
-    Training first(tiny(), data), second(tiny(), data);
+    Training first(config, data), second(config, data);
     const TrainingResult stopped = first.run({&checkpoint, &stop});
     EXPECT_EQ(stopped.status, train::Status::stopped);
     EXPECT_EQ(stopped.history.size(), static_cast<std::size_t>(stop_at / 5));

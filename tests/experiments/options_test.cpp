@@ -95,6 +95,7 @@ TEST_F(TrainOptions, GoodValues) {
       {"init", "normal", "normal"},
       {"clip", "9e9", 9e9},
       {"dropout", "0.999", 0.999},
+      {"noise", "0.3", 0.3},
       {"loss", "mse", "mse"},
       {"loss", "paper_mean", "paper_mean"},
       {"lr", "1e-5", 1e-5},
@@ -132,7 +133,11 @@ TEST_F(TrainOptions, GoodValues) {
        {std::pair{"flip", "flip"}, {"shift", "shift"}, {"flip,shift", "flip,shift"}})
     EXPECT_EQ(config({"--tta", given, "--augment", "crop:2,flip"})["tta"], expected);
   // What changes nothing is not written.
-  EXPECT_EQ(config({"--label-smoothing", "0", "--ema", "0", "--tta", "none", "--ensemble", "1"}), sound);
+  EXPECT_EQ(
+      config({"--noise", "0", "--label-smoothing", "0", "--ema", "0", "--tta", "none", "--ensemble", "1"}),
+      sound);
+  EXPECT_EQ(config({"--batch-norm"})["batch-norm"], true);
+  EXPECT_EQ(config({"--noise", "0.1", "--param", "mup"})["noise"], 0.1);
   const Json sgd = config({"--optimizer", "sgd", "--momentum", "0.9", "--nesterov"});
   EXPECT_EQ(sgd["momentum"], 0.9);
   EXPECT_EQ(sgd["nesterov"], true);
@@ -197,6 +202,20 @@ TEST_F(TrainOptions, BadValues) {
       outside("dropout", "1", below_1),
       outside("dropout", "-0.1", below_1),
       outside("dropout", "nan", below_1),
+      outside("noise", "-0.1", "a number from 0 to 1000000"),
+      outside("noise", "nan", "a number from 0 to 1000000"),
+      outside("noise", "inf", "a number from 0 to 1000000"),
+      {{"--noise", "0.3", "--model", "residual_mlp"},
+       "--noise: goes with --model mlp and --protocol sound, got --model residual_mlp and --protocol sound"},
+      {{"--noise", "0.3", "--protocol", "paper"},
+       "--noise: goes with --model mlp and --protocol sound, got --model mlp and --protocol paper"},
+      {{"--batch-norm", "--model", "residual_mlp"},
+       "--batch-norm: goes with --model mlp and --protocol sound, got --model residual_mlp and --protocol "
+       "sound"},
+      {{"--batch-norm", "--protocol", "paper"},
+       "--batch-norm: goes with --model mlp and --protocol sound, got --model mlp and --protocol paper"},
+      {{"--batch-norm", "--param", "mup"}, "--batch-norm: goes with --param standard"},
+      {{"--batch-norm=true"}, "option '--batch-norm' does not take any arguments"},
       choice("loss", "mean", "cross_entropy, mse, paper_mean"),
       choice("optimizer", "rmsprop", "sgd, adam, adamw"),
       outside("momentum", "1", below_1),
@@ -308,7 +327,7 @@ TEST_F(TrainOptions, WrongWords) {
         "momentum",    "lr",         "schedule",   "lr-decay",   "weight-decay", "batch-size",
         "epochs",      "train-size", "validation", "early-stop", "dtype",        "seed",
         "protocol",    "out-dir",    "data-dir",   "threads",    "config",       "label-smoothing",
-        "ema",         "tta",        "ensemble"}) {
+        "ema",         "tta",        "ensemble",   "noise"}) {
     const std::string name = std::string("--") + option;
     expect_usage_error({name}, "the required argument for option '" + name + "' is missing");
     expect_usage_error({name, "--quiet"}, "the required argument for option '" + name + "' is missing");
@@ -322,8 +341,8 @@ TEST_F(TrainOptions, Help) {
   EXPECT_THAT(outcome.out, StartsWith("Usage: ./elk train [options]\n"));
   for (const auto& [name, value] : sound.items()) EXPECT_THAT(outcome.out, HasSubstr("\n  --" + name + " "));
   for (const char* name :
-       {"label-smoothing", "ema", "tta", "ensemble", "lr-decay", "out-dir", "resume", "profile", "data-dir",
-        "threads", "config", "print-config", "quiet", "json", "help", "version"})
+       {"batch-norm", "noise", "label-smoothing", "ema", "tta", "ensemble", "lr-decay", "out-dir", "resume",
+        "profile", "data-dir", "threads", "config", "print-config", "quiet", "json", "help", "version"})
     EXPECT_THAT(outcome.out, HasSubstr(std::string("\n  --") + name + " "));
   std::istringstream lines(outcome.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 110u) << line;
@@ -346,6 +365,7 @@ TEST_F(TrainOptions, PrintedConfigReadsBackTheSame) {
       {"--hidden", "300,7", "--lr-decay", "0.123456789012345678", "--dropout", "0.3", "--seed", "4294967295",
        "--early-stop", "2", "--train-size", "99", "--test-every-epoch", "--validation", "77",
        "--weight-decay", "1e-4", "--dtype", "f64"},
+      {"--batch-norm", "--noise", "0.3"},
   };
   for (const Arguments& line : lines) {
     const Outcome first = run(line + Arguments{"--print-config"});

@@ -21,12 +21,14 @@ using testing::StartsWith;
 
 class TrainResume : public TrainProgram {
  protected:
-  // Everything that has a state takes part: Adam's moments, dropout's stream, the best weights so far.
+  // Everything that has a state takes part: Adam's moments, dropout's and noise's stream, the best weights so
+  // far.
   Arguments options(const Arguments& others) {
     return small(Arguments{"--hidden", "32,16", "--batch-size", "1", "--epochs", "20", "--dropout", "0.3",
                            "--early-stop", "40", "--lr-decay", "0.9", "--augment", "shift:1,mixup:0.2",
                            "--normalize", "channel", "--quiet"} +
-                 Arguments{"--label-smoothing", "0.1", "--ema", "0.9", "--tta", "shift"} + others);
+                 Arguments{"--noise", "0.1", "--label-smoothing", "0.1", "--ema", "0.9", "--tta", "shift"} +
+                 others);
   }
 
   void expect_same_run(const std::string& a, const std::string& b) {
@@ -228,6 +230,9 @@ TEST_F(TrainResume, OtherOptionsAreRefused) {
   refused({"--hidden", "9"}, "--hidden: the run to resume has \"8\", the command line asks for \"9\"" + only);
   refused({"--label-smoothing", "0.1"},
           "--label-smoothing: the run to resume has 0.0, the command line asks for 0.1" + only);
+  refused({"--batch-norm"},
+          "--batch-norm: the run to resume has false, the command line asks for true" + only);
+  refused({"--noise", "0.3"}, "--noise: the run to resume has 0.0, the command line asks for 0.3" + only);
   refused({"--ema", "0.9"}, "--ema: the run to resume has 0.0, the command line asks for 0.9" + only);
   ASSERT_EQ(run(small({"--augment", "flip", "--tta", "flip", "--out-dir", "views"})).code, 0);
   EXPECT_THAT(

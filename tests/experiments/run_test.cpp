@@ -143,6 +143,42 @@ TEST_F(TrainRun, ResidualMlp) {
   EXPECT_EQ(last_line(outcome.out), fmt::format("test accuracy {:.4f}", test.accuracy));
 }
 
+TEST_F(TrainRun, BatchNormGoesIntoTheModelFileAndNoiseDoesNot) {
+  for (const char* networks : {"1", "2"}) {
+    const std::string folder = std::string("of-") + networks;
+    const Outcome outcome = run(small({"--hidden", "16,8", "--epochs", "8", "--batch-norm", "--noise", "0.3",
+                                       "--ema", "0.9", "--ensemble", networks, "--out-dir", folder}));
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const models::Model model = models::load_model(path(folder + "/model.safetensors"));
+    EXPECT_TRUE(model.info.batch_norm);
+    EXPECT_EQ(to_string(model.net).find("GaussianNoise"), std::string::npos);
+    const Dataset test = load_dataset("mnist", path("data")).test;
+    EXPECT_EQ(last_line(outcome.out),
+              fmt::format("test accuracy {:.4f}", train::evaluate(model.net, test, loss).accuracy));
+    EXPECT_GT(train::evaluate(model.net, test, loss).accuracy, 0.5);
+  }
+  EXPECT_THAT(run(small({"--batch-norm", "--noise", "0.3", "--doctor"})).out,
+              HasSubstr("norm1   BatchNorm1d(8)"));
+}
+
+TEST_F(TrainRun, BatchNormNeedsTwoExamplesInEveryBatch) {
+  const auto refused = [&](const Arguments& options, const std::string& message) {
+    const Outcome outcome =
+        run(small(Arguments{"--batch-norm", "--train-size", "101", "--out-dir", "r"} + options));
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.err, "reading mnist\ntrain: --batch-norm: needs two examples or more in " + message +
+                               ": give another --batch-size or --train-size\nsee ./elk train --help\n");
+    EXPECT_FALSE(std::filesystem::exists(path("r")));
+  };
+  refused({}, "each batch, the last batch of 101 in batches of 50 has 1");
+  refused({"--batch-size", "1"}, "each batch, the last batch of 101 in batches of 1 has 1");
+  refused({"--batch-size", "98", "--parts", "2"},
+          "each of the 2 parts of a batch, the last batch of 101 in batches of 98 has 3");
+  const Arguments four{
+      "--batch-norm", "--train-size", "102", "--batch-size", "98", "--parts", "2", "--out-dir", "r"};
+  EXPECT_EQ(run(small(four)).code, 0);
+}
+
 TEST_F(TrainRun, NormalizationGoesIntoTheModelFile) {
   for (const std::string kind : {"pixel", "channel", "whiten"})
     for (const std::string model_kind : {"mlp", "residual_mlp"}) {
@@ -300,9 +336,9 @@ TEST_F(TrainRun, ProfileOfALongRunIsOfTwoHundredSteps) {
 }
 
 TEST_F(TrainRun, TheSameBitsForAnyNumberOfThreads) {
-  const Arguments options =
-      small({"--hidden", "200,30", "--batch-size", "230", "--dropout", "0.2", "--augment", "crop:1,flip",
-             "--label-smoothing", "0.1", "--ema", "0.5", "--tta", "flip,shift"});
+  const Arguments options = small({"--hidden", "200,30", "--batch-size", "230", "--dropout", "0.2",
+                                   "--augment", "crop:1,flip", "--batch-norm", "--noise", "0.3",
+                                   "--label-smoothing", "0.1", "--ema", "0.5", "--tta", "flip,shift"});
   for (const char* dtype : {"f32", "f64"}) {
     std::string model, before;
     for (const char* threads : {"1", "2", "3", "1"}) {

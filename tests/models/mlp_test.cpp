@@ -140,6 +140,69 @@ TEST(Mlp, DropoutActsInTrainingOnly) {
   EXPECT_NE(first, second);
 }
 
+TEST(Mlp, BatchNormAndNoiseAreOfEveryLayerButTheLast) {
+  Rng rng(3), plain_rng(3);
+  MLPOptions o = options({4, 5, 6, 3});
+  const MLP plain(o, plain_rng);
+  o.input = nn::Sequential{nn::Flatten()};
+  o.clip = clip(9);
+  o.dropout = 0.5;
+  o.batch_norm = true;
+  o.noise = 0.3;
+  const MLP net(o, rng);
+  std::vector<std::string> list;
+  for (std::size_t i = 0; i < net.size(); ++i) list.push_back(net.name_of(&net[i]) + " " + net[i].describe());
+  EXPECT_THAT(
+      list, ElementsAre("input Sequential(Flatten)", "noise0 GaussianNoise(0.3)", "fc1 Linear(4, 5, no bias)",
+                        "norm1 BatchNorm1d(5)", "noise1 GaussianNoise(0.3)", "clip1 clip(9)", "act1 relu",
+                        "drop1 Dropout(0.5)", "fc2 Linear(5, 6, no bias)", "norm2 BatchNorm1d(6)",
+                        "noise2 GaussianNoise(0.3)", "clip2 clip(9)", "act2 relu", "drop2 Dropout(0.5)",
+                        "fc3 Linear(6, 3)", "clip3 clip(9)"));
+  EXPECT_EQ(rng.bits(), plain_rng.bits());  // the weights are those of the plain network
+  EXPECT_EQ(values(net.state().front().value), values(plain.state().front().value));
+  for (const NamedTensor& item : net.state())
+    if (item.name != "norm1.num_batches_tracked" && item.name != "norm2.num_batches_tracked") {
+      EXPECT_EQ(item.value.dtype(), f64) << item.name;
+    }
+
+  o = options({4, 5, 3});
+  o.noise = 0.1;
+  EXPECT_THAT(parts(MLP(o, rng)), ElementsAre("GaussianNoise(0.1)", "Linear(4, 5)", "GaussianNoise(0.1)",
+                                              "relu", "Linear(5, 3)"));
+  o.noise = -1;
+  EXPECT_EQ(error_of<ValueError>([&] { MLP(o, rng); }),
+            "[gaussian_noise] expected a finite deviation of at least 0, got -1");
+}
+
+// In training relu(norm(x w) + noise) with the batch's moments, and noise on x.
+TEST(Mlp, BatchNormAndNoiseByHand) {
+  Rng rng(3), draws(5), same(5);
+  MLPOptions o = options({4, 5, 3});
+  o.batch_norm = true;
+  o.noise = 0.3;
+  const MLP net(o, rng);
+  const Tensor x = randn({6, 4}, rng, f64);
+  const auto at = [&](const char* name) {
+    for (const NamedTensor& item : net.state())
+      if (item.name == name) return item.value;
+    return Tensor();
+  };
+  const Tensor z = matmul(x + 0.3 * randn({6, 4}, same, f64), transpose(at("fc1.weight")));
+  const Tensor centred = z - mean(z, 0), variance = mean(square(centred), 0);
+  const Tensor hidden = relu(centred / sqrt(variance + 1e-5) + 0.3 * randn({6, 5}, same, f64));
+  const Tensor logits = matmul(hidden, transpose(at("fc2.weight"))) + at("fc2.bias");
+  {
+    Tape tape(draws);
+    EXPECT_THAT(values(net(x)), testing::Pointwise(testing::DoubleNear(1e-12), values(logits)));
+  }
+  // Without a tape the running statistics count, and nothing is drawn.
+  const Tensor kept = (matmul(x, transpose(at("fc1.weight"))) - at("norm1.running_mean")) /
+                      sqrt(at("norm1.running_var") + 1e-5);
+  EXPECT_THAT(values(net(x)),
+              testing::Pointwise(testing::DoubleNear(1e-12),
+                                 values(matmul(relu(kept), transpose(at("fc2.weight"))) + at("fc2.bias"))));
+}
+
 TEST(Mlp, ProbabilitiesSumToOne) {
   Rng rng(3);
   MLPOptions o = options({20, 30, 10});

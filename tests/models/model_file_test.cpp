@@ -299,6 +299,48 @@ TEST_F(ModelFile, NormalizationRoundTrip) {
             "the normalization \"zca\" is not none, standard or whiten");
 }
 
+// With statistics that are not those of the beginning. Noise is of training alone and not in the file.
+TEST_F(ModelFile, BatchNormRoundTrip) {
+  for (const DType dtype : {f32, f64}) {
+    ModelInfo saved = info(dtype);
+    saved.sizes = {6, 5, 4, 3};
+    saved.activation = "relu";
+    saved.clip = 0;
+    saved.batch_norm = true;
+    Rng rng(7);
+    const MLP original({.sizes = saved.sizes,
+                        .activation = activation("relu"),
+                        .batch_norm = true,
+                        .noise = 0.3,
+                        .dtype = dtype},
+                       rng);
+    const Tensor x = randn({20, 6}, rng, dtype);
+    for (int i = 0; i < 3; ++i) {
+      const Tape tape(rng);
+      (void)original(2 * x + 1);
+    }
+    save_model(path_, original, saved);
+    const Model model = load_model(path_);
+    EXPECT_TRUE(model.info.batch_norm);
+    EXPECT_EQ(values(model.net(x)), values(original(x)));
+    const State before = original.state(), after = model.net.state();
+    ASSERT_EQ(after.size(), before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      EXPECT_EQ(after[i].name, before[i].name);
+      EXPECT_EQ(values(after[i].value), values(before[i].value)) << after[i].name;
+    }
+  }
+  const auto architecture = [&](const std::string& kind, const std::string& batch_norm) {
+    return refused(
+        "architecture",
+        R"({"activation":"relu","leaky_slope":0,"clip":0,"normalize":"none","dtype":"f32","kind":")" + kind +
+            R"(","sizes":[6,5,3],"batch_norm":)" + batch_norm + "}");
+  };
+  EXPECT_EQ(architecture("mlp", "true"), "the sizes stand for 69 weights, there are 53");
+  EXPECT_EQ(architecture("residual_mlp", "true"), "a residual_mlp has no batch normalization");
+  EXPECT_THAT(architecture("mlp", "1"), HasSubstr("the metadata is malformed: "));
+}
+
 TEST_F(ModelFile, SoftmaxRegressionIsAnMlpWithoutHiddenLayers) {
   ModelInfo saved = info();
   saved.sizes = {6, 3};

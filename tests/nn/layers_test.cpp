@@ -168,6 +168,20 @@ TEST(Dropout, ActsOnTrainingTapesAlone) {
             "[dropout] expected a probability from 0 to below 1, got 1.5");
 }
 
+TEST(GaussianNoise, ActsOnTrainingTapesAlone) {
+  const GaussianNoise layer(0.25);
+  EXPECT_EQ(layer.describe(), "GaussianNoise(0.25)");
+  EXPECT_TRUE(GaussianNoise(0.25).state().empty());
+  const Tensor x = ones({20, 10}, f64);
+  EXPECT_EQ(layer(x).id(), x.id());
+  Rng rng(3), same(3);
+  Tape tape(rng);
+  EXPECT_EQ(values(layer(x)), values(x + 0.25 * randn({20, 10}, same, f64)));
+  EXPECT_EQ(values(layer(x)), values(x + 0.25 * randn({20, 10}, same, f64)));  // the stream goes on
+  EXPECT_EQ(error_of<ValueError>([] { GaussianNoise(-1); }),
+            "[gaussian_noise] expected a finite deviation of at least 0, got -1");
+}
+
 TEST(LayerNorm, BringsTheLastAxisToMeanZeroAndVarianceOne) {
   LayerNorm norm(4, 1e-12, f64);
   const Tensor y = norm(from({1, 2, 3, 4, -2, -2, 2, 2}, {2, 4}, f64));

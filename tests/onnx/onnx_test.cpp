@@ -105,6 +105,7 @@ std::vector<Case> cases() {
   add("FlattenNothing", Sequential(Flatten()), {4});
   add("Dropout", Sequential{linear(4, 3), Dropout(0.5)}, {4});
   add("OnlyDropout", Sequential(Dropout(0.5)), {4});
+  add("GaussianNoise", Sequential{linear(4, 3), GaussianNoise(0.5)}, {4});
   add("Nothing", Sequential(), {4});
   add("Nested", Sequential{Sequential{linear(4, 5), ReLU()}, Sequential{Sequential(linear(5, 3)), Tanh()}},
       {4});
@@ -277,7 +278,7 @@ TEST_F(Onnx, TheSameNetworkGivesTheSameBytes) {
     save_onnx(path, test.net, test.input_shape);
     const std::string once = read_file(path);
     Rng rng(3);
-    const Tape tape(rng);  // dropout in training must not be what is written
+    const Tape tape(rng);  // dropout and noise in training must not be what is written
     save_onnx(path, test.net, test.input_shape);
     EXPECT_EQ(read_file(path), once) << test.name;
   }
@@ -309,8 +310,8 @@ TEST_F(Onnx, RefusesWhatHasNoForm) {
   };
   const std::string expected =
       " has no ONNX form: expected Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, ELU, "
-      "SELU, SiLU, GELU, Sigmoid, LogSigmoid, Tanh, Hardtanh, Softsign, Softmax, Flatten, Dropout, Conv1d, "
-      "Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
+      "SELU, SiLU, GELU, Sigmoid, LogSigmoid, Tanh, Hardtanh, Softsign, Softmax, Flatten, Dropout, "
+      "GaussianNoise, Conv1d, Conv2d, ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
       "AdaptiveAvgPool1d and AdaptiveAvgPool2d (of windows of one size), Upsample, BatchNorm1d, BatchNorm2d, "
       "GroupNorm, RMSNorm, Embedding (of the input), RNN, GRU, LSTM, MultiheadAttention, "
       "TransformerEncoderLayer, Residual, Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, "

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <elk/autograd/tape.hpp>
+#include <elk/base/parallel.hpp>
 #include <elk/kernels/kernels.hpp>
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
@@ -426,6 +427,90 @@ TEST(Dropout, RefusesBadProbabilities) {
     EXPECT_THROW((void)dropout(ones({2}), p), ValueError);
   EXPECT_EQ(error_of<ValueError>([] { (void)dropout(ones({2}), 1); }),
             "[dropout] expected a probability from 0 to below 1, got 1");
+}
+
+TEST(GaussianNoise, AddsNormalDrawsInTheOrderOfTheElements) {
+  for (const DType dtype : {f32, f64})
+    for (const int threads : {1, 2}) {
+      set_threads(threads);
+      Rng rng(11), same(11);
+      const Tensor x = full({301, 701}, 4, dtype);
+      Tape tape(rng);
+      const Tensor y = gaussian_noise(x, 0.3);
+      EXPECT_EQ(y.dtype(), dtype);
+      for (Index i = 0; i < y.size(); ++i) {
+        if (dtype == f64) {
+          ASSERT_EQ(y.at(i), 4 + 0.3 * same.normal());
+        } else {
+          ASSERT_EQ(y.at(i), 4 + 0.3f * static_cast<float>(same.normal()));
+        }
+      }
+      EXPECT_EQ(rng.bits(), same.bits());
+    }
+  set_threads(1);
+}
+
+TEST(GaussianNoise, DrawsOnlyOnATrainingTape) {
+  const Tensor x = ones({1000});
+  EXPECT_EQ(gaussian_noise(x, 0.5).id(), x.id());
+  {
+    Tape evaluation;
+    EXPECT_EQ(gaussian_noise(x, 0.5).id(), x.id());
+  }
+  Rng rng(1), same(1);
+  {
+    Tape training(rng);
+    EXPECT_EQ(gaussian_noise(x, 0).id(), x.id());
+    const Pause pause;
+    EXPECT_EQ(gaussian_noise(x, 0.5).id(), x.id());
+    Tape evaluation;
+    EXPECT_EQ(gaussian_noise(x, 0.5).id(), x.id());
+  }
+  EXPECT_EQ(rng.bits(), same.bits());
+  Rng outer(5), inner(5);
+  std::vector<double> outside;
+  {
+    Tape training(outer);
+    outside = values(gaussian_noise(x, 0.5));
+  }
+  Tape training(inner), inherits;
+  EXPECT_EQ(values(gaussian_noise(x, 0.5)), outside);
+}
+
+// Of a sum of cubes; every evaluation draws the same.
+TEST(GaussianNoise, GradientsAreThoseOfASum) {
+  const Tensor x = from({-1.5, 0.25, 2, 0.5, -0.75, 1}, {2, 3}, f64);
+  struct At {
+    double value;
+    std::vector<double> gradient, second;
+  };
+  const auto evaluate = [](const Tensor& at) {
+    Rng rng(7);
+    Tape outer(rng);
+    outer.watch(at);
+    Tape inner;
+    inner.watch(at);
+    const Tensor y = sum(pow(gaussian_noise(at, 0.3), 3)), gradient = inner.backward(y)[at];
+    return At{y.item(), values(gradient), values(outer.backward(sum(gradient))[at])};
+  };
+  const At here = evaluate(x);
+  constexpr double step = 1e-4;
+  for (std::size_t i = 0; i < 6; ++i) {
+    std::vector<double> moved(6);
+    moved[i] = step;
+    const At up = evaluate(x + from(moved, {2, 3})), down = evaluate(x - from(moved, {2, 3}));
+    EXPECT_NEAR(here.gradient[i], (up.value - down.value) / (2 * step), 1e-6);
+    EXPECT_NEAR(here.second[i], (up.gradient[i] - down.gradient[i]) / (2 * step), 1e-6);
+  }
+}
+
+TEST(GaussianNoise, RefusesBadDeviationsAndIntegers) {
+  for (const double deviation : {-0.1, static_cast<double>(NAN), static_cast<double>(INFINITY)})
+    EXPECT_THROW((void)gaussian_noise(ones({2}), deviation), ValueError);
+  EXPECT_EQ(error_of<ValueError>([] { (void)gaussian_noise(ones({2}), -1); }),
+            "[gaussian_noise] expected a finite deviation of at least 0, got -1");
+  EXPECT_EQ(error_of<DTypeError>([] { (void)gaussian_noise(ones({2}, i64), 1); }),
+            "[gaussian_noise] expected f32 or f64, got i64: convert with cast");
 }
 
 }  // namespace

@@ -435,6 +435,55 @@ TEST(Fit, MeasuresTheAverageOfTheWeights) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(result.history[i].val_loss, losses[i]);
 }
 
+// As the weights: in training they are those of a run without an average.
+TEST(Fit, AveragesRunningStatisticsWithTheWeights) {
+  using Statistics = std::vector<double>;
+  const auto statistics = [](const nn::Module& net) {
+    Statistics all;
+    for (const NamedTensor& item : net.state())
+      if (item.name.find("running_") != std::string::npos)
+        for (const double v : values(item.value)) all.push_back(v);
+    return all;
+  };
+  constexpr double decay = 0.8;
+  std::vector<Statistics> plain, with;
+  Watch steps([&](const std::string& event, Fit& fit) {
+    if (event == "step") plain.push_back(statistics(fit.net()));
+  });
+  Given without;
+  without.run({&steps});
+
+  const auto expect_average = [&](const nn::Module& net, const std::string& when) {
+    const Statistics found = statistics(net);
+    ASSERT_EQ(found.size(), 16u);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      double sum = 0, total = 0;
+      for (std::size_t step = 0; step < with.size(); ++step) {
+        const double share = std::pow(decay, static_cast<double>(with.size() - step));
+        sum += share * with[step][i];
+        total += share;
+      }
+      ASSERT_NEAR(found[i], sum / total, 1e-5) << when;
+    }
+  };
+  Given given;
+  given.net.add("scale", nn::Normalize(zeros({10}), full({10}, 0.7)));  // a buffer that stays as it is
+  given.options.average_decay = decay;
+  Watch watch([&](const std::string& event, Fit& fit) {
+    if (event == "step")
+      with.push_back(statistics(fit.net()));
+    else if (event != "begun")
+      expect_average(fit.net(), event);
+  });
+  given.run({&watch});
+  ASSERT_EQ(with.size(), 15u);
+  EXPECT_EQ(with.front(), plain.front());
+  expect_average(given.net, "after the run");
+  const NamedTensor last = given.net.state().back();
+  EXPECT_EQ(last.name, "scale.scale");
+  EXPECT_THAT(values(last.value), testing::Each(0.7f));
+}
+
 TEST(EarlyStopping, PutsTheBestAverageBack) {
   Given given;
   given.options.epochs = 100;
@@ -464,6 +513,16 @@ TEST(Fit, TellsWhereItDiverged) {
   ASSERT_EQ(result.history.size(), 2u);
   EXPECT_TRUE(result.history[1].diverged);
   EXPECT_TRUE(std::isnan(*result.history[1].train_loss));
+}
+
+TEST(Fit, TellsThatItDivergedAtTheEndOfAnEpoch) {
+  Given given;  // whose BatchNorm needs two examples
+  given.options.evaluation_loss = [](const Tensor& logits, const Tensor&) {
+    return scalar(NAN, logits.dtype());
+  };
+  const Result result = given.run();
+  EXPECT_EQ(result.status, Status::diverged);
+  EXPECT_EQ(result.problem, "the end of epoch 1: the first value that is not finite came from the loss");
 }
 
 TEST(Fit, RefusesWhatCannotBegin) {

@@ -176,28 +176,37 @@ Summary summarize(const nn::Module& net, std::vector<SummaryInput> inputs,
     forward = std::move(meter.counts);
   }
 
-  Rng rng(0);
-  Meter meter(row_of, result.rows.size());
-  const Tape around;  // where gradients may be differentiated, they are computed where they arise
-  Tape tape(rng);
-  tape.observe([&](const Tape::Event& event) { meter.operation(event); });
-  const std::shared_ptr<detail::Uses> uses = net.uses();
-  uses->listen();
-  const Tensor y = call();
-  uses->stop();
-  result.unlisted = uses->unlisted(parameters);
-  // A scalar to start backward from; it runs outside the network and so counts for no row. Nothing is
-  // recorded where the output depends on no trained parameter.
-  const std::size_t before = tape.size();
-  const Tensor total = sum(y);
-  if (tape.size() > before) (void)tape.backward(total);
+  const auto backward = [&](auto&... rng) {
+    Meter meter(row_of, result.rows.size());
+    const Tape around;  // where gradients may be differentiated, they are computed where they arise
+    Tape tape(rng...);
+    tape.observe([&](const Tape::Event& event) { meter.operation(event); });
+    const std::shared_ptr<detail::Uses> uses = net.uses();
+    uses->listen();
+    const Tensor y = call();
+    uses->stop();
+    result.unlisted = uses->unlisted(parameters);
+    // A scalar to start backward from; it runs outside the network and so counts for no row. Nothing is
+    // recorded where the output depends on no trained parameter.
+    const std::size_t before = tape.size();
+    const Tensor total = sum(y);
+    if (tape.size() > before) (void)tape.backward(total);
+    return std::move(meter.counts);
+  };
+  std::vector<Meter::Count> training;
+  try {
+    Rng rng(0);
+    training = backward(rng);
+  } catch (const ShapeError&) {  // BatchNorm1d cannot train on one example
+    training = backward();
+  }
 
   for (std::size_t i = 0; i < result.rows.size(); ++i) {
     SummaryRow& row = result.rows[i];
     row.flops = forward[i].flops;
-    row.training_flops = meter.counts[i].flops;
+    row.training_flops = training[i].flops;
     row.calls = forward[i].calls;
-    row.output = forward[i].output ? forward[i].output : meter.counts[i].last;
+    row.output = forward[i].output ? forward[i].output : training[i].last;
     if (row_of.at(parts[i].module) == i) {  // listed here first
       if (row.calls == 0) note(row.notes, "never called");
       if (row.calls > 1) note(row.notes, fmt::format("called {} times", row.calls));

@@ -48,13 +48,13 @@ struct Summary {
 };
 
 /// Runs `net` on one example of zeros of `input_shape` (without the batch), once in evaluation and once in
-/// training with backward, and reports what ran; FLOPs as in base/flops.hpp. `dtype` defaults to the
-/// network's own, or to i64 if the network rejects that, as a network that begins with an Embedding does. A
-/// leading size of 1 in an output is treated as the batch. Operations in a module that no fields() lists
-/// count for the module that called it. A module with several inputs that does not call Scope::returns shows
-/// the shape of its last operation. Changes nothing in `net`, and draws dropout from its own random stream;
-/// existing tapes record nothing of it. Throws the network's own ShapeError, with the layer's name, for a
-/// shape that does not fit.
+/// training with backward (in evaluation again, if the network cannot train on one example, as with a
+/// BatchNorm1d), and reports what ran; FLOPs as in base/flops.hpp. `dtype` defaults to the network's own, or
+/// to i64 if the network rejects that, as a network that begins with an Embedding does. A leading size of 1
+/// in an output is treated as the batch. Operations in a module that no fields() lists count for the module
+/// that called it. A module with several inputs that does not call Scope::returns shows the shape of its last
+/// operation. Changes nothing in `net`, and draws dropout from its own random stream; existing tapes record
+/// nothing of it. Throws the network's own ShapeError, with the layer's name, for a shape that does not fit.
 Summary summary(const nn::Module& net, const Shape& input_shape, std::optional<DType> dtype = {});
 
 namespace detail {

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <elk/base/format.hpp>
 #include <elk/nn/describe.hpp>
 #include <elk/nn/layers.hpp>
@@ -80,5 +82,12 @@ Dropout::Dropout(double p) : p_(p) {
 }
 Tensor Dropout::forward(const Tensor& x) const { return dropout(x, p_); }
 std::string Dropout::describe() const { return fmt::format("Dropout({})", p_); }
+
+GaussianNoise::GaussianNoise(double deviation) : deviation_(deviation) {
+  if (!(deviation >= 0 && std::isfinite(deviation)))
+    fail<ValueError>("[gaussian_noise] expected a finite deviation of at least 0, got {}", deviation);
+}
+Tensor GaussianNoise::forward(const Tensor& x) const { return gaussian_noise(x, deviation_); }
+std::string GaussianNoise::describe() const { return fmt::format("GaussianNoise({})", deviation_); }
 
 }  // namespace elk::nn

@@ -179,6 +179,17 @@ class Dropout : public Module {
   double p_;
 };
 
+/// See elk::gaussian_noise: active on a training tape only.
+class GaussianNoise : public Module {
+ public:
+  explicit GaussianNoise(double deviation);
+  Tensor forward(const Tensor& x) const override;
+  std::string describe() const override;
+
+ private:
+  double deviation_;
+};
+
 /// Any function of one tensor as a layer without parameters: Function("sin", elk::sin).
 class Function : public Module {
  public:

@@ -43,8 +43,8 @@ constexpr Index worked_out = -1, as_before = 0;  // for Reshape: sizes that depe
 
 constexpr const char* known =
     "Linear, LayerNorm, Normalize, Whiten (of a matrix), ReLU, LeakyReLU, ELU, SELU, SiLU, GELU, Sigmoid, "
-    "LogSigmoid, Tanh, Hardtanh, Softsign, Softmax, Flatten, Dropout, Conv1d, Conv2d, ConvTranspose2d, "
-    "MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
+    "LogSigmoid, Tanh, Hardtanh, Softsign, Softmax, Flatten, Dropout, GaussianNoise, Conv1d, Conv2d, "
+    "ConvTranspose2d, MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d, "
     "AdaptiveAvgPool1d and AdaptiveAvgPool2d (of windows of one size), Upsample, BatchNorm1d, BatchNorm2d, "
     "GroupNorm, RMSNorm, Embedding (of the input), RNN, GRU, LSTM, MultiheadAttention, "
     "TransformerEncoderLayer, Residual, Sequential, or a Function named relu, leaky_relu, sigmoid, tanh, "
@@ -597,7 +597,7 @@ Value Exporter::add_sequence(const nn::Sequential& sequence, const Value& x) {
 Value Exporter::add(const nn::Module& module, const Value& x) {
   ++times_[&module];
   if (const auto* sequence = dynamic_cast<const nn::Sequential*>(&module)) return add_sequence(*sequence, x);
-  if (exactly<nn::Dropout>(module)) return x;
+  if (exactly<nn::Dropout>(module) || exactly<nn::GaussianNoise>(module)) return x;
   const Tensor y = module(x.probe);
   const auto unary = [&](const char* operation) { return node(module, operation, {x.name}); };
   std::string name;
@@ -683,7 +683,7 @@ void save_onnx(const std::string& path, const nn::Sequential& net, const Shape& 
       std::any_of(input_shape.begin(), input_shape.end(), [](Index size) { return size < 1; }))
     fail<ValueError>("[onnx] expected an input shape of 1 to {} sizes above 0, without the batch, got {}",
                      Shape::max_rank - 1, input_shape);
-  const Pause pause;  // whatever the caller is recording: dropout passes everything
+  const Pause pause;  // whatever the caller is recording: dropout and noise pass everything
   onnx::ModelProto model = Exporter(net).run(input_shape);
   try {
     onnx::checker::check_model(model);

@@ -13,10 +13,11 @@ namespace elk {
 /// have the network's dtype (f32 if it has no parameters). The weights keep the names and shapes of state().
 ///
 /// What can be written: Linear, LayerNorm, ReLU, LeakyReLU, Sigmoid, Tanh, GELU, Softmax, Flatten, Dropout
-/// (which is left out: an ONNX file is for evaluation), Residual and Sequential, also nested, and Functions
-/// named relu, leaky_relu, sigmoid, tanh, gelu or clip(...), as in models::MLP. Only the name of a Function
-/// is known: so it is called, and it is an error if it does not compute what its name says. For a class
-/// derived from Sequential it is an error if it does not compute what its parts do one after another.
+/// and GaussianNoise (which are left out: an ONNX file is for evaluation), Residual and Sequential, also
+/// nested, and Functions named relu, leaky_relu, sigmoid, tanh, gelu or clip(...), as in models::MLP. Only
+/// the name of a Function is known: so it is called, and it is an error if it does not compute what its name
+/// says. For a class derived from Sequential it is an error if it does not compute what its parts do one
+/// after another.
 ///
 /// Throws ValueError naming the module for one that has no ONNX form; for an input shape with a size below 1
 /// or no axis; and for a network of 2 GiB or more, ONNX's limit. Throws the network's own ShapeError if it

@@ -169,4 +169,13 @@ Tensor dropout(const Tensor& x, double p) {
   return x * kernels::dropout_factors(x.shape(), p, *rng, x.dtype());
 }
 
+Tensor gaussian_noise(const Tensor& x, double deviation) {
+  check_float("gaussian_noise", x);
+  if (!(deviation >= 0 && std::isfinite(deviation)))
+    fail<ValueError>("[gaussian_noise] expected a finite deviation of at least 0, got {}", deviation);
+  Rng* rng = Tape::training_rng();
+  if (rng == nullptr || deviation == 0) return x;
+  return x + deviation * randn(x.shape(), *rng, x.dtype());
+}
+
 }  // namespace elk

@@ -1,4 +1,4 @@
-// Activations, softmax and dropout.
+// Activations, softmax, dropout and noise.
 #pragma once
 
 #include <elk/tensor/tensor.hpp>
@@ -40,12 +40,17 @@ Tensor softmax(const Tensor& x, Axis axis = -1);
 Tensor log_softmax(const Tensor& x, Axis axis = -1);
 
 /// Whether operations of this thread are on a training tape (one made with an Rng) that is neither paused nor
-/// used up. Then dropout is active, and BatchNorm uses the statistics of the batch.
+/// used up. Then dropout and noise are active, and BatchNorm uses the statistics of the batch.
 bool training();
 
 /// On a training tape (one made with an Rng): sets each element to 0 with probability p, from 0 up to but not
 /// including 1, and divides the others by 1 - p. Otherwise x itself. (N. Srivastava et al., "Dropout", JMLR
 /// 15, 2014.)
 Tensor dropout(const Tensor& x, double p);
+
+/// On a training tape (one made with an Rng): x plus `deviation` times a draw from the standard normal
+/// distribution for each element, in their order. Otherwise x itself. ValueError unless `deviation` is finite
+/// and at least 0.
+Tensor gaussian_noise(const Tensor& x, double deviation);
 
 }  // namespace elk

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
 #include <elk/autograd/scope.hpp>
@@ -12,6 +13,7 @@
 #include <elk/io/digest.hpp>
 #include <elk/io/safetensors.hpp>
 #include <elk/nn/uses.hpp>
+#include <elk/optim/check.hpp>
 #include <elk/optim/lbfgs.hpp>
 #include <elk/train/fit.hpp>
 
@@ -73,6 +75,16 @@ void check_measured(const char* option, const Examples& measured, const Examples
   if (a != nullptr && b != nullptr && a->features() != b->features())
     fail<ShapeError>("[fit] {}: its examples are {}, those to train on {}", option, a->sample_shape(),
                      b->sample_shape());
+}
+
+// In the order of detail::buffers.
+std::vector<std::string> buffer_names(const nn::Module& net) {
+  std::unordered_set<std::string> parameters;
+  for (const nn::NamedSlot& parameter : net.parameters()) parameters.insert(parameter.name);
+  std::vector<std::string> names;
+  for (const NamedTensor& item : net.state())
+    if (parameters.count(item.name) == 0) names.push_back(item.name);
+  return names;
 }
 
 std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i); }
@@ -249,7 +261,7 @@ bool Fit::train_epoch() {
     }
     ++batch_;
     ++step_;
-    if (average_) average_->update(average_->corrected_decay(step_));
+    if (average_) update_average(statistics);
     flops_ += flops() - flops_before;
     loss_sum_ += loss_;
     epoch_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
@@ -258,10 +270,26 @@ bool Fit::train_epoch() {
   return true;
 }
 
+// With the state after a step, before which the buffers were as `before`.
+void Fit::update_average(const std::vector<Tensor>& before) {
+  const double decay = average_->corrected_decay(step_);
+  average_->update(decay);
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    const Tensor& now = *buffers_[i];
+    Tensor& average = buffer_averages_[i];
+    if (average.defined())
+      average = decay * average + (1 - decay) * now;
+    else if (is_float(now.dtype()) && now.id() != before[i].id())
+      average = now;
+  }
+}
+
 // Gives the network the averages, or its weights back.
 void Fit::use_average(bool use) {
   if (!average_ || use == averaged_ || step_ == 0) return;
   average_->swap();
+  for (std::size_t i = 0; i < buffers_.size(); ++i)
+    if (buffer_averages_[i].defined()) std::swap(*buffers_[i], buffer_averages_[i]);
   averaged_ = use;
 }
 
@@ -290,7 +318,9 @@ void Fit::end_epoch() {
   for (const auto& loss : {row.train_loss, row.val_loss, row.test_loss})
     if (loss && !std::isfinite(*loss)) row.diverged = true;
   if (row.diverged) {
-    const Batch first = data_.gather(std::vector<Index>{0}, *options_.dtype);
+    std::vector<Index> rows{0};
+    if (data_.size() > 1) rows.push_back(1);  // BatchNorm1d cannot train on one example
+    const Batch first = data_.gather(rows, *options_.dtype);
     result_.problem = where(fmt::format("the end of epoch {}", epoch_ + 1), first, rng_);
   }
   // Nothing throws from here on.
@@ -330,6 +360,7 @@ void Fit::train() {
     }
   } rate{*this};
   buffers_ = detail::buffers(net_);
+  buffer_averages_.resize(buffers_.size());
   while (!is_over() && result_.status != Status::stopped) {
     if (train_epoch())
       finish_epoch();
@@ -356,6 +387,9 @@ SafetensorsFile Fit::pack() const {
   State all;
   State weights = net_.state(), averages;
   if (average_) averages = average_->state();
+  const std::vector<std::string> names = buffer_names(net_);
+  for (std::size_t i = 0; i < buffer_averages_.size(); ++i)
+    if (buffer_averages_[i].defined()) averages.push_back({names[i], buffer_averages_[i]});
   if (averaged_)  // the one is in the place of the other
     for (NamedTensor& average : averages)
       std::swap(average.value, std::find_if(weights.begin(), weights.end(), [&](const auto& w) {
@@ -429,11 +463,23 @@ void Fit::unpack(const SafetensorsFile& file, const std::string& path) {
     Rng checked = rng_;
     checked.set_state(rng);
     const State net_before = net_.state(), optimizer_before = optimizer_.state();
-    const State averages = part_of(file.tensors, "average.");
+    State averages = part_of(file.tensors, "average.");
     if (!average_ && !averages.empty())
       fail<ValueError>("it holds a moving average of the weights, for which the run has no average_decay");
     if (average_ && averages.empty())
       fail<ValueError>("it holds no moving average of the weights, which the run has an average_decay for");
+    const std::vector<std::string> names = buffer_names(net_);
+    const std::vector<Tensor*> buffers = detail::buffers(net_);
+    std::vector<Tensor> buffer_averages(buffers.size());
+    for (std::size_t i = 0; i < buffers.size(); ++i) {
+      const auto found = std::find_if(averages.begin(), averages.end(),
+                                      [&](const NamedTensor& item) { return item.name == names[i]; });
+      if (found == averages.end()) continue;
+      const Tensor& now = *buffers[i];
+      optim::check_loaded("moving_average", names[i], found->value, now.shape(), now.dtype());
+      buffer_averages[i] = found->value;
+      averages.erase(found);
+    }
     const State average_before = average_ ? average_->state() : State();
     std::vector<State> callbacks_before;
     for (const Callback* callback : options_.callbacks) callbacks_before.push_back(callback->state());
@@ -452,6 +498,7 @@ void Fit::unpack(const SafetensorsFile& file, const std::string& path) {
       throw;
     }
     averaged_ = false;
+    buffer_averages_ = buffer_averages;
     rng_ = checked;
     order_ = order;
     epoch_ = position[0];

@@ -51,7 +51,8 @@ struct FitOptions {
   /// Decay of a moving average of the weights, corrected for its bias: see optim::MovingAverage. Training
   /// goes on with the weights, and everything else is done with their average: after an epoch the network has
   /// it while it is measured and callbacks are called, and again after a run that was not stopped.
-  /// Checkpoints hold both. Running statistics are not averaged. 0: no average.
+  /// Checkpoints hold both. Running statistics, and any other floating-point buffer that training changes,
+  /// are averaged alike, so that they fit the averaged weights. 0: no average.
   double average_decay = 0;
   /// Cuts each batch into this many parts. The result depends only on this number: see Parts. 1: the batch as
   /// a whole. With parts the loss must be a mean over the examples.
@@ -140,6 +141,7 @@ class Fit {
   void join();
   void train();
   void set_rate();
+  void update_average(const std::vector<Tensor>& before);
   void use_average(bool use);
   bool train_epoch();
   void finish_epoch();
@@ -161,8 +163,9 @@ class Fit {
   std::optional<optim::MovingAverage> average_;
   bool averaged_ = false;  // the network has the averages, and average_ the weights
   double base_lr_;
-  double rate_;                   // that the schedule last set
-  std::vector<Tensor*> buffers_;  // of the network
+  double rate_;                          // that the schedule last set
+  std::vector<Tensor*> buffers_;         // of the network
+  std::vector<Tensor> buffer_averages_;  // of those that training changes; as average_, they swap places
 
   Index epoch_ = 0;
   Index batch_ = 0;
