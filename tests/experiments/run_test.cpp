@@ -146,8 +146,9 @@ TEST_F(TrainRun, ResidualMlp) {
 TEST_F(TrainRun, BatchNormGoesIntoTheModelFileAndNoiseDoesNot) {
   for (const char* networks : {"1", "2"}) {
     const std::string folder = std::string("of-") + networks;
-    const Outcome outcome = run(small({"--hidden", "16,8", "--epochs", "8", "--batch-norm", "--noise", "0.3",
-                                       "--ema", "0.9", "--ensemble", networks, "--out-dir", folder}));
+    const Outcome outcome =
+        run(small({"--hidden", "16,8", "--lr", "0.01", "--epochs", "20", "--batch-norm", "--noise", "0.3",
+                   "--ema", "0.9", "--ensemble", networks, "--out-dir", folder}));
     ASSERT_EQ(outcome.code, 0) << outcome.err;
     const models::Model model = models::load_model(path(folder + "/model.safetensors"));
     EXPECT_TRUE(model.info.batch_norm);
