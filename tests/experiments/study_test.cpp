@@ -151,7 +151,7 @@ TEST_F(Study, WrongUsage) {
   const std::pair<Arguments, const char*> rows[] = {
       {{"--dataset", "imagenet"},
        "--dataset: expected digits, mnist, fashion-mnist, cifar-10, got \"imagenet\""},
-      {{"--widths", ""}, "--widths: expected whole numbers above 0, such as 16,32, got \"\""},
+      {{"--widths", ""}, "--widths: expected whole numbers above 0 up to 1e+09, such as 16,32, got \"\""},
       {{"--widths", "8,,16"}, "--widths: expected whole numbers above 0"},
       {{"--widths", "8,x"}, "--widths: expected whole numbers above 0"},
       {{"--widths", "0"}, "--widths: expected whole numbers above 0"},
