@@ -220,6 +220,10 @@ class Reader {
 
 }  // namespace
 
+bool made_with(const Results& results, std::string_view option) {
+  return results.command.find(option) != std::string::npos;
+}
+
 std::optional<std::int64_t> training_examples(const Point& point) {
   if (point.examples > 0) return point.examples;
   const Json config = Json::parse(point.config, nullptr, false);

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -80,6 +81,9 @@ struct Results {
   /// survey of scaling laws", 2025.
   std::vector<std::pair<std::string, std::string>> checklist = {};
 };
+
+/// Whether the command that made them has the option "--quick", say.
+bool made_with(const Results& results, std::string_view option);
 
 /// How many examples a point's runs learn from: as it tells, or as its configuration does of a whole data
 /// set. None where neither does.

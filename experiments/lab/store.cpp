@@ -203,9 +203,9 @@ std::string run_key(const std::string& settings, const std::string& data_digest)
 Record::Record(const RunSummary& run, const std::vector<train::HistoryRow>& curve)
     : Record([&] {
         std::string text = to_line(run);
+        if (run.status == "failed") return text;
         (void)train::parse_jsonl(train::to_jsonl(curve), "the run's epochs");  // as it is to be read back
-        if (run.status != "failed")
-          for (const train::HistoryRow& row : curve) text += epoch_line(run.key, row);
+        for (const train::HistoryRow& row : curve) text += epoch_line(run.key, row);
         return text;
       }()) {}
 

@@ -100,7 +100,7 @@ Study::Inside::Inside(const Question& question, const Options& o) : work(make_wo
                        question.program, o.dataset, o.protocol, o.from, from->program, from->dataset,
                        from->protocol);
     for (const auto& [option, given] : {std::pair("--quick", o.quick), std::pair("--smoke", o.smoke)})
-      if ((from->command.find(option) != std::string::npos) != given)
+      if (made_with(*from, option) != given)
         fail<UsageError>("--from: {} was made {} {}, which takes other data", o.from,
                          given ? "without" : "with", option);
   }

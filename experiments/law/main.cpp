@@ -47,8 +47,7 @@ void add(Measured& measured, const Results& results, const std::string& file, co
   measured.cost.runs += results.cost.runs;
   measured.cost.seconds += results.cost.seconds;
   measured.cost.flops += results.cost.flops;
-  const bool whole = results.command.find("--quick") == std::string::npos &&
-                     results.command.find("--smoke") == std::string::npos;
+  const bool whole = !made_with(results, "--quick") && !made_with(results, "--smoke");
   std::size_t before = measured.cells.size();
   for (const Point& point : results.points) {
     const auto found = point.measured.find(metric == "test_error" ? "test_accuracy" : metric);

@@ -235,3 +235,10 @@ std::vector<elk::Tensor*> elk::detail::buffers(const nn::Module& module) {
     if (leaf.buffer != nullptr) list.push_back(leaf.buffer);
   return list;
 }
+
+std::vector<std::string> elk::detail::buffer_names(const nn::Module& module) {
+  std::vector<std::string> list;
+  for (const nn::Leaf& leaf : nn::leaves(module))
+    if (leaf.buffer != nullptr) list.push_back(leaf.name);
+  return list;
+}

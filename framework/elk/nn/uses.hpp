@@ -43,6 +43,8 @@ class Uses {
 
 /// The buffers of a module, each once, as long as its members stay where they are.
 std::vector<Tensor*> buffers(const nn::Module& module);
+/// Their names, as state() has them.
+std::vector<std::string> buffer_names(const nn::Module& module);
 
 /// Tells all who asked about the calls under way.
 void tell_used(const std::shared_ptr<nn::Parameter::Slot>& slot);

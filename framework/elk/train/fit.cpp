@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <unordered_set>
 #include <utility>
 
 #include <elk/autograd/scope.hpp>
@@ -75,16 +74,6 @@ void check_measured(const char* option, const Examples& measured, const Examples
   if (a != nullptr && b != nullptr && a->features() != b->features())
     fail<ShapeError>("[fit] {}: its examples are {}, those to train on {}", option, a->sample_shape(),
                      b->sample_shape());
-}
-
-// In the order of detail::buffers.
-std::vector<std::string> buffer_names(const nn::Module& net) {
-  std::unordered_set<std::string> parameters;
-  for (const nn::NamedSlot& parameter : net.parameters()) parameters.insert(parameter.name);
-  std::vector<std::string> names;
-  for (const NamedTensor& item : net.state())
-    if (parameters.count(item.name) == 0) names.push_back(item.name);
-  return names;
 }
 
 std::string callback_prefix(std::size_t i) { return fmt::format("callback{}.", i); }
@@ -387,7 +376,7 @@ SafetensorsFile Fit::pack() const {
   State all;
   State weights = net_.state(), averages;
   if (average_) averages = average_->state();
-  const std::vector<std::string> names = buffer_names(net_);
+  const std::vector<std::string> names = detail::buffer_names(net_);
   for (std::size_t i = 0; i < buffer_averages_.size(); ++i)
     if (buffer_averages_[i].defined()) averages.push_back({names[i], buffer_averages_[i]});
   if (averaged_)  // the one is in the place of the other
@@ -468,7 +457,7 @@ void Fit::unpack(const SafetensorsFile& file, const std::string& path) {
       fail<ValueError>("it holds a moving average of the weights, for which the run has no average_decay");
     if (average_ && averages.empty())
       fail<ValueError>("it holds no moving average of the weights, which the run has an average_decay for");
-    const std::vector<std::string> names = buffer_names(net_);
+    const std::vector<std::string> names = detail::buffer_names(net_);
     const std::vector<Tensor*> buffers = detail::buffers(net_);
     std::vector<Tensor> buffer_averages(buffers.size());
     for (std::size_t i = 0; i < buffers.size(); ++i) {
