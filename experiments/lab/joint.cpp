@@ -164,6 +164,11 @@ JointAnswer answer(const JointQuestion& question) {
       all.front().report.fit.law.n0, all.front().report.fit.law.d0, question.resamples,
       seeds > 1 ? "seeds and as many over cells" : "cells", largest);
   found.tables.push_back(std::move(table));
+  if (question.hold_out > 0 &&
+      std::all_of(all.begin(), all.end(), [](const Fitted& fitted) { return std::isnan(fitted.held_out); }))
+    found.warnings.push_back(fmt::format(
+        "without the {} largest of {} cells too few are left to fit any law that could predict them", largest,
+        cells.size()));
   if (seeds == 1) found.warnings.push_back("there is one seed of every cell: intervals are over cells alone");
 
   // Where too few cells tell forms apart, the fewest terms.

@@ -63,6 +63,7 @@ void members(T& v, const Visit& visit) {
     visit("question", v.question);
     visit("protocol", v.protocol);
     visit("dataset", v.dataset);
+    visit("data", v.data);
     visit("status", v.status);
     visit("configuration", v.configuration);
     visit("compared", v.compared);
@@ -94,7 +95,7 @@ struct IsMap<std::map<std::string, T>> : std::true_type {};
 
 // What files of 0.1.0 lack.
 bool may_lack(std::string_view name) {
-  return name == "images" || name == "examples" || name == "unique" || name == "curves" ||
+  return name == "images" || name == "examples" || name == "unique" || name == "curves" || name == "data" ||
          name == "checklist";
 }
 

@@ -64,6 +64,7 @@ struct Results {
   std::string title = {};     ///< "Width of the hidden layer"
   std::string question = {};  ///< one sentence
   std::string protocol = {}, dataset = {};
+  std::string data = {};                                                ///< Question::data
   std::string status = "done";                                          ///< "done", "stopped" or "failed"
   std::vector<std::pair<std::string, std::string>> configuration = {};  ///< what all runs have in common
   std::string compared = "test_accuracy";  ///< the measured number that Point::reported is of
@@ -94,9 +95,9 @@ std::optional<std::int64_t> training_examples(const Point& point);
 std::string to_json(const Results& results);
 
 /// What to_json() wrote, with or without elk::with_digest; null is read as NaN. Files of version 0.1.0 lack
-/// Point::images, examples and unique, Point::curves and Results::checklist, which stay empty. FileError
-/// naming `file`, the place and what is wrong there when something is missing, unknown or of another type,
-/// when a table's row is not as long as its columns, or when a picture's file lies elsewhere.
+/// Point::images, examples and unique, Point::curves, Results::data and checklist, which stay empty.
+/// FileError naming `file`, the place and what is wrong there when something is missing, unknown or of
+/// another type, when a table's row is not as long as its columns, or when a picture's file lies elsewhere.
 Results parse_results(const std::string& text, const std::string& file);
 
 }  // namespace elk::lab

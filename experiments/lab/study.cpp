@@ -99,6 +99,9 @@ Study::Inside::Inside(const Question& question, const Options& o) : work(make_wo
       fail<UsageError>("--from: expected results of {} on {} by the {} protocol, {} has {} on {} by {}",
                        question.program, o.dataset, o.protocol, o.from, from->program, from->dataset,
                        from->protocol);
+    if (from->data != question.data)
+      fail<UsageError>("--from: expected results of the data \"{}\", {} has those of \"{}\"", question.data,
+                       o.from, from->data);
     for (const auto& [option, given] : {std::pair("--quick", o.quick), std::pair("--smoke", o.smoke)})
       if (made_with(*from, option) != given)
         fail<UsageError>("--from: {} was made {} {}, which takes other data", o.from,
@@ -116,6 +119,7 @@ Study::Study(const Question& question, Options options, const std::string& comma
   results_.question = question.question;
   results_.protocol = options_.protocol;
   results_.dataset = options_.dataset;
+  results_.data = question.data;
   results_.command = command;
   results_.version = version();
   results_.commit = commit();

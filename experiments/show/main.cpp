@@ -32,7 +32,8 @@ using namespace elk::lab;
 constexpr std::int64_t most_images = 400;
 
 struct Options {
-  std::string dataset, split, label, out, out_dir, data_dir;
+  std::string dataset, split, out, out_dir, data_dir;
+  std::optional<std::string> label;
   std::int64_t count = 0, columns = 0;
   std::optional<std::int64_t> seed;
   bool quiet = false, json = false;
@@ -43,6 +44,7 @@ Options parse(int argc, char** argv) {
   namespace po = boost::program_options;
   Options o;
   std::int64_t seed = 0;
+  std::string label;
   po::options_description known("Options");
   auto add = known.add_options();
   add("dataset", po::value(&o.dataset)->value_name("NAME")->default_value("digits"),
@@ -50,7 +52,7 @@ Options parse(int argc, char** argv) {
   add("split", po::value(&o.split)->value_name("NAME")->default_value("test"), "train or test");
   add("count", po::value(&o.count)->value_name("N")->default_value(20),
       "how many images, from the first one on");
-  add("label", po::value(&o.label)->value_name("CLASS"), "only images of this class, by its name or number");
+  add("label", po::value(&label)->value_name("CLASS"), "only images of this class, by its name or number");
   add("seed", po::value(&seed)->value_name("N"), "images drawn at random, the same for the same N");
   add("columns", po::value(&o.columns)->value_name("N"),
       "images per row; default: 10 in the picture, on a terminal as many as fit");
@@ -91,6 +93,7 @@ Options parse(int argc, char** argv) {
     in_range("seed", static_cast<double>(seed), 0, UINT32_MAX);
     o.seed = seed;
   }
+  if (values.count("label") > 0) o.label = label;
   if (!o.out.empty() && !o.out_dir.empty())
     throw UsageError("--out and --out-dir both name the picture's place");
   if (!o.out.empty() && !o.out.ends_with(".png") && !o.out.ends_with(".svg"))
@@ -121,7 +124,7 @@ Dataset read(const Options& options) {
 std::vector<Index> choose(const Options& options, const Dataset& set) {
   std::vector<Index> found;
   const auto labels = set.labels.data<std::int64_t>();
-  const std::int64_t wanted = options.label.empty() ? -1 : class_of(options.label, set.classes);
+  const std::int64_t wanted = options.label ? class_of(*options.label, set.classes) : -1;
   for (Index i = 0; i < set.size(); ++i)
     if (wanted < 0 || labels[static_cast<std::size_t>(i)] == wanted) found.push_back(i);
   if (options.count > static_cast<std::int64_t>(found.size()))
