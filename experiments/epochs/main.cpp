@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <string_view>
 
 #include <lab/epochs.hpp>
@@ -14,33 +15,38 @@ namespace {
 using namespace elk::lab;
 using elk::train::HistoryRow;
 
+std::string one_rate(const TrainConfig& config) { return ", rate " + text(*config.lr); }
+
 void ask(Study& study) {
-  const auto add = [&](const std::string& label, TrainConfig config) {
+  const auto add = [&](const std::string& label, TrainConfig config, bool tune) {
     config.test_every_epoch = true;
     study.add(
         {.label = label,
          .x = static_cast<double>(config.hidden_widths().front()),
          .config = config,
-         .tune = !study.paper(),
+         .tune = tune,
          .tune_epochs = config.epochs / 5});  // a rate that is best for three epochs is too high for all
   };
   TrainConfig config = study.base(100);
   config.schedule = "constant";
   if (study.paper()) {
     config.loss = "paper_mean";
-    add("[784,64,10], \"mean\", no decay (the figure)", config);
+    add("[784,64,10], \"mean\", no decay (the figure)", config, false);
     config.loss = "cross_entropy";
     config.schedule = "exponential:0.9";
     config.hidden = "400";
-    add("[784,400,10], cross-entropy, decay (the text)", config);
+    add("[784,400,10], cross-entropy, decay (the text)", config, false);
   } else {
-    for (const double width : study.grid("widths", {32, 64, 256})) {
-      config.hidden = text(width);
-      config.schedule = "constant";
-      add("width " + config.hidden, config);
-    }
+    const std::vector<double> widths = study.grid("widths", {32, 64, 256});
+    // How far the loss rises in so many epochs depends on the rate too: sizes are compared at one rate as
+    // well.
+    for (const bool tune : {true, false})
+      for (const double width : widths) {
+        config.hidden = text(width);
+        add("width " + config.hidden + (tune ? "" : one_rate(config)), config, tune);
+      }
     config.schedule = "exponential:0.9";
-    add("width " + config.hidden + ", decay 0.9", config);
+    add("width " + config.hidden + ", decay 0.9", config, true);
   }
   const Outcomes all = study.run();
   study.table("Results", "network", all,
@@ -52,6 +58,24 @@ void ask(Study& study) {
                   ? "Without held-out examples the lowest test loss chooses, from which the last one can "
                     "only rise: how much by chance is not known."
                   : "Of runs without a curve nothing is told."};
+  struct Rise {
+    double width;
+    std::string label;
+    std::vector<double> by_seed = {};
+  };
+  std::map<bool, std::vector<Rise>>
+      rises;  // at constant rates, where every seed has its curve; whether tuned
+  if (!study.paper()) {
+    Plot sizes{.title = "Test loss of all sizes at one rate",
+               .x_label = "epoch",
+               .y_label = "test loss",
+               .log_y = true};
+    for (const Outcome& outcome : all)
+      if (!outcome.cell.tune)
+        sizes.series.push_back(
+            study.curve(outcome, outcome.cell.label, [](const HistoryRow& row) { return row.test_loss; }));
+    study.draw_curves(sizes);
+  }
   for (const Outcome& outcome : all) {
     Plot plot{.title = outcome.cell.label, .x_label = "epoch", .y_label = "loss", .log_y = true};
     plot.series = {
@@ -75,6 +99,10 @@ void ask(Study& study) {
     when.rows.push_back({outcome.cell.label, epochs, with_interval(mean_interval(chosen)),
                          with_interval(mean_interval(last)), with_interval(rise)});
     if (study.paper()) continue;  // which has no epoch to pair the last one with
+    if (outcome.cell.config.schedule == "constant" && chosen.size() == outcome.runs.size()) {
+      Rise& of_width = rises[outcome.cell.tune].emplace_back(Rise{outcome.cell.x, outcome.cell.label});
+      for (std::size_t i = 0; i < chosen.size(); ++i) of_width.by_seed.push_back(last[i] - chosen[i]);
+    }
     study.compare(
         "test loss", last, chosen, [epochs, label = outcome.cell.label, learns_on](const Judgement& found) {
           return label + ": validation chooses epoch " + epochs +
@@ -84,6 +112,20 @@ void ask(Study& study) {
                   : learns_on      ? "it overfits, as the training loss falls on"
                                    : "it rises, and so does the training loss");
         });
+  }
+  for (const auto& [tuned, by_width] : rises) {
+    if (by_width.size() < 2) continue;
+    const auto [narrowest, widest] = std::minmax_element(
+        by_width.begin(), by_width.end(), [](const Rise& a, const Rise& b) { return a.width < b.width; });
+    study.compare("rise of the test loss", widest->by_seed, narrowest->by_seed,
+                  [tuned, narrow = narrowest->label, wide = widest->label](const Judgement& found) {
+                    return "The difference between the rise of " + wide + " and that of " + narrow + " is " +
+                           with_interval(found) +
+                           (tuned ? ", each at the rate that was found for it: " : ": ") +
+                           (!found.stands    ? "not resolved"
+                            : found.mean > 0 ? "the larger network overfits more"
+                                             : "the larger network overfits less");
+                  });
   }
   if (study.paper())
     study.conclude(

@@ -12,7 +12,9 @@
 #include <elk/elk.hpp>
 #include <lab/function.hpp>
 #include <lab/outcome.hpp>
+#include <lab/results.hpp>
 #include <lab/runner.hpp>
+#include <lab/study.hpp>
 
 #include "io/temporary_folder.hpp"
 #include "support.hpp"
@@ -103,6 +105,24 @@ TEST_F(Functions, WhatTheyReturnIsKept) {
   EXPECT_EQ(calls, 4);
   run(function, 4, 2, "version 2");
   EXPECT_EQ(calls, 8);
+}
+
+// Results of before do not stand for runs that would read other data.
+TEST_F(Functions, ResultsOfOtherDataAreNotTaken) {
+  Results results;
+  results.program = "sine", results.protocol = "sound", results.dataset = "its own",
+  results.data = "version 1";
+  const std::string file = folder_ / "results.json";
+  write_file_atomically(file, to_json(results));
+  Question question{.program = "sine", .run = [](const Settings&, Progress&) { return Metrics(); }};
+  question.metrics = {{"test_loss"}};
+  const Study::Options options{.dataset = "its own", .out_dir = folder_ / "out", .from = file};
+  question.data = "version 2";
+  EXPECT_EQ(
+      error_of<UsageError>([&] { Study(question, options, "./sine"); }),
+      fmt::format("--from: expected results of the data \"version 2\", {} has those of \"version 1\"", file));
+  question.data = "version 1";
+  EXPECT_NO_THROW(Study(question, options, "./sine"));
 }
 
 TEST_F(Functions, ThatDivergeThrowOrForgetAMetricAreTold) {

@@ -70,6 +70,14 @@ TEST_F(Law, FewCellsConcludeNothing) {
                         "is concluded from it"));
 }
 
+TEST_F(Law, TooFewCellsWithoutTheLargest) {
+  const Outcome outcome =
+      law("n,d,loss\n1000,100,0.5\n1000,200,0.4\n1000,400,0.33\n", {"--resamples", "50", "--hold-out", "3"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("law: without the 3 largest of 3 cells too few are left to fit any law "
+                                     "that could predict them\n"));
+}
+
 // As spreadsheets write them.
 TEST_F(Law, ReadsAnyCsv) {
   const Arguments few{"--resamples", "50"};

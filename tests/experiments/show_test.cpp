@@ -114,6 +114,8 @@ TEST_F(Show, SaysWhatIsWrong) {
            {{"--seed", "-1"}, "--seed: expected a number from 0 to 4294967295, got -1"},
            {{"--label", "10"},
             "--label: expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, or its number, found '10'"},
+           {{"--label", ""},
+            "--label: expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, or its number, found ''"},
            {{"--out", "a.gif"}, "--out: expected a name that ends in .png or .svg, found 'a.gif'"},
            {{"--out", "a.png", "--out-dir", "b"}, "--out and --out-dir both name the picture's place"},
            {{"5"}, "unexpected argument '5'"},

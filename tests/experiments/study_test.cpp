@@ -34,6 +34,23 @@ struct Program {
 };
 class EveryProgram : public Study, public testing::WithParamInterface<Program> {};
 
+// Of the widest and the narrowest, however they are given.
+TEST_F(Study, EpochsCompareSizesAtOneRate) {
+  const Outcome outcome = run("epochs", {"--smoke", "--widths", "16,8", "--out-dir", "r"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Results results = parse_results(file("r/results.json"), "results.json");
+  EXPECT_THAT(results.verdicts,
+              testing::IsSupersetOf(
+                  {HasSubstr("The difference between the rise of width 16, rate 0.1 and that of "
+                             "width 8, rate 0.1 is "),
+                   HasSubstr("The difference between the rise of width 16 and that of width 8 is ")}));
+  std::set<std::string> rates;
+  for (const Point& point : results.points)
+    if (point.label.find("rate") != std::string::npos)
+      rates.insert(nlohmann::json::parse(point.config).at("lr").dump());
+  EXPECT_EQ(rates, std::set<std::string>{"0.1"});
+}
+
 TEST_P(EveryProgram, Smoke) {
   const auto [name, protocol] = GetParam();
   const Arguments arguments{"--smoke", "--protocol", protocol, "--out-dir", "r"};
