@@ -212,7 +212,7 @@ class Script {
     // Points tell lines apart; on long lines only some are drawn, and not all at the same x.
     const std::size_t every = std::max<std::size_t>(1, count / 12);
     if (series.style == SeriesStyle::envelope)
-      draw(guides_, "1:2", "lines lw 2.5 lc rgb '#000000'", name);
+      draw(guides_, "1:2", "points pt 7 ps 0.45 lc rgb '#000000'", name);
     else if (guide)
       draw(guides_, "1:2",
            fmt::format("lines lw 1.5 dt {} {}", dashes[1 + number % (dashes.size() - 1)], ink(rgb)), name);

@@ -11,7 +11,7 @@ enum class SeriesStyle {
   line,       ///< a line
   points,     ///< points; low and high are error bars, members small points
   reference,  ///< a thin dashed line in grey: a fit, a bound, somebody else's number
-  envelope,   ///< a thick black line above all others: a frontier
+  envelope,   ///< black points above all others: a frontier, which a line would let fall from curve to curve
 };
 
 /// A line of a plot: its points, and what the legend calls it ("" = no entry). Points of which a coordinate
