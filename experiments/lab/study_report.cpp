@@ -317,12 +317,13 @@ void Study::number(const std::string& name, double value) { results_.numbers[nam
 void Study::fill_checklist() {
   const bool own = question_.own();
   std::set<std::int64_t> held_out;
-  bool every_epoch = false;
+  bool every_epoch = false, last_epoch = false;
   for (const std::string& settings : inside_->shown) {
     const auto config = ordered_json::parse(settings);
     if (own) continue;
     held_out.insert(config.at("validation").get<std::int64_t>());
     every_epoch = every_epoch || config.at("test-every-epoch").get<bool>();
+    last_epoch = last_epoch || config.at("early-stop").get<std::int64_t>() == 0;
   }
   const bool validated = own ? !question_.chosen_by.name.empty() : *held_out.rbegin() > 0;
   auto& list = results_.checklist;
@@ -356,12 +357,14 @@ void Study::fill_checklist() {
   }
   list.emplace_back(
       "chosen",
-      own         ? fmt::format("whatever is called the best, by {}; within a run, what its function chooses",
+      own ? fmt::format("whatever is called the best, by {}; within a run, what its function chooses",
                         validated ? question_.chosen_by.name : judging_.metric.name)
-      : validated ? "the epoch whose weights count, by validation loss; whatever is called the best "
-                    "by validation, by validation accuracy"
-                  : "nothing by validation: the last epoch counts, and whatever is called the best "
-                    "is so on the test set that it is told of");
+      : validated
+          ? fmt::format("the epoch whose weights count, by validation loss{}; whatever is called the best "
+                        "by validation, by validation accuracy",
+                        last_epoch ? ", or the last one of runs that do not stop early" : "")
+          : "nothing by validation: the last epoch counts, and whatever is called the best "
+            "is so on the test set that it is told of");
   list.emplace_back(
       "held out",
       own ? "what the runs' function holds out"

@@ -10,8 +10,10 @@
 #include <fmt/format.h>
 
 #include <elk/elk.hpp>
+#include <elk/io/atomic_file.hpp>
 #include <lab/function.hpp>
 #include <lab/outcome.hpp>
+#include <lab/program.hpp>
 #include <lab/results.hpp>
 #include <lab/runner.hpp>
 #include <lab/study.hpp>
@@ -114,9 +116,11 @@ TEST_F(Functions, ResultsOfOtherDataAreNotTaken) {
   results.data = "version 1";
   const std::string file = folder_ / "results.json";
   write_file_atomically(file, to_json(results));
-  Question question{.program = "sine", .run = [](const Settings&, Progress&) { return Metrics(); }};
+  Question question{"sine", "Sine", "Does it fit?"};
+  question.run = [](const Settings&, Progress&) { return Metrics(); };
   question.metrics = {{"test_loss"}};
-  const Study::Options options{.dataset = "its own", .out_dir = folder_ / "out", .from = file};
+  Study::Options options;
+  options.dataset = "its own", options.out_dir = folder_ / "out", options.from = file;
   question.data = "version 2";
   EXPECT_EQ(
       error_of<UsageError>([&] { Study(question, options, "./sine"); }),
