@@ -215,7 +215,9 @@ TEST_F(PlotFile, TellsManySeriesApart) {
   plot.legend_title = "hidden units";
   const std::string svg = drawn(plot);
   const auto colours = all(svg, "<path stroke='(rgb[^']*)' (?!class)");
-  EXPECT_EQ(std::set<std::string>(colours.begin(), colours.end()).size(), 22u + 1);  // and the frame's
+  EXPECT_EQ(std::set<std::string>(colours.begin(), colours.end()).size(), 21u + 1);  // and the frame's
+  // The frontier's points, one of them in the legend.
+  EXPECT_EQ(all(svg, "(<use xlink:href='#gpPt6'[^>]*color='rgb\\(  0,   0,   0\\)')").size(), 2u + 1);
   EXPECT_EQ(strokes(svg, " 51,  51,  51").size(), 1u);
   EXPECT_THAT(texts(svg), IsSupersetOf(names));
 }
