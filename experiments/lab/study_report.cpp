@@ -436,7 +436,10 @@ int Study::finish() {
         if (option != "seed") common.emplace_back(option, text_of(value));
       continue;
     }
-    std::erase_if(common, [&](const auto& item) { return text_of(config[item.first]) != item.second; });
+    std::erase_if(common, [&](const auto& item) {
+      const auto at = config.find(item.first);  // some are there only where they are not the default
+      return at == config.end() || text_of(*at) != item.second;
+    });
   }
   results_.configuration = std::move(common);
   const auto [first, last] = std::pair(*inside_->seeds.begin(), *inside_->seeds.rbegin());

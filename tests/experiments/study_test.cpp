@@ -238,6 +238,11 @@ TEST_F(Study, OfEnsembles) {
     EXPECT_EQ(row["metrics"].contains("single_accuracy"), several);
   }
   EXPECT_EQ(found, (std::set<std::pair<int, int>>{{1, 100}, {1, 101}, {2, 100}, {2, 102}}));
+  // What runs have in common is what all of them have: the first has more options than the others.
+  const Results results = parse_results(file("r/results.json"), "results.json");
+  for (const auto& [option, value] : results.configuration)
+    for (const char* own : {"ensemble", "batch-norm", "noise", "ema", "label-smoothing"})
+      EXPECT_NE(option, own) << value;
   const Outcome again =
       run("best_models", options + Arguments{"--from", "r/results.json", "--out-dir", "again"});
   ASSERT_EQ(again.code, 0) << again.err;
