@@ -45,6 +45,13 @@ check() { # processor, its instruction set
   done
 }
 
+# OpenBLAS obeys this variable without a look at the machine.
+if "$build/bin/train" --version | grep -q 'BLAS OpenBLAS'; then
+  code=0
+  said=$(OPENBLAS_CORETYPE=Haswell qemu-x86_64 -cpu Nehalem "$build/bin/train" --quiet --out-dir "$work/core" 2>&1) || code=$?
+  expect "OPENBLAS_CORETYPE=Haswell as Nehalem" '^2: train: \[OPENBLAS_CORETYPE\] this machine has no avx2, ' "$code: $said"
+fi
+
 # Both at once: an emulator has one thread.
 check Nehalem baseline >"$work/Nehalem.log" 2>&1 &
 older=$!

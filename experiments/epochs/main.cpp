@@ -15,8 +15,6 @@ namespace {
 using namespace elk::lab;
 using elk::train::HistoryRow;
 
-std::string one_rate(const TrainConfig& config) { return ", rate " + text(*config.lr); }
-
 void ask(Study& study) {
   const auto add = [&](const std::string& label, TrainConfig config, bool tune) {
     config.test_every_epoch = true;
@@ -43,7 +41,7 @@ void ask(Study& study) {
     for (const bool tune : {true, false})
       for (const double width : widths) {
         config.hidden = text(width);
-        add("width " + config.hidden + (tune ? "" : one_rate(config)), config, tune);
+        add("width " + config.hidden + (tune ? "" : ", rate " + text(*config.lr)), config, tune);
       }
     config.schedule = "exponential:0.9";
     add("width " + config.hidden + ", decay 0.9", config, true);
@@ -63,8 +61,8 @@ void ask(Study& study) {
     std::string label;
     std::vector<double> by_seed = {};
   };
-  std::map<bool, std::vector<Rise>>
-      rises;  // at constant rates, where every seed has its curve; whether tuned
+  // At constant rates, where every seed has its curve; by whether the rate was tuned.
+  std::map<bool, std::vector<Rise>> rises;
   if (!study.paper()) {
     Plot sizes{.title = "Test loss of all sizes at one rate",
                .x_label = "epoch",

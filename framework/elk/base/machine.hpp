@@ -8,7 +8,7 @@ namespace elk {
 
 /// The instruction set of the loops: "baseline", "avx2", "avx512", "amx" or "neon". The best that the machine
 /// has, or what the environment variable ELK_ISA names; ValueError when that is unknown or the machine lacks
-/// it.
+/// it, or when OPENBLAS_CORETYPE names a processor whose instructions it lacks.
 std::string instruction_set();
 
 /// The BLAS library behind matrix products, as this process has loaded it: "OpenBLAS 0.3.21 Zen" (version and

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <initializer_list>
 #include <string_view>
 #include <type_traits>
 
@@ -12,6 +14,10 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
+
+#if defined(ELK_X86)
+extern "C" [[gnu::weak]] char* openblas_get_corename();  // in OpenBLAS alone
 #endif
 
 namespace elk::kernels {
@@ -82,7 +88,31 @@ Loops<T> table(InstructionSet set) {
   }
 }
 
+// OpenBLAS takes the kernels of the processor that this variable names without a look at the machine, on
+// which an illegal instruction may then end the program.
+void check_openblas() {
+#if defined(ELK_X86)
+  const char* wanted = std::getenv("OPENBLAS_CORETYPE");
+  if (wanted == nullptr || *wanted == '\0' || !openblas_get_corename) return;
+  const std::string_view core = openblas_get_corename();
+  const auto refuse = [&](const char* lacking) {
+    fail<ValueError>(
+        "[OPENBLAS_CORETYPE] this machine has no {}, which OpenBLAS uses for {}: unset the variable", lacking,
+        core);
+  };
+  const auto is_one_of = [&](std::initializer_list<std::string_view> cores) {
+    return std::find(cores.begin(), cores.end(), core) != cores.end();
+  };
+  if (is_one_of({"Sandybridge", "Bulldozer", "Piledriver", "Steamroller"}) && !__builtin_cpu_supports("avx"))
+    refuse("avx");
+  if (is_one_of({"Haswell", "Zen", "Excavator"}) && !machine_has(InstructionSet::avx2)) refuse("avx2");
+  if (is_one_of({"SkylakeX", "Cooperlake", "Sapphirerapids"}) && !machine_has(InstructionSet::avx512))
+    refuse("avx512");
+#endif
+}
+
 InstructionSet first_choice() {
+  check_openblas();
   InstructionSet best = InstructionSet::baseline;
   for (const InstructionSet set : all)
     if (machine_has(set)) best = set;
