@@ -26,8 +26,7 @@ void ask(Study& study) {
                  .label = text(size),
                  .x = size,
                  .config = config,
-                 .tune = !study.paper(),
-                 .tune_epochs = std::max<std::int64_t>(3, config.epochs / 5)});
+                 .tune = !study.paper()});
     }
   const Outcomes all = study.run();
   study.table("Test accuracy by training examples", "examples", all);

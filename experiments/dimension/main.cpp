@@ -291,12 +291,7 @@ void ask(Study& study) {
       config.lr = name == "cifar-10" ? 0.05 : 0.2;  // where the search begins
       config.train_size = static_cast<std::int64_t>(size);
       if (!options.smoke) config.validation = 2000;
-      study.add({.series = name,
-                 .label = text(size),
-                 .x = size,
-                 .config = config,
-                 .tune = true,
-                 .tune_epochs = config.epochs});
+      study.add({.series = name, .label = text(size), .x = size, .config = config, .tune = true});
     }
   study.tell_cost();
   const Outcomes all = study.run();

@@ -18,12 +18,10 @@ using elk::train::HistoryRow;
 void ask(Study& study) {
   const auto add = [&](const std::string& label, TrainConfig config, bool tune) {
     config.test_every_epoch = true;
-    study.add(
-        {.label = label,
-         .x = static_cast<double>(config.hidden_widths().front()),
-         .config = config,
-         .tune = tune,
-         .tune_epochs = config.epochs / 5});  // a rate that is best for three epochs is too high for all
+    study.add({.label = label,
+               .x = static_cast<double>(config.hidden_widths().front()),
+               .config = config,
+               .tune = tune});
   };
   TrainConfig config = study.base(100);
   config.schedule = "constant";

@@ -75,12 +75,7 @@ void ask(Study& study) {
     config.schedule = "exponential:0.95";
     config.dtype = "f32";  // the study's runs had no seed: there are no digits to reproduce
     config.test_every_epoch = true;
-    // A rate that is best for three epochs is too high for all, above all of a narrow net.
-    study.add({.label = text(width),
-               .x = width,
-               .config = config,
-               .tune = !study.paper(),
-               .tune_epochs = config.epochs / 4});
+    study.add({.label = text(width), .x = width, .config = config, .tune = !study.paper()});
   }
   const Outcomes all = study.run();
   study.table("Results by width", "width", all,

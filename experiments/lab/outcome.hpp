@@ -43,9 +43,7 @@ struct Cell {
   std::optional<double> reported = {};  ///< the study's test accuracy, 0 to 1
   bool exact =
       false;  ///< the study gave its seed, config.seed: only that is run, and its number must come out
-  bool tune = false;  ///< find the learning rate first, on one seed with few epochs, from "lr" on
-  /// 0 = half of the epochs, three at most; of a function of one's own all, by its setting "epochs"
-  std::int64_t tune_epochs = 0;
+  bool tune = false;  ///< find the learning rate first, on one seed, from "lr" on
 };
 
 /// What came of a cell.

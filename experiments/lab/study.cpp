@@ -31,13 +31,6 @@ std::int64_t epochs_of(const Cell& cell) {
   return cell.settings.has("epochs") ? cell.settings.integer("epochs") : 0;
 }
 
-std::int64_t tuning_epochs(const Cell& cell) {
-  const std::int64_t epochs = epochs_of(cell);
-  if (cell.tune_epochs > 0) return std::min(cell.tune_epochs, epochs);
-  if (!cell.settings.empty()) return epochs;
-  return std::min(epochs, std::clamp<std::int64_t>(epochs / 2, 1, 3));
-}
-
 double rate_of(const Cell& cell) {
   return cell.settings.empty() ? *cell.config.lr : cell.settings.number("lr");
 }
@@ -62,20 +55,22 @@ void set_rate(Cell& cell, double lr) {
     cell.settings.set("lr", lr);
 }
 
-// The epochs that a rate is judged by.
+// A search for a rate begins with shorter runs of so many epochs; 0: at once with the cell's own.
+std::int64_t short_epochs(const Cell& cell) { return cell.settings.empty() ? cell.config.epochs / 5 : 0; }
+
+// The epochs that rates are judged by.
 std::string tuned_for(const Cell& cell) {
-  return epochs_of(cell) > 0 ? fmt::format("{} of {}", tuning_epochs(cell), epochs_of(cell)) : "all";
+  const std::int64_t epochs = epochs_of(cell), few = short_epochs(cell);
+  if (epochs == 0) return "all";
+  return few > 0 ? fmt::format("{} and then all {}", few, epochs) : fmt::format("all {}", epochs);
 }
 
-// What is run to judge a rate: few epochs of a cell.
-Cell trial_of(Cell cell) {
-  const std::int64_t epochs = tuning_epochs(cell);
-  if (!cell.settings.empty()) {
-    if (epochs > 0) cell.settings.set("epochs", epochs);
-    return cell;
+// What is run to judge a rate. At the full length it is a run that the cell has anyhow.
+Cell trial_of(Cell cell, std::int64_t few) {
+  if (few > 0) {
+    cell.config.epochs = cell.config.early_stop = few;
+    cell.config.test_every_epoch = false;
   }
-  cell.config.epochs = cell.config.early_stop = epochs;
-  cell.config.test_every_epoch = false;
   cell.config.ensemble = 1;  // its networks are all alike
   return cell;
 }
@@ -245,7 +240,7 @@ void Study::check_stop_hopeless() const {
   if (!options_.stop_hopeless) return;
   std::int64_t longest = -1;
   for (const Cell& cell : waiting_)
-    if (cell.tune) longest = std::max(longest, tuning_epochs(cell));
+    if (cell.tune) longest = std::max(longest, epochs_of(cell));
   if (longest < 0)
     throw UsageError(
         "--stop-hopeless: it ends runs by which learning rates are found, and here none are searched");
@@ -260,13 +255,28 @@ void Study::check_stop_hopeless() const {
         fewest_epochs, longest);
 }
 
+// Finds the rates at the full length of the runs: one that is best for few epochs is too high for many, above
+// all of a narrow network. Shorter runs tell where to begin, so that few long ones are needed.
+void Study::tune(std::vector<Cell>& cells) {
+  std::vector<Cell*> all, begun;
+  for (Cell& cell : cells) {
+    if (!cell.tune) continue;
+    all.push_back(&cell);
+    if (short_epochs(cell) > 0) begun.push_back(&cell);
+    ++inside_->tuned_cells;
+    inside_->tuned.insert(tuned_for(cell));
+  }
+  find_rates(begun, true);
+  find_rates(all, false);
+}
+
 // Walks from each cell's rate by factors of two to the one of the lowest cost: first with a rate on either
 // side, then on, as long as the best lies on the edge of what was tried.
 //
 // With --stop-hopeless the first rate is alone at first, so that the others have a bar from the start: the
 // lowest cost of the rounds before, never of runs that are under way, on which jobs and time have an
 // influence.
-void Study::tune(std::vector<Cell>& cells) {
+void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
   constexpr int furthest = 7;  // factors of two to either side
   struct Search {
     Cell* cell;
@@ -278,12 +288,9 @@ void Study::tune(std::vector<Cell>& cells) {
   };
   const int first = options_.stop_hopeless ? 0 : 1;
   std::vector<Search> searches;
-  for (Cell& cell : cells) {
-    if (!cell.tune) continue;
-    searches.push_back({&cell, trial_of(cell), rate_of(cell), {}, -first, first});
-    ++inside_->tuned_cells;
-    inside_->tuned.insert(tuned_for(cell));
-  }
+  for (Cell* cell : cells)
+    searches.push_back(
+        {cell, trial_of(*cell, by_short_runs ? short_epochs(*cell) : 0), rate_of(*cell), {}, -first, first});
   const auto best_of = [](const Search& search) {
     return std::min_element(search.cost.begin(), search.cost.end(),
                             [](const auto& a, const auto& b) { return a.second < b.second; })
@@ -328,7 +335,7 @@ void Study::tune(std::vector<Cell>& cells) {
   for (Search& search : searches) {
     const int best = best_of(search);
     set_rate(*search.cell, lr_at(search, best));
-    if (best == search.low || best == search.high)
+    if (!by_short_runs && (best == search.low || best == search.high))
       warn(fmt::format("{}: the best learning rate, {:g}, lies on the edge of those that were tried",
                        search.cell->label, rate_of(*search.cell)));
   }
@@ -346,9 +353,9 @@ std::string Study::plan(const std::vector<Cell>& cells, bool each) const {
     double all = one * static_cast<double>(seeds);
     if (cell.tune) {
       ++searches;
-      const double share =
-          epochs > 0 ? static_cast<double>(tuning_epochs(cell)) / static_cast<double>(epochs) : 1;
-      if (timed) all += one * 4 * share;
+      // Some four shorter runs and two more of the full length, or else four of these.
+      const std::int64_t few = short_epochs(cell);
+      if (timed) all += one * (few > 0 ? 2 + 4 * static_cast<double>(few) / static_cast<double>(epochs) : 4);
     }
     runs += seeds;
     seconds += all;
@@ -402,8 +409,7 @@ std::optional<Outcome> Study::told(const Cell& cell) {
       outcome.images = 10000;
     if (cell.tune) {
       set_rate(outcome.cell, config.value("lr", nan));
-      ++inside_->tuned_cells;
-      inside_->tuned.insert(tuned_for(cell));
+      ++inside_->told_rates;
     }
     for (std::size_t seed = 0; seed < wanted_seeds; ++seed) {
       RunSummary run;

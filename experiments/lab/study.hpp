@@ -173,6 +173,7 @@ class Study {
   double cost_of(const RunSummary& run) const;
   void check_stop_hopeless() const;
   void tune(std::vector<Cell>& cells);
+  void find_rates(const std::vector<Cell*>& cells, bool by_short_runs);
   std::string plan(const std::vector<Cell>& cells, bool each) const;
   std::optional<Outcome> told(const Cell& cell);
   void measure(const Outcome& outcome);

@@ -326,6 +326,7 @@ void Study::fill_checklist() {
     last_epoch = last_epoch || config.at("early-stop").get<std::int64_t>() == 0;
   }
   const bool validated = own ? !question_.chosen_by.name.empty() : *held_out.rbegin() > 0;
+  const bool tuned = inside_->tuned_cells + inside_->told_rates > 0;
   auto& list = results_.checklist;
   list.emplace_back(
       "counted",
@@ -333,17 +334,23 @@ void Study::fill_checklist() {
                   "{}evaluations not among them",
                   inside_->runs, results_.points.size(), judging_.metric.name,
                   own ? "the runs tell of" : "ran in training",
-                  inside_->tuned_cells > 0 ? "searches for learning rates included, " : ""));
-  list.emplace_back(
-      "tuned", inside_->tuned_cells == 0
-                   ? "nothing: every cell has the question's own settings"
-                   : fmt::format("the learning rate of {} cells, on seed {} alone, by steps of two, by {} "
-                                 "after {} epochs of the run that it was used for",
-                                 inside_->tuned_cells, options_.seed,
-                                 !own        ? Metric::val_loss.name
-                                 : validated ? question_.chosen_by.name
-                                             : judging_.metric.name,
-                                 fmt::join(inside_->tuned, ", ")));
+                  tuned ? "searches for learning rates included, " : ""));
+  std::vector<std::string> rates;
+  if (inside_->tuned_cells > 0)
+    rates.push_back(
+        fmt::format("the learning rate of {} cells, on seed {} alone, by steps of two, by {} "
+                    "after {} epochs of the run that it is used for",
+                    inside_->tuned_cells, options_.seed,
+                    !own        ? Metric::val_loss.name
+                    : validated ? question_.chosen_by.name
+                                : judging_.metric.name,
+                    fmt::join(inside_->tuned, " or ")));
+  // An earlier version may have found them in another way.
+  if (inside_->told_rates > 0)
+    for (const auto& [name, text] : inside_->from->checklist)
+      if (name == "tuned") rates.push_back(text);
+  list.emplace_back("tuned", tuned ? fmt::format("{}", fmt::join(rates, "; of runs taken over "))
+                                   : "nothing: every cell has the question's own settings");
   if (options_.stop_hopeless && !inside_->searched.empty()) {
     const double spared =
         static_cast<double>(inside_->spared_epochs) / static_cast<double>(inside_->searched_epochs);

@@ -2,6 +2,8 @@
 // nonsense, are stopped, or are killed.
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
+#include <map>
 #include <random>
 #include <set>
 #include <thread>
@@ -49,6 +51,54 @@ TEST_F(Study, EpochsCompareSizesAtOneRate) {
     if (point.label.find("rate") != std::string::npos)
       rates.insert(nlohmann::json::parse(point.config).at("lr").dump());
   EXPECT_EQ(rates, std::set<std::string>{"0.1"});
+}
+
+// A rate is the best of its neighbours for the whole run, not for the short runs by which its search begins.
+TEST_F(Study, RatesAreFoundAtTheFullLength) {
+  ASSERT_EQ(run("width", {"--smoke", "--widths", "16,8", "--epochs", "10", "--out-dir", "r"}).code, 0);
+  const Results results = parse_results(file("r/results.json"), "results.json");
+  std::map<std::pair<int, double>, double> losses;  // by width and rate
+  std::int64_t seed = -1;
+  bool shorter = false;
+  std::istringstream lines(file("r/summaries.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    const Json row = Json::parse(line), config = row["config"];
+    if (seed < 0) seed = config["seed"].get<std::int64_t>();  // the first run of all is of a search
+    shorter = shorter || config["epochs"] == 2;
+    if (config["epochs"] == 10 && config["seed"] == seed)
+      losses[{std::stoi(config["hidden"].get<std::string>()), config["lr"].get<double>()}] =
+          row["val_loss"].get<double>();
+  }
+  EXPECT_TRUE(shorter);
+  ASSERT_EQ(results.points.size(), 2U);
+  for (const Point& point : results.points) {
+    const Json config = Json::parse(point.config);
+    const int width = std::stoi(config["hidden"].get<std::string>());
+    const double rate = config["lr"].get<double>();
+    for (const double neighbour : {rate / 2, rate, 2 * rate}) {
+      ASSERT_EQ(losses.count({width, neighbour}), 1U) << width << ' ' << neighbour;
+      EXPECT_LE(losses.at({width, rate}), losses.at({width, neighbour})) << width << ' ' << neighbour;
+    }
+  }
+  const auto tuned = [](const Results& told) {
+    for (const auto& [name, text] : told.checklist)
+      if (name == "tuned") return text;
+    return std::string();
+  };
+  EXPECT_THAT(tuned(results), HasSubstr("after 2 and then all 10 epochs of the run that it is used for"));
+
+  // Results that are told again say how their rates were found, not how they would be today.
+  Results earlier = results;
+  for (auto& [name, text] : earlier.checklist)
+    if (name == "tuned") text = "by hand";
+  std::ofstream(path("earlier.json")) << to_json(earlier);
+  const Arguments again{"--smoke", "--epochs", "10", "--from", "earlier.json", "--out-dir", "t"};
+  ASSERT_EQ(run("width", again + Arguments{"--widths", "16,8"}).code, 0);
+  EXPECT_EQ(tuned(parse_results(file("t/results.json"), "results.json")), "by hand");
+  ASSERT_EQ(run("width", again + Arguments{"--widths", "16,8,4"}).code, 0);
+  EXPECT_THAT(tuned(parse_results(file("t/results.json"), "results.json")),
+              testing::AllOf(testing::StartsWith("the learning rate of 1 cells, "),
+                             testing::EndsWith("; of runs taken over by hand")));
 }
 
 TEST_P(EveryProgram, Smoke) {
