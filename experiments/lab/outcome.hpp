@@ -43,7 +43,7 @@ struct Cell {
   std::optional<double> reported = {};  ///< the study's test accuracy, 0 to 1
   bool exact =
       false;  ///< the study gave its seed, config.seed: only that is run, and its number must come out
-  bool tune = false;  ///< find the learning rate first, on one seed, from "lr" on
+  bool tune = false;  ///< find the learning rate first, from "lr" on, at the full length
 };
 
 /// What came of a cell.

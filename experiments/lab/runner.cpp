@@ -65,10 +65,11 @@ std::string with_bar(const Run& run) {
 
 // Under which key the store has the run, if it has.
 std::optional<std::string> kept(Store& store, const Run& run) {
-  if (store.complete(*run.key)) return *run.key;
-  if (!std::isfinite(run.bar)) return std::nullopt;
-  std::string key = run_key(with_bar(run), *run.data);
-  return store.complete(key) ? std::optional(std::move(key)) : std::nullopt;
+  // The stopped one first: the whole one may have been made for another cell since, and what a command tells
+  // must not depend on how often it was given.
+  if (std::isfinite(run.bar))
+    if (std::string key = run_key(with_bar(run), *run.data); store.complete(key)) return key;
+  return store.complete(*run.key) ? std::optional(*run.key) : std::nullopt;
 }
 
 // Nothing comes of a run that was told to end.

@@ -56,16 +56,13 @@ void set_rate(Cell& cell, double lr) {
 }
 
 // A search for a rate begins with shorter runs of so many epochs; 0: at once with the cell's own.
-std::int64_t short_epochs(const Cell& cell) { return cell.settings.empty() ? cell.config.epochs / 5 : 0; }
-
-// The epochs that rates are judged by.
-std::string tuned_for(const Cell& cell) {
-  const std::int64_t epochs = epochs_of(cell), few = short_epochs(cell);
-  if (epochs == 0) return "all";
-  return few > 0 ? fmt::format("{} and then all {}", few, epochs) : fmt::format("all {}", epochs);
+std::int64_t short_epochs(const Cell& cell) {
+  if (!cell.settings.empty()) return 0;
+  const std::int64_t few = std::max<std::int64_t>(3, cell.config.epochs / 5);
+  return 2 * few <= cell.config.epochs ? few : 0;
 }
 
-// What is run to judge a rate. At the full length it is a run that the cell has anyhow.
+// What is run to judge a rate. At the full length, the runs of the rate that is chosen are the cell's own.
 Cell trial_of(Cell cell, std::int64_t few) {
   if (few > 0) {
     cell.config.epochs = cell.config.early_stop = few;
@@ -255,42 +252,50 @@ void Study::check_stop_hopeless() const {
         fewest_epochs, longest);
 }
 
-// Finds the rates at the full length of the runs: one that is best for few epochs is too high for many, above
-// all of a narrow network. Shorter runs tell where to begin, so that few long ones are needed.
+// Finds the rates at the full length of the runs: one that is best for few epochs need not be best for many.
+// Shorter runs tell where to begin, so that few long ones are needed.
 void Study::tune(std::vector<Cell>& cells) {
   std::vector<Cell*> all, begun;
   for (Cell& cell : cells) {
     if (!cell.tune) continue;
     all.push_back(&cell);
-    if (short_epochs(cell) > 0) begun.push_back(&cell);
     ++inside_->tuned_cells;
-    inside_->tuned.insert(tuned_for(cell));
+    const std::int64_t few = short_epochs(cell);
+    if (few == 0) continue;
+    begun.push_back(&cell);
+    inside_->begun_by.emplace(few, epochs_of(cell));
   }
   find_rates(begun, true);
   find_rates(all, false);
 }
 
 // Walks from each cell's rate by factors of two to the one of the lowest cost: first with a rate on either
-// side, then on, as long as the best lies on the edge of what was tried.
+// side, then on, as long as the best lies on the edge of what was tried. At the full length neighbours differ
+// by no more than seeds do, so several judge.
 //
 // With --stop-hopeless the first rate is alone at first, so that the others have a bar from the start: the
-// lowest cost of the rounds before, never of runs that are under way, on which jobs and time have an
-// influence.
+// worst seed of the best rate of the rounds before, never of runs that are under way, on which jobs and time
+// have an influence.
 void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
   constexpr int furthest = 7;  // factors of two to either side
   struct Search {
     Cell* cell;
     Cell trial;
     double start;
-    std::map<int, double> cost;  // by the power of two
+    std::map<int, double> cost, worst;  // by the power of two: the mean over the seeds, and their highest
     int low, high;
     double bar = INFINITY;
   };
   const int first = options_.stop_hopeless ? 0 : 1;
   std::vector<Search> searches;
   for (Cell* cell : cells)
-    searches.push_back(
-        {cell, trial_of(*cell, by_short_runs ? short_epochs(*cell) : 0), rate_of(*cell), {}, -first, first});
+    searches.push_back({cell,
+                        trial_of(*cell, by_short_runs ? short_epochs(*cell) : 0),
+                        rate_of(*cell),
+                        {},
+                        {},
+                        -first,
+                        first});
   const auto best_of = [](const Search& search) {
     return std::min_element(search.cost.begin(), search.cost.end(),
                             [](const auto& a, const auto& b) { return a.second < b.second; })
@@ -305,20 +310,25 @@ void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
       for (int power = search.low; power <= search.high; ++power)
         if (search.cost.count(power) == 0) {
           set_rate(search.trial, lr_at(search, power));
-          settings.push_back(settings_of(search.trial, options_.seed));
-          bars.push_back(search.bar);
-          asked.emplace_back(&search, power);
+          for (std::int64_t i = 0; i < (by_short_runs ? 1 : judging_seeds()); ++i) {
+            settings.push_back(settings_of(search.trial, seed_of(search.trial, i)));
+            bars.push_back(search.bar);
+            asked.emplace_back(&search, power);
+          }
         }
     if (settings.empty()) break;
     const auto runs = run_all(settings, bars);
     for (std::size_t i = 0; i < runs.size(); ++i) {
       const auto& [search, power] = asked[i];
       const std::int64_t epochs = epochs_of(search->trial);
-      double& cost = search->cost[power] = cost_of(runs[i]);
+      double cost = cost_of(runs[i]);
       // One that was run without a bar must count as it would with it.
       if (std::isfinite(bars[i]) && std::isfinite(cost) &&
           was_hopeless(inside_->store->curve(runs[i].key), epochs, bars[i]))
         cost = INFINITY;
+      search->cost[power] += cost / static_cast<double>(by_short_runs ? 1 : judging_seeds());
+      double& worst = search->worst.try_emplace(power, cost).first->second;
+      worst = std::max(worst, cost);
       if (!options_.stop_hopeless || !inside_->searched.insert(runs[i].key).second) continue;
       inside_->searched_epochs += epochs;
       if (runs[i].status != "hopeless") continue;
@@ -327,7 +337,7 @@ void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
     }
     for (Search& search : searches) {
       const int best = best_of(search);
-      if (options_.stop_hopeless) search.bar = search.cost.at(best);
+      if (options_.stop_hopeless) search.bar = search.worst.at(best);
       if (best == search.low && -search.low < furthest) --search.low;
       if (best == search.high && search.high < furthest) ++search.high;
     }
@@ -353,9 +363,12 @@ std::string Study::plan(const std::vector<Cell>& cells, bool each) const {
     double all = one * static_cast<double>(seeds);
     if (cell.tune) {
       ++searches;
-      // Some four shorter runs and two more of the full length, or else four of these.
+      // Some four shorter runs and two rates more at the full length, or else four of these.
       const std::int64_t few = short_epochs(cell);
-      if (timed) all += one * (few > 0 ? 2 + 4 * static_cast<double>(few) / static_cast<double>(epochs) : 4);
+      const auto judges = static_cast<double>(judging_seeds());
+      if (timed)
+        all += one * (few > 0 ? 2 * judges + 4 * static_cast<double>(few) / static_cast<double>(epochs)
+                              : 4 * judges);
     }
     runs += seeds;
     seconds += all;

@@ -178,7 +178,10 @@ class Study {
   std::optional<Outcome> told(const Cell& cell);
   void measure(const Outcome& outcome);
   void fill_checklist();
+  std::string how_rates_were_found();
   int finish();
+  /// By which learning rates are judged.
+  std::int64_t judging_seeds() const { return std::min<std::int64_t>(options_.seeds, 3); }
   std::int64_t seeds_of(const Cell& cell) const { return cell.exact ? 1 : options_.seeds; }
   std::int64_t first_seed(const Cell& cell) const { return cell.exact ? cell.config.seed : options_.seed; }
   // Of run i of a cell. Two ensembles have no network in common.

@@ -31,8 +31,8 @@ struct Study::Inside {
   std::optional<Results> from;                   // whose runs are taken over
   std::map<std::string, const Point*> taken;     // the points they are of, by the keys given to them
   std::int64_t runs = 0;                         // of cells
-  std::set<std::string> tuned;                   // how learning rates were found
   std::int64_t tuned_cells = 0, told_rates = 0;  // cells whose rates were found here, and taken over
+  std::set<std::pair<std::int64_t, std::int64_t>> begun_by;  // short searches: their epochs, and the cell's
   std::set<std::string> searched;  // keys of the runs by which they were found, with --stop-hopeless
   std::int64_t hopeless = 0;       // of these
   std::int64_t searched_epochs = 0, spared_epochs = 0;

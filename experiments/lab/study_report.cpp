@@ -313,6 +313,33 @@ void Study::warn(const std::string& sentence) {
 }
 void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
 
+std::string Study::how_rates_were_found() {
+  const bool own = question_.own();
+  std::string text = fmt::format(
+      "the learning rate of {} cell{}, by steps of two, by {} at the full length of the runs{}",
+      inside_->tuned_cells, inside_->tuned_cells == 1 ? "" : "s",
+      !own                               ? Metric::val_loss.name
+      : question_.chosen_by.name.empty() ? judging_.metric.name
+                                         : question_.chosen_by.name,
+      judging_seeds() == 1 ? ", of one seed" : fmt::format(", the mean of {} seeds", judging_seeds()));
+  std::vector<std::string> begun;
+  for (const auto& [few, epochs] : inside_->begun_by) begun.push_back(fmt::format("{} of {}", few, epochs));
+  if (!begun.empty())
+    text += fmt::format(". Runs of one seed, of {} epochs, told where to begin", fmt::join(begun, ", "));
+  if (options_.stop_hopeless && !inside_->searched.empty()) {
+    const double spared =
+        static_cast<double>(inside_->spared_epochs) / static_cast<double>(inside_->searched_epochs);
+    text += fmt::format(
+        ". Of the {} runs by which they were found, {} were stopped as hopeless: forecasts did not let them "
+        "get down to the lowest loss of the rates before. That spared {:.0f} % of the epochs",
+        inside_->searched.size(), inside_->hopeless, 100 * spared);
+    number("search_runs", static_cast<double>(inside_->searched.size()));
+    number("hopeless_runs", static_cast<double>(inside_->hopeless));
+    number("spared_epochs", spared);
+  }
+  return text;
+}
+
 // After M. Li et al. 2025.
 void Study::fill_checklist() {
   const bool own = question_.own();
@@ -336,32 +363,15 @@ void Study::fill_checklist() {
                   own ? "the runs tell of" : "ran in training",
                   tuned ? "searches for learning rates included, " : ""));
   std::vector<std::string> rates;
-  if (inside_->tuned_cells > 0)
-    rates.push_back(
-        fmt::format("the learning rate of {} cells, on seed {} alone, by steps of two, by {} "
-                    "after {} epochs of the run that it is used for",
-                    inside_->tuned_cells, options_.seed,
-                    !own        ? Metric::val_loss.name
-                    : validated ? question_.chosen_by.name
-                                : judging_.metric.name,
-                    fmt::join(inside_->tuned, " or ")));
+  if (inside_->tuned_cells > 0) rates.push_back(how_rates_were_found());
   // An earlier version may have found them in another way.
-  if (inside_->told_rates > 0)
-    for (const auto& [name, text] : inside_->from->checklist)
-      if (name == "tuned") rates.push_back(text);
-  list.emplace_back("tuned", tuned ? fmt::format("{}", fmt::join(rates, "; of runs taken over "))
-                                   : "nothing: every cell has the question's own settings");
-  if (options_.stop_hopeless && !inside_->searched.empty()) {
-    const double spared =
-        static_cast<double>(inside_->spared_epochs) / static_cast<double>(inside_->searched_epochs);
-    list.back().second += fmt::format(
-        ". Of the {} runs by which they were found, {} were stopped as hopeless: forecasts did not let them "
-        "get down to the lowest loss of the rates before. That spared {:.0f} % of the epochs",
-        inside_->searched.size(), inside_->hopeless, 100 * spared);
-    number("search_runs", static_cast<double>(inside_->searched.size()));
-    number("hopeless_runs", static_cast<double>(inside_->hopeless));
-    number("spared_epochs", spared);
+  if (inside_->told_rates > 0) {
+    const auto& told = inside_->from->checklist;
+    const auto row = std::find_if(told.begin(), told.end(), [](const auto& r) { return r.first == "tuned"; });
+    rates.push_back(row == told.end() ? "how the results that were taken over do not say" : row->second);
   }
+  list.emplace_back("tuned", tuned ? fmt::format("{}", fmt::join(rates, "; of the runs taken over: "))
+                                   : "nothing: every cell has the question's own settings");
   list.emplace_back(
       "chosen",
       own ? fmt::format("whatever is called the best, by {}; within a run, what its function chooses",

@@ -189,7 +189,8 @@ TEST_F(HopelessRuns, AreKeptUnderTheirBarAndOthersAsEver) {
   EXPECT_EQ(run("r", {2}, {0.15})[0].status, "done");
   EXPECT_EQ(calls_, 3);
   EXPECT_EQ(run("r", {9}, {})[0].status, "done");
-  EXPECT_EQ(run("r", {9}, {0.15})[0].status, "done");
+  // Then there are both: with the bar it is told as before.
+  EXPECT_EQ(run("r", {9}, {0.15})[0].status, "hopeless");
   EXPECT_EQ(calls_, 4);
   // Of several bars the highest counts.
   EXPECT_EQ(run("s", {9, 9}, {0.15, INFINITY})[0].status, "done");
@@ -321,8 +322,8 @@ TEST_F(StopHopeless, IsRefusedWhereItCannotDoAnything) {
        {"--protocol", "paper"},
        "--stop-hopeless: it ends runs by which learning rates are found, and here none are searched"},
       {"width",
-       {"--epochs", "6"},
-       "--stop-hopeless: expected learning rates that are found in at least 7 epochs, here it is 6: fewer "
+       {"--epochs", "5"},
+       "--stop-hopeless: expected learning rates that are found in at least 7 epochs, here it is 5: fewer "
        "predict nothing"},
       {"isoflop", {}, "--stop-hopeless: expected learning rates that are found in at least 7 epochs"}};
   for (const auto& [program, arguments, message] : rows) {
