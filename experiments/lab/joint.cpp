@@ -53,7 +53,7 @@ std::vector<JointCell> finite(const JointQuestion& question) {
 std::string written(const JointReport& report) {
   const scaling::JointLaw& law = report.fit.law;
   std::vector<std::string> terms;
-  if (report.form.e) terms.push_back(fmt::format("{:.3g}", law.e));
+  if (report.form.e && law.e > 0) terms.push_back(fmt::format("{:.3g}", law.e));
   if (report.form.n) terms.push_back(fmt::format("{:.3g} (N/{:g})^-{:.3g}", law.a, law.n0, law.alpha));
   if (report.form.d) terms.push_back(fmt::format("{:.3g} (D/{:g})^-{:.3g}", law.b, law.d0, law.beta));
   return fmt::format("{}", fmt::join(terms, " + "));
@@ -171,9 +171,11 @@ JointAnswer answer(const JointQuestion& question) {
         cells.size()));
   if (seeds == 1) found.warnings.push_back("there is one seed of every cell: intervals are over cells alone");
 
-  // Where too few cells tell forms apart, the fewest terms.
+  // Where too few cells tell forms apart, the fewest terms. An E that is 0 in every resample is none.
   const Fitted* best = &all.back();
   for (const Fitted& fitted : all) {
+    const scaling::Estimate& e = fitted.report.e;
+    if (fitted.report.form.e && e.value == 0 && !(e.interval.high > 0)) continue;
     const double error = fitted.report.left_out_error, lowest = best->report.left_out_error;
     if (error < lowest || (std::isnan(lowest) && !std::isnan(error))) best = &fitted;
   }

@@ -6,6 +6,7 @@
 
 #include <elk/base/error.hpp>
 #include <lab/fit/joint.hpp>
+#include <lab/joint.hpp>
 
 #include "support.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 
 using elk::test::error_of;
 using testing::HasSubstr;
+using testing::Not;
 using testing::SizeIs;
 
 const JointLaw truth{.e = 0.03, .a = 0.02, .alpha = 0.6, .b = 0.1, .beta = 0.4, .n0 = 1e5, .d0 = 1e4};
@@ -115,6 +117,23 @@ TEST(JointLaws, DropATermThatDoesNotPay) {
   const JointFit fit = fit_joint(points, {});
   EXPECT_EQ(fit.law.a, 0);
   EXPECT_EQ(fit.law.alpha, 0);
+}
+
+// A form whose floor comes out as 0 is the form without one, however little better it seems to predict.
+TEST(JointLaws, AreToldWithoutATermThatIsNone) {
+  JointLaw without = truth;
+  without.e = 0;
+  int dropped = 0;
+  for (std::uint32_t seed = 0; seed < 8; ++seed) {
+    Rng rng(seed);
+    JointQuestion question{.cells = cells_of(without, 0.02, 0.02, rng)};
+    question.resamples = 20;
+    const JointAnswer found = answer(question);
+    ASSERT_FALSE(found.sentences.empty());
+    EXPECT_THAT(found.sentences[0], Not(HasSubstr(" is 0 + ")));
+    dropped += found.best.form.e ? 0 : 1;
+  }
+  EXPECT_GT(dropped, 0);
 }
 
 bool holds(const Estimate& estimate, double value) {
