@@ -275,7 +275,7 @@ TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
 }
 
 TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
-  const Arguments longer{"--epochs", "300"};  // seconds: Open MPI takes one to end them
+  const Arguments longer{"--epochs", "90"};  // seconds: Open MPI takes one to end them
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   const Arguments go_on{"--resume", "--out-dir", "r", "--quiet"};
   int ranks = 2;
@@ -380,8 +380,8 @@ TEST_F(Distributed, SweepsHaveTheRowsOfOneProcess) {
 
 // kill -9 at random moments, again and again, until the sweep has got through.
 TEST_F(Distributed, SweepsSurviveKillsOfWorkersAndOfRank0) {
-  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "20"})).code, 0);
-  const auto words = [&] { return start(3, "width", sweep("r", {"--epochs", "20"})); };
+  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "6"})).code, 0);
+  const auto words = [&] { return start(3, "width", sweep("r", {"--epochs", "6"})); };
   const auto begun = Clock::now();
   ASSERT_EQ(Child(words(), mpi()).wait().code, 0);
   double whole = seconds_since(begun);
@@ -430,8 +430,8 @@ TEST_F(Distributed, AFullDiskAtRank0EndsAllWithOneMessage) {
     const rlimit none{0, 0};
     return prlimit(process, RLIMIT_FSIZE, &none, nullptr);
   };
-  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "20"})).code, 0);
-  Child child(start(3, "width", sweep("r", {"--epochs", "20"})), mpi());
+  ASSERT_EQ(run_alone("width", sweep("one", {"--epochs", "6"})).code, 0);
+  Child child(start(3, "width", sweep("r", {"--epochs", "6"})), mpi());
   wait_for([&] { return !complete_lines("r/summaries.jsonl").empty(); }, "a run");
   ASSERT_EQ(fill(process(0).value()), 0);
   const auto begun = std::chrono::steady_clock::now();
@@ -441,7 +441,7 @@ TEST_F(Distributed, AFullDiskAtRank0EndsAllWithOneMessage) {
   EXPECT_THAT(outcome.err, HasSubstr("width: [store] r/"));
   EXPECT_THAT(outcome.err, HasSubstr("File too large"));
   EXPECT_THAT(outcome.err, Not(HasSubstr("width: rank ")));
-  ASSERT_EQ(run_mpi(3, "width", sweep("r", {"--epochs", "20"})).code, 0);
+  ASSERT_EQ(run_mpi(3, "width", sweep("r", {"--epochs", "6"})).code, 0);
   expect_same_store("r", "one");
 
   Child training(start(2, "train", options({"--epochs", "1000", "--out-dir", "t"})), mpi());
@@ -471,7 +471,7 @@ TEST_F(Distributed, AStoppedRank0EndsASweep) {
 }
 
 TEST_F(Distributed, AWorkerThatStallsCostsItsRunAlone) {
-  const Arguments longer{"--epochs", "100"};  // much is left after the first run
+  const Arguments longer{"--epochs", "30"};  // much is left after the first run
   ASSERT_EQ(run_alone("width", sweep("one", longer)).code, 0);
   Child child(start(3, "width", sweep("r", longer)), mpi({{"ELK_MPI_PATIENCE", "2"}}));
   wait_for(

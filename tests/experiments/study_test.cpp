@@ -385,7 +385,7 @@ TEST_F(Study, AFailedRunIsNamedAndTheOthersAreThere) {
 }
 
 TEST_F(Study, CtrlCEndsItAndItGoesOn) {
-  const Arguments arguments{"--smoke", "--epochs", "60", "--widths", "8,9", "--out-dir", "r"};
+  const Arguments arguments{"--smoke", "--epochs", "20", "--widths", "8,9", "--out-dir", "r"};
   test::Child child(arguments, around_program("width"));
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   child.kill(SIGINT);
@@ -396,7 +396,7 @@ TEST_F(Study, CtrlCEndsItAndItGoesOn) {
                 HasSubstr("width: stopped; what was complete is kept in r, and the same command continues"));
   }
   EXPECT_EQ(run("width", arguments).code, 0);
-  EXPECT_EQ(run("width", {"--smoke", "--epochs", "60", "--widths", "8,9", "--out-dir", "s"}).code, 0);
+  EXPECT_EQ(run("width", {"--smoke", "--epochs", "20", "--widths", "8,9", "--out-dir", "s"}).code, 0);
   EXPECT_EQ(rows_of(path("r")), rows_of(path("s")));
 }
 
