@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include <nlohmann/json.hpp>
 
@@ -222,13 +223,15 @@ std::vector<RunSummary> Study::run_all(const std::vector<std::string>& settings,
   return runs;
 }
 
+const Metric& Study::rate_metric() const {
+  if (!question_.own()) return Metric::val_loss;
+  return question_.chosen_by.name.empty() ? judging_.metric : question_.chosen_by;
+}
+
 // What a rate is judged by: the less the better.
 double Study::cost_of(const RunSummary& run) const {
   if (run.status != "done") return INFINITY;
-  const bool own = question_.own();
-  const Metric& metric = !own                               ? Metric::val_loss
-                         : question_.chosen_by.name.empty() ? judging_.metric
-                                                            : question_.chosen_by;
+  const Metric& metric = rate_metric();
   const double value = value_of(run, metric).value_or(nan);
   return std::isfinite(value) ? (metric.more_is_better ? -value : value) : INFINITY;
 }
@@ -282,23 +285,21 @@ void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
     Cell* cell;
     Cell trial;
     double start;
-    std::map<int, double> cost, worst;  // by the power of two: the mean over the seeds, and their highest
+    std::map<int, std::vector<double>> costs;  // of the seeds, by the power of two
     int low, high;
     double bar = INFINITY;
   };
   const int first = options_.stop_hopeless ? 0 : 1;
   std::vector<Search> searches;
   for (Cell* cell : cells)
-    searches.push_back({cell,
-                        trial_of(*cell, by_short_runs ? short_epochs(*cell) : 0),
-                        rate_of(*cell),
-                        {},
-                        {},
-                        -first,
-                        first});
+    searches.push_back(
+        {cell, trial_of(*cell, by_short_runs ? short_epochs(*cell) : 0), rate_of(*cell), {}, -first, first});
   const auto best_of = [](const Search& search) {
-    return std::min_element(search.cost.begin(), search.cost.end(),
-                            [](const auto& a, const auto& b) { return a.second < b.second; })
+    const auto sum = [](const auto& rate) {
+      return std::accumulate(rate.second.begin(), rate.second.end(), 0.0);
+    };
+    return std::min_element(search.costs.begin(), search.costs.end(),
+                            [&](const auto& a, const auto& b) { return sum(a) < sum(b); })
         ->first;
   };
   const auto lr_at = [](const Search& search, int power) { return search.start * std::pow(2.0, power); };
@@ -308,7 +309,7 @@ void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
     std::vector<std::pair<Search*, int>> asked;
     for (Search& search : searches)
       for (int power = search.low; power <= search.high; ++power)
-        if (search.cost.count(power) == 0) {
+        if (search.costs.count(power) == 0) {
           set_rate(search.trial, lr_at(search, power));
           for (std::int64_t i = 0; i < (by_short_runs ? 1 : judging_seeds()); ++i) {
             settings.push_back(settings_of(search.trial, seed_of(search.trial, i)));
@@ -326,9 +327,7 @@ void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
       if (std::isfinite(bars[i]) && std::isfinite(cost) &&
           was_hopeless(inside_->store->curve(runs[i].key), epochs, bars[i]))
         cost = INFINITY;
-      search->cost[power] += cost / static_cast<double>(by_short_runs ? 1 : judging_seeds());
-      double& worst = search->worst.try_emplace(power, cost).first->second;
-      worst = std::max(worst, cost);
+      search->costs[power].push_back(cost);
       if (!options_.stop_hopeless || !inside_->searched.insert(runs[i].key).second) continue;
       inside_->searched_epochs += epochs;
       if (runs[i].status != "hopeless") continue;
@@ -337,7 +336,7 @@ void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
     }
     for (Search& search : searches) {
       const int best = best_of(search);
-      if (options_.stop_hopeless) search.bar = search.worst.at(best);
+      if (options_.stop_hopeless) search.bar = *std::ranges::max_element(search.costs.at(best));
       if (best == search.low && -search.low < furthest) --search.low;
       if (best == search.high && search.high < furthest) ++search.high;
     }

@@ -170,6 +170,8 @@ class Study {
   static std::unique_ptr<Work> make_work(const Question& question, const Options& options);
   std::vector<RunSummary> run_all(const std::vector<std::string>& settings,
                                   const std::vector<double>& bars = {});
+  /// By which learning rates are chosen.
+  const Metric& rate_metric() const;
   double cost_of(const RunSummary& run) const;
   void check_stop_hopeless() const;
   void tune(std::vector<Cell>& cells);

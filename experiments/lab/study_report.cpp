@@ -314,13 +314,9 @@ void Study::warn(const std::string& sentence) {
 void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
 
 std::string Study::how_rates_were_found() {
-  const bool own = question_.own();
   std::string text = fmt::format(
       "the learning rate of {} cell{}, by steps of two, by {} at the full length of the runs{}",
-      inside_->tuned_cells, inside_->tuned_cells == 1 ? "" : "s",
-      !own                               ? Metric::val_loss.name
-      : question_.chosen_by.name.empty() ? judging_.metric.name
-                                         : question_.chosen_by.name,
+      inside_->tuned_cells, inside_->tuned_cells == 1 ? "" : "s", rate_metric().name,
       judging_seeds() == 1 ? ", of one seed" : fmt::format(", the mean of {} seeds", judging_seeds()));
   std::vector<std::string> begun;
   for (const auto& [few, epochs] : inside_->begun_by) begun.push_back(fmt::format("{} of {}", few, epochs));
@@ -331,7 +327,7 @@ std::string Study::how_rates_were_found() {
         static_cast<double>(inside_->spared_epochs) / static_cast<double>(inside_->searched_epochs);
     text += fmt::format(
         ". Of the {} runs by which they were found, {} were stopped as hopeless: forecasts did not let them "
-        "get down to the lowest loss of the rates before. That spared {:.0f} % of the epochs",
+        "get down to what the best rate of the rounds before had reached. That spared {:.0f} % of the epochs",
         inside_->searched.size(), inside_->hopeless, 100 * spared);
     number("search_runs", static_cast<double>(inside_->searched.size()));
     number("hopeless_runs", static_cast<double>(inside_->hopeless));
@@ -368,7 +364,7 @@ void Study::fill_checklist() {
   if (inside_->told_rates > 0) {
     const auto& told = inside_->from->checklist;
     const auto row = std::find_if(told.begin(), told.end(), [](const auto& r) { return r.first == "tuned"; });
-    rates.push_back(row == told.end() ? "how the results that were taken over do not say" : row->second);
+    rates.push_back(row == told.end() ? "the results do not say how they were found" : row->second);
   }
   list.emplace_back("tuned", tuned ? fmt::format("{}", fmt::join(rates, "; of the runs taken over: "))
                                    : "nothing: every cell has the question's own settings");

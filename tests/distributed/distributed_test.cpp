@@ -275,7 +275,7 @@ TEST_F(Distributed, TrainHasTheBitsOfOneProcess) {
 }
 
 TEST_F(Distributed, TrainStopsBySignalsAndGoesOnWithOtherRanks) {
-  const Arguments longer{"--epochs", "90"};  // seconds: Open MPI takes one to end them
+  const Arguments longer{"--epochs", "300"};  // seconds: Open MPI takes one to end them
   ASSERT_EQ(run_alone("train", options(longer + Arguments{"--out-dir", "whole"})).code, 0);
   const Arguments go_on{"--resume", "--out-dir", "r", "--quiet"};
   int ranks = 2;
