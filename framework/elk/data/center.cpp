@@ -14,7 +14,7 @@ constexpr Index box_side = 20, side = 28;
 constexpr int least_contrast = 32, faint = 51;
 // Where the images of MNIST have their centre of mass: in the middle of pixel 14, counted from 0, from the
 // edge.
-constexpr double middle = 14.5;
+constexpr double mass_center = 14.5;
 
 void check(const Tensor& grey) {
   if (grey.dtype() != u8) fail<DTypeError>("[center_digit] the image must be u8, got {}", grey.dtype());
@@ -82,7 +82,7 @@ Tensor crop(const Tensor& ink) {
 // Where a box of `length` begins, for its centre of mass to come to the middle, or as near to it as the box
 // fits.
 Index begin_for(double center, Index length) {
-  return std::clamp<Index>(std::lround(middle - center), 0, side - length);
+  return std::clamp<Index>(std::lround(mass_center - center), 0, side - length);
 }
 
 }  // namespace

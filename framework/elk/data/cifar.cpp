@@ -10,7 +10,7 @@ namespace elk {
 
 namespace {
 
-constexpr std::size_t pixels = 3 * 32 * 32, record = 1 + pixels;
+constexpr std::size_t image_size = 3 * 32 * 32, record = 1 + image_size;
 
 // All records of one file. What is wrong with its size is said in records.
 std::vector<std::uint8_t> read_records(const std::string& path, std::size_t count) {
@@ -43,12 +43,12 @@ Dataset read_cifar10(const std::vector<std::string>& paths, Index records) {
   auto* label = detail::writable<std::int64_t>(set.labels);
   for (const auto& path : paths) {
     const auto bytes = read_records(path, static_cast<std::size_t>(records));
-    for (Index i = 0; i < records; ++i, image += pixels) {
+    for (Index i = 0; i < records; ++i, image += image_size) {
       const std::uint8_t* from = bytes.data() + static_cast<std::size_t>(i) * record;
       if (*from > 9)
         fail<FileError>("[cifar-10] {} has label {} in record {}, expected 0 to 9", path, *from, i);
       *label++ = *from;
-      std::copy_n(from + 1, pixels, image);
+      std::copy_n(from + 1, image_size, image);
     }
   }
   return set;

@@ -88,7 +88,7 @@ class Tiling {
 };
 
 // What memory is for: see scratch.
-struct Windows;
+struct Gathered;
 struct Outputs;
 struct Weights;
 
@@ -108,7 +108,7 @@ class Block {
       ld_ = g_.image_size();
       return;
     }
-    T* to = scratch<T, Windows>(g_.taps() * columns_);
+    T* to = scratch<T, Gathered>(g_.taps() * columns_);
     matrix_ = to;
     ld_ = columns_;
     each_run([&](Index at, Index from, Index low, Index high) {
@@ -130,11 +130,11 @@ class Block {
       return dx + image(0) + t_.row * g_.image[1];
     }
     ld_ = columns_;
-    return scratch<T, Windows>(g_.taps() * columns_);
+    return scratch<T, Gathered>(g_.taps() * columns_);
   }
   void add_to(T* dx) {
     if (direct()) return;
-    const T* matrix = scratch<T, Windows>(0);
+    const T* matrix = scratch<T, Gathered>(0);
     each_run([&](Index at, Index to, Index low, Index high) {
       const Index step = g_.how.stride[1];
       const T* row = matrix + at + low;

@@ -20,13 +20,13 @@ namespace elk::kernels {
 
 namespace {
 
-constexpr Index most = 32000;  // rows, so that sizes fit LAPACK's int
+constexpr Index most_rows = 32000;  // rows, so that sizes fit LAPACK's int
 
 // How many matrices it is, of how many rows.
 Index count_of(const char* operation, const Tensor& a, bool lapack) {
-  if (a.rank() < 2 || a.size(-1) != a.size(-2) || a.size(-1) > most)
-    fail<ShapeError>("[{}] expected square matrices (..., n, n) of up to {} rows, got {}", operation, most,
-                     a.shape());
+  if (a.rank() < 2 || a.size(-1) != a.size(-2) || a.size(-1) > most_rows)
+    fail<ShapeError>("[{}] expected square matrices (..., n, n) of up to {} rows, got {}", operation,
+                     most_rows, a.shape());
   if (a.dtype() != f64) fail<DTypeError>("[{}] expected f64, got {}", operation, a.dtype());
   if (!lapack) fail<Error>("[{}] there is no LAPACK beside this BLAS: OpenBLAS brings one", operation);
   return a.size() == 0 ? 0 : a.size() / (a.size(-1) * a.size(-1));
@@ -39,8 +39,8 @@ std::string which(Index i, Index count) { return count > 1 ? fmt::format(" {} of
 
 Tensor solve(const char* operation, const Tensor& a, const Tensor& b) {
   const Index count = count_of(operation, a, dgetrf_ != nullptr && dgetrs_ != nullptr), size = a.size(-1);
-  if (b.size(-1) > most)
-    fail<ShapeError>("[{}] expected up to {} columns, got {}", operation, most, b.size(-1));
+  if (b.size(-1) > most_rows)
+    fail<ShapeError>("[{}] expected up to {} columns, got {}", operation, most_rows, b.size(-1));
   // LAPACK's matrices are column-major: ours is its transpose, and the columns of b come one after another.
   Tensor factors = empty(a.shape(), f64), columns = transpose(b);
   std::copy_n(readable<double>(a), a.size(), writable<double>(factors));

@@ -12,7 +12,7 @@ namespace elk::kernels {
 namespace {
 
 // What lies in memory as rows of one number for each group: then the loops go along the groups.
-bool columns(const Normalization& how) { return how.run == 1 && how.outer > 1; }
+bool in_columns(const Normalization& how) { return how.run == 1 && how.outer > 1; }
 
 // Calls f(place of a run) for those of a group.
 template <class F>
@@ -83,7 +83,7 @@ Normalized normalize(const char* operation, const Tensor& x, const Tensor& weigh
     const Loops<T>& use = loops<T>();
     const auto factor = [&](Index g) { return factor_of(how, scale, w, g); };
     count_flops(7 * x.size());
-    if (columns(how)) {
+    if (in_columns(how)) {
       column_moments(in, how, mean, variance);
       for (Index g = 0; g < how.groups; ++g) scale[g] = 1 / std::sqrt(variance[g] + how.epsilon);
       const auto means = per_group<T>(how, [&](Index g) { return mean[g]; }),
@@ -137,7 +137,7 @@ Tensor normalize_gradient(const Tensor& dy, const Tensor& x, const Tensor& weigh
     const Loops<T>& use = loops<T>();
     const auto factor = [&](Index g) { return factor_of(how, scale, w, g); };
     count_flops(10 * x.size());
-    if (columns(how)) {
+    if (in_columns(how)) {
       const auto means = per_group<T>(how, [&](Index g) { return mean[g]; }),
                  scales = per_group<T>(how, [&](Index g) { return scale[g]; }),
                  factors = per_group<T>(how, factor);
@@ -183,7 +183,7 @@ Tensor normalize_weight_gradient(const Tensor& dy, const Tensor& x, const Moment
     std::vector<double> total(static_cast<std::size_t>(size));
     const Loops<T>& use = loops<T>();
     count_flops(4 * x.size());
-    if (columns(how)) {
+    if (in_columns(how)) {
       const auto means = per_group<T>(how, [&](Index g) { return mean[g]; }),
                  scales = per_group<T>(how, [&](Index g) { return scale[g]; });
       for (Index i = 0; i < x.size(); i += size)
