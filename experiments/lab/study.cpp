@@ -126,6 +126,8 @@ Study::Study(const Question& question, Options options, const std::string& comma
     if (!question.chosen_by.name.empty()) metrics_.push_back(question.chosen_by);
     judging_ = {question.metrics.front(), question.chosen_by};
     results_.compared = judging_.metric.key();
+  } else {
+    metrics_.insert(metrics_.end(), question.metrics.begin(), question.metrics.end());
   }
   inside_ = std::make_unique<Inside>(question, options_);
   if (options_.quick || options_.smoke)

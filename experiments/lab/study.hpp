@@ -46,7 +46,9 @@ struct Question {
   std::int64_t digits = 0;  ///< so many of the built-in digits to learn from, in place of 10,000
   /// In place of networks that `train` knows: what a run of a cell's settings does.
   RunFunction run = {};
-  std::vector<Metric> metrics = {};  ///< that it returns; outcomes are compared by the first one
+  /// That it returns; outcomes are compared by the first one. Of networks that `train` knows: what tables
+  /// show besides test accuracy and loss, such as "tta accuracy" of those that have it.
+  std::vector<Metric> metrics = {};
   /// Another one that it returns, by which learning rates and the best outcome are chosen: of held-out
   /// examples, so that the test set decides nothing. Without it, the first of `metrics` decides.
   Metric chosen_by = {};

@@ -100,12 +100,15 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
   const bool tuned = any([](const Outcome& o) { return o.cell.tune; });
   const bool diverged = any([](const Outcome& o) { return o.count("diverged") > 0; });
   const bool failed = any([](const Outcome& o) { return o.count("failed") > 0; });
+  std::vector<Metric> metrics = question_.metrics;
+  std::erase_if(metrics, [&](const Metric& metric) {
+    return !own && !any([&](const Outcome& o) { return std::isfinite(o.mean(metric).mean); });
+  });
   Table table{.title = title, .columns = {}, .rows = {}, .note = note};
   if (series) table.columns.push_back("");
   table.columns.push_back(what);
   if (reported) table.columns.push_back("the study, %");
-  for (const Metric& metric : question_.metrics)
-    table.columns.push_back(metric.name + (metric.share ? ", %" : ""));
+  for (const Metric& metric : metrics) table.columns.push_back(metric.name + (metric.share ? ", %" : ""));
   if (!own) table.columns.push_back("test accuracy, %");
   const bool images = any([](const Outcome& o) { return o.images > 0; });
   if (images) table.columns.push_back("± by images");
@@ -121,7 +124,7 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
     if (series) row.push_back(outcome.cell.series);
     row.push_back(outcome.cell.label);
     if (reported) row.push_back(outcome.cell.reported ? percent(*outcome.cell.reported) : "");
-    for (const Metric& metric : question_.metrics) row.push_back(shown(outcome.mean(metric), metric.share));
+    for (const Metric& metric : metrics) row.push_back(shown(outcome.mean(metric), metric.share));
     if (!own) row.push_back(shown(outcome.mean(Metric::test_accuracy), true));
     const double by = by_images(outcome.mean(Metric::test_accuracy).mean, outcome.images);
     if (images) row.push_back(std::isfinite(by) ? fmt::format("{:.2f}", 100 * by) : "-");
@@ -429,6 +432,17 @@ int Study::finish() {
     results_.cost.runs += from.cost.runs;
     results_.cost.seconds += from.cost.seconds;
     results_.cost.flops += from.cost.flops;
+    // Less what it spent on cells that are not among these.
+    for (const Point& point : from.points) {
+      if (std::any_of(inside_->taken.begin(), inside_->taken.end(),
+                      [&](const auto& taken) { return taken.second == &point; }))
+        continue;
+      if (!point.measured.empty())
+        results_.cost.runs -= static_cast<std::int64_t>(point.measured.begin()->second.values.size());
+      results_.cost.runs -= point.failed;
+      results_.cost.seconds -= point.seconds;
+      results_.cost.flops -= point.flops;
+    }
   }
   if (inside_->with.size() > 1)
     warn(

@@ -1,5 +1,6 @@
 // The experiment programs: each from end to end on next to nothing, and what happens to those that are given
 // nonsense, are stopped, or are killed.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -302,6 +303,20 @@ TEST_F(Study, OfEnsembles) {
   for (const auto& [option, value] : results.configuration)
     for (const char* own : {"ensemble", "batch-norm", "noise", "ema", "label-smoothing"})
       EXPECT_NE(option, own) << value;
+  // What some are measured by besides has a column, which is empty for the others; none where no one is.
+  const auto column = [](const Table& table) {
+    return std::find(table.columns.begin(), table.columns.end(), "tta accuracy, %") - table.columns.begin();
+  };
+  const Table& table = results.tables.at(0);
+  const auto tta = static_cast<std::size_t>(column(table));
+  ASSERT_LT(tta, table.columns.size());
+  for (std::size_t i = 0; i < results.points.size(); ++i)
+    EXPECT_EQ(table.rows.at(i).at(tta) == "-",
+              results.points[i].config.find(R"("tta":"flip,shift")") == std::string::npos)
+        << results.points[i].config;
+  ASSERT_EQ(run("best_models", {"--protocol", "paper", "--smoke", "--quiet", "--out-dir", "paper"}).code, 0);
+  const Table paper = parse_results(file("paper/results.json"), "results.json").tables.at(0);
+  EXPECT_EQ(static_cast<std::size_t>(column(paper)), paper.columns.size());
   const Outcome again =
       run("best_models", options + Arguments{"--from", "r/results.json", "--out-dir", "again"});
   ASSERT_EQ(again.code, 0) << again.err;
@@ -343,6 +358,18 @@ TEST_F(Study, TellsResultsAgain) {
       const Outcome more = run("width", {"--smoke", "--widths", "16,8", "--from", from, "--out-dir", "t"});
       EXPECT_EQ(more.code, 0) << more.err;
       EXPECT_EQ(parse_results(file("t/results.json"), "results.json").points.size(), 2u);
+      // What was spent on cells that are not asked for is no cost of this.
+      const Outcome less = run("width", {"--smoke", "--widths", "16", "--from", from, "--out-dir", "u"});
+      EXPECT_EQ(less.code, 0) << less.err;
+      EXPECT_EQ(file("u/summaries.jsonl"), "");
+      const Results few = parse_results(file("u/results.json"), "results.json");
+      ASSERT_EQ(few.points.size(), 1u);
+      std::int64_t others = 0;
+      for (const Point& point : told.points)
+        if (point.config != few.points[0].config)
+          others += static_cast<std::int64_t>(point.measured.at("test_accuracy").values.size());
+      EXPECT_GT(others, 0);
+      EXPECT_EQ(few.cost.runs, told.cost.runs - others);
     }
   }
   // Other seeds are other runs, and so are more of them; of more that are there it takes as many as are asked
