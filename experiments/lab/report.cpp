@@ -266,7 +266,6 @@ std::string points(const Results& results) {
     if (series) table.text(point.series);
     table.text(point.label.empty() ? fmt::format("{:g}", point.x) : point.label);
     if (reported) table.text(point.reported ? measured(*point.reported, results.compared) : "");
-    std::size_t seeds = 0;
     const auto tell_agreement = [&] {
       if (agrees)
         table.cell(escaped(point.agrees), point.agrees == "no" ? "no" : point.agrees.empty() ? "" : "yes");
@@ -278,7 +277,6 @@ std::string points(const Results& results) {
         table.text("");
       } else {
         const Estimate& estimate = found->second;
-        seeds = std::max(seeds, estimate.values.size());
         std::string html = measured(estimate.mean, name);
         if (std::isfinite(estimate.low) && std::isfinite(estimate.high))
           html += fmt::format("<br/><span class=\"interval\">{} – {}</span>", measured(estimate.low, name),
@@ -290,7 +288,7 @@ std::string points(const Results& results) {
     if (parameters) table.text(whole(point.parameters));
     table.text(short_form(static_cast<double>(point.flops)));
     table.text(fmt::format("{:.3g}", point.seconds));
-    table.text(fmt::format("{}", seeds));
+    table.text(fmt::format("{}", seeds(point)));
     if (lost) {
       std::string text;
       if (point.diverged > 0) text = fmt::format("{} diverged", point.diverged);

@@ -225,6 +225,12 @@ bool made_with(const Results& results, std::string_view option) {
   return results.command.find(option) != std::string::npos;
 }
 
+std::int64_t seeds(const Point& point) {
+  std::size_t most = 0;
+  for (const auto& [name, estimate] : point.measured) most = std::max(most, estimate.values.size());
+  return static_cast<std::int64_t>(most);
+}
+
 std::optional<std::int64_t> training_examples(const Point& point) {
   if (point.examples > 0) return point.examples;
   const Json config = Json::parse(point.config, nullptr, false);

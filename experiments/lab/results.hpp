@@ -89,6 +89,8 @@ bool made_with(const Results& results, std::string_view option);
 /// How many examples a point's runs learn from: as it tells, or as its configuration does of a whole data
 /// set. None where neither does.
 std::optional<std::int64_t> training_examples(const Point& point);
+/// The runs of a cell that did not fail.
+std::int64_t seeds(const Point& point);
 
 /// The text of results.json: one object, whose "format" is "elkgrad-results/1" and whose other names are
 /// those above. What is not finite is written as null, bytes that are no UTF-8 as U+FFFD.

@@ -95,15 +95,15 @@ void Study::table(const std::string& title, const std::string& what, std::span<c
   const bool series = any([](const Outcome& o) { return !o.cell.series.empty(); });
   const bool own = question_.own();
   const bool reported = any([](const Outcome& o) { return o.cell.reported.has_value(); });
-  const bool validated =
-      !own && any([](const Outcome& o) { return !std::isnan(o.mean(Metric::val_accuracy).mean); });
+  const auto measured = [&](const Metric& metric) {
+    return any([&](const Outcome& o) { return !std::isnan(o.mean(metric).mean); });
+  };
+  const bool validated = !own && measured(Metric::val_accuracy);
   const bool tuned = any([](const Outcome& o) { return o.cell.tune; });
   const bool diverged = any([](const Outcome& o) { return o.count("diverged") > 0; });
   const bool failed = any([](const Outcome& o) { return o.count("failed") > 0; });
   std::vector<Metric> metrics = question_.metrics;
-  std::erase_if(metrics, [&](const Metric& metric) {
-    return !own && !any([&](const Outcome& o) { return std::isfinite(o.mean(metric).mean); });
-  });
+  if (!own) std::erase_if(metrics, [&](const Metric& metric) { return !measured(metric); });
   Table table{.title = title, .columns = {}, .rows = {}, .note = note};
   if (series) table.columns.push_back("");
   table.columns.push_back(what);
@@ -437,9 +437,7 @@ int Study::finish() {
       if (std::any_of(inside_->taken.begin(), inside_->taken.end(),
                       [&](const auto& taken) { return taken.second == &point; }))
         continue;
-      if (!point.measured.empty())
-        results_.cost.runs -= static_cast<std::int64_t>(point.measured.begin()->second.values.size());
-      results_.cost.runs -= point.failed;
+      results_.cost.runs -= seeds(point) + point.failed;
       results_.cost.seconds -= point.seconds;
       results_.cost.flops -= point.flops;
     }

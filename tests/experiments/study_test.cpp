@@ -305,10 +305,11 @@ TEST_F(Study, OfEnsembles) {
       EXPECT_NE(option, own) << value;
   // What some are measured by besides has a column, which is empty for the others; none where no one is.
   const auto column = [](const Table& table) {
-    return std::find(table.columns.begin(), table.columns.end(), "tta accuracy, %") - table.columns.begin();
+    const auto at = std::find(table.columns.begin(), table.columns.end(), "tta accuracy, %");
+    return static_cast<std::size_t>(at - table.columns.begin());
   };
   const Table& table = results.tables.at(0);
-  const auto tta = static_cast<std::size_t>(column(table));
+  const std::size_t tta = column(table);
   ASSERT_LT(tta, table.columns.size());
   for (std::size_t i = 0; i < results.points.size(); ++i)
     EXPECT_EQ(table.rows.at(i).at(tta) == "-",
@@ -316,7 +317,7 @@ TEST_F(Study, OfEnsembles) {
         << results.points[i].config;
   ASSERT_EQ(run("best_models", {"--protocol", "paper", "--smoke", "--quiet", "--out-dir", "paper"}).code, 0);
   const Table paper = parse_results(file("paper/results.json"), "results.json").tables.at(0);
-  EXPECT_EQ(static_cast<std::size_t>(column(paper)), paper.columns.size());
+  EXPECT_EQ(column(paper), paper.columns.size());
   const Outcome again =
       run("best_models", options + Arguments{"--from", "r/results.json", "--out-dir", "again"});
   ASSERT_EQ(again.code, 0) << again.err;
