@@ -40,7 +40,7 @@ void share(const char* option, double value) {
     fail<UsageError>("--{}: expected a number from 0 to below 1, got {}", option, value);
 }
 
-constexpr std::int64_t most = 1'000'000'000;
+constexpr std::int64_t largest_count = 1'000'000'000;
 
 po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   const auto text = [](std::string& field) { return po::value(&field)->default_value(field); };
@@ -397,17 +397,17 @@ void resolve(TrainConfig& c) {
   share("ema", c.ema);
   share("momentum", c.momentum);
   in_range("weight-decay", c.weight_decay, 0, 1e6);
-  in_range("batch-size", static_cast<double>(c.batch_size), 1, most);
+  in_range("batch-size", static_cast<double>(c.batch_size), 1, largest_count);
   in_range("parts", static_cast<double>(c.parts), 1, 65536);
   if (c.parts > c.batch_size)
     fail<UsageError>("--parts: a batch of {} examples has no {} parts", c.batch_size, c.parts);
   if (c.parts == 1 && c.wire != "full")
     fail<UsageError>("--wire {}: nothing is sent where --parts is 1", c.wire);
   if (c.parts > 1 && c.paper()) fail<UsageError>("--parts: the paper protocol takes each batch as a whole");
-  in_range("epochs", static_cast<double>(c.epochs), 1, most);
-  in_range("train-size", static_cast<double>(c.train_size), 0, most);
-  in_range("validation", static_cast<double>(*c.validation), 0, most);
-  in_range("early-stop", static_cast<double>(c.early_stop), 0, most);
+  in_range("epochs", static_cast<double>(c.epochs), 1, largest_count);
+  in_range("train-size", static_cast<double>(c.train_size), 0, largest_count);
+  in_range("validation", static_cast<double>(*c.validation), 0, largest_count);
+  in_range("early-stop", static_cast<double>(c.early_stop), 0, largest_count);
   in_range("seed", static_cast<double>(c.seed), 0, 4294967295.0);
   in_range("ensemble", static_cast<double>(c.ensemble), 1, 100);
   if (c.member(c.ensemble - 1).seed > 4294967295)

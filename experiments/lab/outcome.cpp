@@ -14,8 +14,6 @@ namespace elk::lab {
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 // Those that a run's line has names of its own for.
 constexpr std::pair<const char*, std::optional<double> RunSummary::*> fields[] = {
     {"training_loss", &RunSummary::train_loss},

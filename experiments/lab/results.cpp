@@ -14,7 +14,7 @@ namespace elk::lab {
 
 namespace {
 
-constexpr const char* format = "elkgrad-results/1";
+constexpr const char* results_format = "elkgrad-results/1";
 
 template <class T, class Type>
 constexpr bool is = std::is_same_v<std::remove_const_t<T>, Type>;
@@ -250,7 +250,7 @@ std::optional<std::int64_t> training_examples(const Point& point) {
 }
 
 std::string to_json(const Results& results) {
-  nlohmann::ordered_json object{{"format", format}};
+  nlohmann::ordered_json object{{"format", results_format}};
   object.update(json_of(results));
   // A line for each name, and for each item of a list: short, and changes are easy to see.
   const auto line = [](const nlohmann::ordered_json& json) {
@@ -279,8 +279,8 @@ Results parse_results(const std::string& text, const std::string& file) {
   }
   reader.require(json.is_object(), "", "an object", json);
   const auto found = json.find("format");
-  if (found == json.end() || *found != format)
-    reader.refuse("", fmt::format("expected the format \"{}\", found {}", format,
+  if (found == json.end() || *found != results_format)
+    reader.refuse("", fmt::format("expected the format \"{}\", found {}", results_format,
                                   found == json.end() ? "none" : found->dump(-1, ' ', true)));
   try {
     take_digest(json);

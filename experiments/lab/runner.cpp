@@ -43,7 +43,7 @@ double thread_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-std::string duration(double seconds) {
+std::string roughly(double seconds) {
   if (seconds < 90) return fmt::format("{:.0f} s", std::ceil(seconds));
   if (seconds < 90 * 60) return fmt::format("{:.0f} min", seconds / 60);
   return fmt::format("{:.1f} h", seconds / 3600);
@@ -251,7 +251,7 @@ class Runner::Board {
     if (hopeless_ > 0) line += fmt::format(", {} hopeless", hopeless_);
     if (failed_ > 0) line += fmt::format(", {} failed", failed_);
     if (did_ > 0 && to_do_ > 0)
-      line += fmt::format(", about {} left", duration(to_do_ / did_ * since(begun_)));
+      line += fmt::format(", about {} left", roughly(to_do_ / did_ * since(begun_)));
     if (terminal_)
       say("\r" + line + "\x1b[K");
     else if (shown_ || done_ < total_)

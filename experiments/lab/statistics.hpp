@@ -3,11 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace elk::lab {
+
+/// Stands where there is no number: not measured, or of too few values.
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// A mean over seeds and its 95 % interval (Student's t). With one value the interval is NaN.
 struct Interval {

@@ -30,7 +30,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr const char* format = "elkgrad-run/1";
+constexpr const char* run_format = "elkgrad-run/1";
 constexpr const char *summaries_name = "summaries.jsonl", *curves_name = "curves.jsonl",
                      *aside_name = "curves.jsonl.aside";
 constexpr std::size_t key_length = 64;
@@ -67,7 +67,7 @@ std::string key_of(std::string_view line) {
 }  // namespace
 
 std::string to_line(const RunSummary& run) {
-  ordered_json object{{"key", run.key}, {"format", format}, {"status", run.status}};
+  ordered_json object{{"key", run.key}, {"format", run_format}, {"status", run.status}};
   if (!run.error.empty()) object["error"] = run.error;
   object["config"] = json::parse(run.config);
   for (const auto& [name, field] : measured)
@@ -106,8 +106,8 @@ T read_count(const json& object, const char* name) {
 RunSummary parse_line(const std::string& line) {
   json object = json::parse(line);
   take_digest(object);
-  if (const auto found = object.at("format").get<std::string>(); found != format)
-    throw ValueError(fmt::format("it is of the format \"{}\", this program knows \"{}\"", found, format));
+  if (const auto found = object.at("format").get<std::string>(); found != run_format)
+    throw ValueError(fmt::format("it is of the format \"{}\", this program knows \"{}\"", found, run_format));
   RunSummary run;
   object.at("key").get_to(run.key);
   if (run.key.size() != key_length || run.key.find_first_not_of("0123456789abcdef") != std::string::npos)

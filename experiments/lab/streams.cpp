@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <optional>
 #include <tuple>
@@ -19,6 +18,7 @@
 #include <lab/digest.hpp>
 #include <lab/function.hpp>
 #include <lab/program.hpp>
+#include <lab/statistics.hpp>
 #include <lab/trainings.hpp>
 #include <models/mlp.hpp>
 
@@ -169,7 +169,6 @@ class Runs : public FunctionWork {
   }
 
   static Metrics not_finite() {
-    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     return {{"test_loss", nan}, {"test_accuracy", nan}, {"validation_loss", nan}};
   }
 

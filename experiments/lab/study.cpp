@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include <nlohmann/json.hpp>
@@ -14,6 +13,7 @@
 #include <lab/forecast.hpp>
 #include <lab/program.hpp>
 #include <lab/provenance.hpp>
+#include <lab/statistics.hpp>
 #include <lab/study_inside.hpp>
 #include <lab/trainings.hpp>
 
@@ -23,7 +23,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 // What a study says of its outcomes: tables, plots, sentences, the report.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include <lab/gnuplot.hpp>
 #include <lab/program.hpp>
 #include <lab/report.hpp>
+#include <lab/statistics.hpp>
 #include <lab/study_inside.hpp>
 
 namespace elk::lab {
@@ -19,7 +19,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 Estimate estimate(const Outcome& outcome, const Metric& metric) {
   const Interval interval = outcome.mean(metric);

@@ -27,7 +27,7 @@ using scaling::Neighbours;
 using scaling::two_nn;
 using testing::HasSubstr;
 
-constexpr std::size_t k = 20;
+constexpr std::size_t neighbours = 20;
 
 // Points (n, 100) that d numbers each make.
 Tensor linearly(const Tensor& z, Rng& rng) { return matmul(z, randn({z.size(1), 100}, rng, z.dtype())); }
@@ -56,7 +56,7 @@ TEST(Dimension, OfKnownSets) {
                                                    {"torus", torus(2000, c.d, rng)}};
     for (const auto& [name, points] : sets) {
       SCOPED_TRACE(fmt::format("{} of dimension {}", name, c.d));
-      const Neighbours found = nearest(points, k);
+      const Neighbours found = nearest(points, neighbours);
       EXPECT_EQ(found.points, 2000u);
       EXPECT_EQ(found.duplicates, 0u);
       for (const Estimate& d : {two_nn(found), max_likelihood(found)}) {
@@ -77,9 +77,9 @@ TEST(Dimension, OfKnownSets) {
 TEST(Dimension, FallsShortTheMoreTheFewerPoints) {
   Rng rng(3);
   const Tensor points = uniform({4000, 10}, rng, 0, 1, f64);
-  const double few = max_likelihood(nearest(points(range(0, 250)), k)).value,
-               some = max_likelihood(nearest(points(range(0, 1000)), k)).value,
-               many = max_likelihood(nearest(points, k)).value;
+  const double few = max_likelihood(nearest(points(range(0, 250)), neighbours)).value,
+               some = max_likelihood(nearest(points(range(0, 1000)), neighbours)).value,
+               many = max_likelihood(nearest(points, neighbours)).value;
   EXPECT_LT(few, some - 0.3);
   EXPECT_LT(some, many - 0.2);
   EXPECT_LT(many, 10);
@@ -124,7 +124,7 @@ TEST(Dimension, NeighboursAreThoseOfAllDistances) {
 TEST(Dimension, CopiesCountOnce) {
   Rng rng(5);
   const Tensor points = linearly(randn({500, 3}, rng), rng);
-  const Neighbours once = nearest(points, k), twice = nearest(concat({points, points(range(0, 200))}, 0), k);
+  const Neighbours once = nearest(points, neighbours), twice = nearest(concat({points, points(range(0, 200))}, 0), neighbours);
   EXPECT_EQ(twice.points, 500u);
   EXPECT_EQ(twice.duplicates, 200u);
   EXPECT_EQ(two_nn(twice).value, two_nn(once).value);
@@ -134,29 +134,29 @@ TEST(Dimension, CopiesCountOnce) {
 TEST(Dimension, RefusesWhatTellsNothing) {
   Rng rng(6);
   const Tensor points = randn({30, 4}, rng);
-  EXPECT_EQ(error_of<ValueError>([&] { nearest(points(range(0, 20)), k); }),
+  EXPECT_EQ(error_of<ValueError>([&] { nearest(points(range(0, 20)), neighbours); }),
             "[nearest] expected more than 20 different points, got 20");
   EXPECT_EQ(error_of<ValueError>([&] {
-              nearest(zeros({30, 784}), k);
+              nearest(zeros({30, 784}), neighbours);
             }),
             "[nearest] expected more than 20 different points, got 1 and 29 copies");
   EXPECT_EQ(error_of<ValueError>([&] {
-              nearest(zeros({0, 4}), k);
+              nearest(zeros({0, 4}), neighbours);
             }),
             "[nearest] expected more than 20 different points, got 0");
   EXPECT_EQ(error_of<ValueError>([&] { nearest(points, 1); }),
             "[nearest] expected 2 or more neighbours, got 1");
-  EXPECT_EQ(error_of<ValueError>([&] { nearest(points / 0.0, k); }),
+  EXPECT_EQ(error_of<ValueError>([&] { nearest(points / 0.0, neighbours); }),
             "[nearest] expected finite values, got others");
-  EXPECT_THAT(error_of<ShapeError>([&] { nearest(zeros({30, 28, 28}), k); }), HasSubstr("got rank 3"));
-  EXPECT_THAT(error_of<DTypeError>([&] { nearest(cast(points, i64), k); }), HasSubstr("f32 or f64"));
+  EXPECT_THAT(error_of<ShapeError>([&] { nearest(zeros({30, 28, 28}), neighbours); }), HasSubstr("got rank 3"));
+  EXPECT_THAT(error_of<DTypeError>([&] { nearest(cast(points, i64), neighbours); }), HasSubstr("f32 or f64"));
   // The corners of a simplex are all at one distance.
-  const Neighbours simplex = nearest(one_hot(arange(0, 30), 30, f64), k);
+  const Neighbours simplex = nearest(one_hot(arange(0, 30), 30, f64), neighbours);
   for (const auto estimate : {two_nn, max_likelihood})
     EXPECT_EQ(error_of<ValueError>([&] { estimate(simplex); }),
               "[dimension] expected neighbours at different distances, got them at one distance");
   // Images of one grey each lie on a line.
-  EXPECT_NEAR(max_likelihood(nearest(matmul(uniform({500, 1}, rng), ones({1, 784})), k)).value, 1, 0.1);
+  EXPECT_NEAR(max_likelihood(nearest(matmul(uniform({500, 1}, rng), ones({1, 784})), neighbours)).value, 1, 0.1);
 }
 
 class DimensionProgram : public test::TrainProgram {

@@ -7,7 +7,9 @@
 
 #include <elk/base/error.hpp>
 #include <lab/fit/frontier.hpp>
+#include <lab/statistics.hpp>
 
+#include "estimates.hpp"
 #include "support.hpp"
 
 namespace elk::lab::scaling {
@@ -22,8 +24,7 @@ using testing::IsEmpty;
 using testing::NanSensitiveDoubleEq;
 using testing::SizeIs;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN(),
-                 infinity = std::numeric_limits<double>::infinity();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // n sizes from low to high, a constant factor apart.
 std::vector<double> spread(double low, double high, int n) {
@@ -362,10 +363,6 @@ std::vector<Cell> some_cells(const PowerLaw& law, int count, double between, dou
         {size, losses({law.e * shift, law.a * shift, law.alpha}, std::vector<double>(5, size), within, rng)});
   }
   return cells;
-}
-
-bool holds(const Estimate& estimate, double truth) {
-  return estimate.interval.low <= truth && truth <= estimate.interval.high;
 }
 
 TEST(Laws, OfCellsHoldTheTruthInTheirIntervalsAsOftenAsTheySay) {

@@ -7,6 +7,7 @@
 #include <lab/isoflop.hpp>
 #include <lab/results.hpp>
 
+#include "estimates.hpp"
 #include "experiments/fixture.hpp"
 
 namespace elk::lab {
@@ -43,10 +44,6 @@ std::vector<Budget> budgets_of(const JointLaw& law, double between, double withi
 }
 
 double growth(const JointLaw& law) { return law.beta / (law.alpha + law.beta); }
-
-bool holds(const scaling::Estimate& estimate, double value) {
-  return estimate.interval.low <= value && value <= estimate.interval.high;
-}
 
 TEST(BestSize, IsTheLowestOfItsBudget) {
   for (const double flops : {1e9, 1e11, 1e13}) {

@@ -8,6 +8,7 @@
 #include <lab/fit/joint.hpp>
 #include <lab/joint.hpp>
 
+#include "estimates.hpp"
 #include "support.hpp"
 
 namespace elk::lab::scaling {
@@ -134,10 +135,6 @@ TEST(JointLaws, AreToldWithoutATermThatIsNone) {
     dropped += found.best.form.e ? 0 : 1;
   }
   EXPECT_GT(dropped, 0);
-}
-
-bool holds(const Estimate& estimate, double value) {
-  return estimate.interval.low <= value && value <= estimate.interval.high;
 }
 
 // 95 % intervals are to hold the truth in at least 90 of 100 cases, whatever moves cells off the law.

@@ -5,6 +5,7 @@
 #include <lab/repeats.hpp>
 #include <lab/results.hpp>
 
+#include "estimates.hpp"
 #include "experiments/fixture.hpp"
 #include "support.hpp"
 
@@ -114,10 +115,6 @@ TEST(RepeatLaws, RefuseWhatTellsNothing) {
   some = points;
   some[1].epochs = 0.5;
   EXPECT_EQ(error(some), "[fit_repeats] expected at least 1 epoch, got 0.5");
-}
-
-bool holds(const scaling::Estimate& estimate, double value) {
-  return estimate.interval.low <= value && value <= estimate.interval.high;
 }
 
 // 95 % intervals are to hold the truth in at least 90 of 100 cases, whatever moves cells off the law.

@@ -34,8 +34,6 @@ using testing::IsSupersetOf;
 using testing::Not;
 using testing::UnorderedElementsAre;
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;
   for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
@@ -289,7 +287,7 @@ TEST(ResultsFile, ComesBackAsItWas) {
   EXPECT_EQ(back.points[1].label, "ü\n\x01");
   EXPECT_EQ(back.configuration, example().configuration);
   EXPECT_TRUE(std::isnan(back.numbers.at("unknown")));
-  EXPECT_EQ(to_json(parse_results(to_json({}), "r.json")), to_json({}));
+  EXPECT_EQ(to_json(parse_results(to_json(Results{}), "r.json")), to_json(Results{}));
   // Files of 0.1.0 have none of these.
   nlohmann::ordered_json old = nlohmann::ordered_json::parse(text);
   old.erase("checklist");

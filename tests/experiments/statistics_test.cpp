@@ -109,7 +109,6 @@ TEST(Families, HaveAComparisonOnce) {
 }
 
 TEST(Families, OfTooFewSayNothing) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   Family family;
   EXPECT_THAT(family.judge(), testing::IsEmpty());
   family.add("accuracy", std::vector<double>{1}, std::vector<double>{0}, 0.1);

@@ -475,9 +475,9 @@ TEST_F(Study, ResultsListFilterAndExport) {
   const std::size_t columns = static_cast<std::size_t>(
       std::count(csv.out.begin(), csv.out.begin() + static_cast<std::ptrdiff_t>(csv.out.find('\n')), ','));
   EXPECT_GT(columns, 30u);
-  const Outcome json = run("results", {"r", "--json", "--where", "status=done"});
-  EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n') + 1, lines);
-  EXPECT_GT(Json::parse(json.out.substr(0, json.out.find('\n')))["test_accuracy"].get<double>(), 0);
+  const Outcome as_json = run("results", {"r", "--json", "--where", "status=done"});
+  EXPECT_EQ(std::count(as_json.out.begin(), as_json.out.end(), '\n') + 1, lines);
+  EXPECT_GT(Json::parse(as_json.out.substr(0, as_json.out.find('\n')))["test_accuracy"].get<double>(), 0);
   const Outcome curves = run("results", {"r", "--json", "--curves"});
   EXPECT_THAT(curves.out, HasSubstr("\"epoch\":2"));
 
