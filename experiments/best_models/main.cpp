@@ -101,12 +101,18 @@ void add_recipes(Study& study) {
   plain.early_stop = 0;
   add(plain, 0.9851);
 
-  TrainConfig mnist = plain;
-  mnist.epochs = 60;
-  mnist.augment = "shift:2,rotate:10,scale:0.1,elastic:1,mixup:0.4";
-  mnist.noise = 0.1;
-  mnist.tta = "shift";
+  // Its test loss tells of the data's floor; smoothed labels raise those of the other recipes.
+  TrainConfig mnist = today(study, "mnist", "mlp", "512,512", 30);
+  mnist.augment = "shift:2,rotate:10,scale:0.1,elastic:1";
+  mnist.dropout = 0.1;
   add(mnist, 0.9851);
+
+  TrainConfig best_mnist = plain;
+  best_mnist.epochs = 60;
+  best_mnist.augment = "shift:2,rotate:10,scale:0.1,elastic:1,mixup:0.4";
+  best_mnist.noise = 0.1;
+  best_mnist.tta = "shift";
+  add(best_mnist, 0.9851);
 
   TrainConfig fashion = today(study, "fashion-mnist", "residual_mlp", "256,256,256", 30);
   fashion.augment = "shift:1,flip";
@@ -131,7 +137,7 @@ void soundly(Study& study) {
   const Outcomes all = study.run();
   study.table(
       "Recipes of today", "network", all,
-      "A cosine schedule, with AdamW, and of MNIST Adam, batch normalization and noise. The result of a "
+      "A cosine schedule, with AdamW; batch normalization and noise with Adam. The result of a "
       "recipe with early stopping is the epoch that validation chooses, that of the others the last one. "
       "\"tta accuracy\" is by the mean of the probabilities over several views of each image: itself and "
       "shifted by a pixel to each corner, of CIFAR-10 its mirror image likewise. All else is of the image "

@@ -269,7 +269,7 @@ class Script {
     return size;
   }
 
-  // Lines of at most `most` letters where words allow it.
+  // Lines of at most `most` letters where words, and commas in longer ones, allow it.
   static std::string wrapped(const std::string& text, std::size_t most) {
     std::string lines;
     std::size_t line = 0;  // its beginning
@@ -278,8 +278,10 @@ class Script {
       if (lines.size() > line && lines.size() - line + end - at > most) {
         lines += '\n';
         line = lines.size();
-        ++at;  // the space
+        if (text[at] == ' ') ++at;
       }
+      if (end - at > most)
+        if (const std::size_t comma = text.rfind(',', at + most - 1); comma > at && comma < end) end = comma + 1;
       lines += text.substr(at, end - at);
       at = end;
     }
@@ -326,7 +328,7 @@ class Script {
       std::size_t longest = 0;
       int breaks = 0;
       for (Tic& tic : x_.tics) {
-        tic.label = wrapped(tic.label, static_cast<std::size_t>(room / letter) - 1);
+        tic.label = wrapped(tic.label, static_cast<std::size_t>(0.85 * room / letter));
         longest = std::max(longest, longest_line(tic.label));
         breaks = std::max(breaks, line_breaks(tic.label));
       }

@@ -17,6 +17,7 @@
 #include <lab/plot.hpp>
 #include <lab/report.hpp>
 #include <lab/results.hpp>
+#include <lab/statistics.hpp>
 #include <lab/text.hpp>
 
 #include "experiments/program.hpp"
@@ -185,6 +186,13 @@ TEST_F(PlotFile, CategoriesStandInPlaceOfNumbers) {
   EXPECT_EQ(count(svg, "<polygon"), 0u);
   EXPECT_EQ(strokes(svg, blue).size(), 1u);  // error bars, and no line between categories
   EXPECT_EQ(strokes(svg, "213,  94,   0").size(), 0u);
+}
+
+TEST_F(PlotFile, LongNamesBreakAfterCommas) {
+  Plot plot{"", "", "accuracy", {{"", {0, 1, 2, 3}, {0.5, 0.6, 0.7, 0.8}}}};
+  plot.x_names = {"mlp 1000,500,250,250,250", "mlp 1000,500,250,250,250, no noise", "mlp 64", "x,y"};
+  EXPECT_THAT(texts(drawn(plot)),
+              IsSupersetOf({"mlp", "1000,500,250,250,", "250", "250, no noise", "mlp 64", "x,y"}));
 }
 
 TEST_F(PlotFile, MovingAverageIsCentredAndSaid) {
