@@ -150,7 +150,8 @@ void soundly(Study& study) {
     const double reported = 1 - *outcome.cell.reported;
     const std::int64_t size = outcome.cell.config.ensemble;
     study.number(outcome.cell.config.dataset + (outcome.cell.config.augment.empty() ? "_not_augmented" : "") +
-                     (size > 1 ? "_ensemble_" + std::to_string(size) : "") + "_fewer_errors",
+                     (size > 1 ? "_ensemble_" + std::to_string(size) : "") + (views ? "_over_views" : "") +
+                     "_fewer_errors",
                  1 - errors / reported);
     study.conclude(
         outcome.cell.label + ": " + percent(1 - errors) + " % " +
