@@ -181,8 +181,8 @@ TEST_F(PlotFile, CategoriesStandInPlaceOfNumbers) {
       {{"ours", {0, 1}, {0.95, 0.96}, {0.94, 0.95}, {0.955, 0.965}}, {"reported", {0, 1}, {0.9626, 0.9538}}}};
   plot.x_names = {"sigmoid_{1}", "ReLU that has a name of so many words that it takes a second line"};
   const std::string svg = drawn(plot);
-  EXPECT_THAT(texts(svg), IsSupersetOf({"sigmoid_{1}", "ReLU that has a name of so many words that",
-                                        "it takes a second line", "ours", "reported"}));
+  EXPECT_THAT(texts(svg), IsSupersetOf({"sigmoid_{1}", "ReLU that has a name of so many words",
+                                        "that it takes a second line", "ours", "reported"}));
   EXPECT_EQ(count(svg, "<polygon"), 0u);
   EXPECT_EQ(strokes(svg, blue).size(), 1u);  // error bars, and no line between categories
   EXPECT_EQ(strokes(svg, "213,  94,   0").size(), 0u);
