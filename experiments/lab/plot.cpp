@@ -281,7 +281,8 @@ class Script {
         if (text[at] == ' ') ++at;
       }
       if (end - at > most)
-        if (const std::size_t comma = text.rfind(',', at + most - 1); comma > at && comma < end) end = comma + 1;
+        if (const std::size_t comma = text.rfind(',', at + most - 1); comma > at && comma < end)
+          end = comma + 1;
       lines += text.substr(at, end - at);
       at = end;
     }

@@ -23,7 +23,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-
 }  // namespace
 
 std::int64_t epochs_of(const Cell& cell) {

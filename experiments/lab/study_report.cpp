@@ -19,7 +19,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-
 Estimate estimate(const Outcome& outcome, const Metric& metric) {
   const Interval interval = outcome.mean(metric);
   return {interval.mean, interval.low, interval.high, outcome.values(metric)};

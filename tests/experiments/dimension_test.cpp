@@ -124,7 +124,8 @@ TEST(Dimension, NeighboursAreThoseOfAllDistances) {
 TEST(Dimension, CopiesCountOnce) {
   Rng rng(5);
   const Tensor points = linearly(randn({500, 3}, rng), rng);
-  const Neighbours once = nearest(points, neighbours), twice = nearest(concat({points, points(range(0, 200))}, 0), neighbours);
+  const Neighbours once = nearest(points, neighbours),
+                   twice = nearest(concat({points, points(range(0, 200))}, 0), neighbours);
   EXPECT_EQ(twice.points, 500u);
   EXPECT_EQ(twice.duplicates, 200u);
   EXPECT_EQ(two_nn(twice).value, two_nn(once).value);
@@ -148,7 +149,10 @@ TEST(Dimension, RefusesWhatTellsNothing) {
             "[nearest] expected 2 or more neighbours, got 1");
   EXPECT_EQ(error_of<ValueError>([&] { nearest(points / 0.0, neighbours); }),
             "[nearest] expected finite values, got others");
-  EXPECT_THAT(error_of<ShapeError>([&] { nearest(zeros({30, 28, 28}), neighbours); }), HasSubstr("got rank 3"));
+  EXPECT_THAT(error_of<ShapeError>([&] {
+                nearest(zeros({30, 28, 28}), neighbours);
+              }),
+              HasSubstr("got rank 3"));
   EXPECT_THAT(error_of<DTypeError>([&] { nearest(cast(points, i64), neighbours); }), HasSubstr("f32 or f64"));
   // The corners of a simplex are all at one distance.
   const Neighbours simplex = nearest(one_hot(arange(0, 30), 30, f64), neighbours);
@@ -156,7 +160,8 @@ TEST(Dimension, RefusesWhatTellsNothing) {
     EXPECT_EQ(error_of<ValueError>([&] { estimate(simplex); }),
               "[dimension] expected neighbours at different distances, got them at one distance");
   // Images of one grey each lie on a line.
-  EXPECT_NEAR(max_likelihood(nearest(matmul(uniform({500, 1}, rng), ones({1, 784})), neighbours)).value, 1, 0.1);
+  EXPECT_NEAR(max_likelihood(nearest(matmul(uniform({500, 1}, rng), ones({1, 784})), neighbours)).value, 1,
+              0.1);
 }
 
 class DimensionProgram : public test::TrainProgram {
