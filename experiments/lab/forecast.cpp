@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include <lab/statistics.hpp>
 
 namespace elk::lab {
 
 std::vector<double> lowest_losses(std::span<const train::HistoryRow> rows) {
   std::vector<double> losses;
   for (const train::HistoryRow& row : rows) {
-    const double loss = (rows.front().val_loss ? row.val_loss : row.test_loss)
-                            .value_or(std::numeric_limits<double>::quiet_NaN());
+    const double loss = (rows.front().val_loss ? row.val_loss : row.test_loss).value_or(nan);
     if (!(loss > 0) || std::isinf(loss)) return {};
     losses.push_back(losses.empty() ? loss : std::min(loss, losses.back()));
   }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab {
 
@@ -104,7 +105,7 @@ Plot picture(const std::vector<JointCell>& cells, const JointReport& report, con
 
 struct Fitted {
   JointReport report;
-  double held_out = std::numeric_limits<double>::quiet_NaN();
+  double held_out = nan;
 };
 
 }  // namespace

@@ -329,6 +329,7 @@ class Script {
       std::size_t longest = 0;
       int breaks = 0;
       for (Tic& tic : x_.tics) {
+        // Digits, of which many names consist, are wider than most letters.
         tic.label = wrapped(tic.label, static_cast<std::size_t>(0.85 * room / letter));
         longest = std::max(longest, longest_line(tic.label));
         breaks = std::max(breaks, line_breaks(tic.label));

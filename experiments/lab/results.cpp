@@ -9,6 +9,7 @@
 
 #include <elk/base/error.hpp>
 #include <elk/io/digest.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab {
 
@@ -150,7 +151,7 @@ class Reader {
       value = json.get<std::string>();
     } else if constexpr (std::is_same_v<T, double>) {
       require(json.is_number() || json.is_null(), where, "a number or null", json);
-      value = json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
+      value = json.is_null() ? nan : json.get<double>();
     } else if constexpr (std::is_same_v<T, std::optional<double>>) {
       require(json.is_number() || json.is_null(), where, "a number or null", json);
       if (json.is_number()) value = json.get<double>();

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab::scaling {
 
@@ -25,7 +25,6 @@ std::vector<Point> frontier(const std::vector<Net>& nets) {
 }  // namespace
 
 std::vector<Epoch> best_epochs(std::span<const Epoch> epochs) {
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   std::vector<Epoch> all;
   Epoch best{0, nan, nan};
   for (const Epoch& epoch : epochs) {

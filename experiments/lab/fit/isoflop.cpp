@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -12,12 +11,11 @@
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab::scaling {
 
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // A mean over seeds, in logarithms.
 struct Mean {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <set>
 
@@ -11,6 +10,7 @@
 
 #include <elk/base/error.hpp>
 #include <lab/fit/terms.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab::scaling {
 
@@ -213,7 +213,7 @@ double left_out_error(const std::vector<JointPoint>& points, const Form& form, c
               .law;
       sum += std::abs(std::log(law(points[i].n, points[i].d) / points[i].loss));
     } catch (const ValueError&) {
-      return std::numeric_limits<double>::quiet_NaN();
+      return nan;
     }
   }
   return sum / static_cast<double>(points.size());
@@ -239,7 +239,7 @@ double JointLaw::operator()(double n, double d) const {
 }
 
 double JointLaw::best_size(double flops) const {
-  if (!(a > 0) || !(b > 0)) return std::numeric_limits<double>::quiet_NaN();
+  if (!(a > 0) || !(b > 0)) return nan;
   const double data = flops / (6 * n0 * d0);  // d / d0 at n = n0
   return n0 * std::exp((std::log(alpha * a / (beta * b)) + beta * std::log(data)) / (alpha + beta));
 }

@@ -11,12 +11,12 @@
 #include <elk/base/error.hpp>
 #include <lab/fit/terms.hpp>
 #include <lab/fit/worth.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab::scaling {
 
 namespace {
 
-constexpr double nan_worth = std::numeric_limits<double>::quiet_NaN();
 constexpr double least_beta = 0.01, most_beta = 4, least_rounds = 0.01, most_rounds = 1e4;
 
 double effective_data(double unique, double epochs, double rounds) {
@@ -190,7 +190,7 @@ double error_of(const std::vector<RepeatPoint>& others, const std::vector<Repeat
     }
     return sum / static_cast<double>(held_out.size());
   } catch (const ValueError&) {
-    return nan_worth;
+    return nan;
   }
 }
 
@@ -315,9 +315,9 @@ double measured_worth(const std::vector<RepeatCell>& cells, double loss) {
   std::vector<std::pair<double, double>> fresh;
   for (const RepeatCell& cell : cells)
     if (cell.epochs == 1 && !cell.losses.empty()) fresh.emplace_back(cell.unique, mean_of(cell.losses));
-  if (fresh.size() < 2) return nan_worth;
+  if (fresh.size() < 2) return nan;
   const Reached found = reached(std::move(fresh), loss);
-  return found.place == Reached::Place::within ? found.size : nan_worth;
+  return found.place == Reached::Place::within ? found.size : nan;
 }
 
 }  // namespace elk::lab::scaling

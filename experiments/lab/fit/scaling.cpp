@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 
 #include <fmt/format.h>
 
 #include <elk/base/error.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab::scaling {
 
@@ -35,7 +35,7 @@ double left_out_error(const std::vector<Point>& points, std::size_t cells, const
     try {
       law = fit(others, options);
     } catch (const ValueError&) {
-      return std::numeric_limits<double>::quiet_NaN();
+      return nan;
     }
     for (const Point& point : left_out) {
       sum += point.weight * std::abs(std::log(law.law(point.x) / point.loss));
