@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <string_view>
 
 #include <lab/epochs.hpp>
 #include <lab/study.hpp>
@@ -134,13 +133,7 @@ void ask(Study& study) {
 
 int main(int argc, char** argv) {
   // Another question, with options of its own.
-  const auto unique = std::find(argv, argv + argc, std::string_view("--unique"));
-  if (unique != argv + argc) {
-    std::vector<char*> others(argv, unique);
-    others.insert(others.end(), unique + 1, argv + argc);
-    others.push_back(nullptr);  // as behind argv's last
-    return run_study(argc - 1, others.data(), question_of_unique(), ask_unique);
-  }
+  if (take_flag(argc, argv, "--unique")) return run_study(argc, argv, question_of_unique(), ask_unique);
   return run_study(
       argc, argv,
       {.program = "epochs",

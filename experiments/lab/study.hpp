@@ -21,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <lab/crew.hpp>
@@ -206,6 +207,9 @@ class Study {
   std::unique_ptr<Inside> inside_;
   bool told_of_gnuplot_ = false;
 };
+
+/// Whether the arguments have `flag`, by which a program is asked another question; takes it out of them.
+bool take_flag(int& argc, char** argv, std::string_view flag);
 
 /// The main of a program: reads the options, asks, and writes results.json, report.html and the plots.
 int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&));

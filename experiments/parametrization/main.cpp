@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -11,7 +12,7 @@
 #include <elk/ops/loss.hpp>
 #include <elk/ops/math.hpp>
 #include <elk/ops/reduce.hpp>
-#include <elk/optim/optimizer.hpp>
+#include <elk/optim/adaptive.hpp>
 #include <lab/program.hpp>
 #include <lab/study.hpp>
 #include <models/mlp.hpp>
@@ -22,6 +23,14 @@ using namespace elk;
 using namespace elk::lab;
 
 constexpr Index base_width = 64;
+
+// By which networks learn, with what follows from it.
+struct Method {
+  const char* optimizer;
+  double lowest_rate;   // of ten in factors of two
+  double checked_rate;  // of the coordinate check
+};
+constexpr Method sgd{"sgd", 0.0125, 0.1}, adam{"adam", 0.000125, 0.001};
 
 struct Parametrization {
   const char *option, *name;
@@ -85,7 +94,8 @@ void tell_move(Study& study, const Parametrization& by, const Sweeps& widths) {
 
 // The mean size of what a few steps change in the logits: the coordinate check of Yang et al. 2022, appendix
 // D.1.
-double change_of_logits(bool maximal_update, Index width, Index steps, std::uint64_t seed) {
+double change_of_logits(const Method& method, bool maximal_update, Index width, Index steps,
+                        std::uint64_t seed) {
   Rng rng(seed);
   const Dataset data = digits(1, 0, 256);
   const auto [x, labels] = *Batches(data, 256).begin();
@@ -93,17 +103,21 @@ double change_of_logits(bool maximal_update, Index width, Index steps, std::uint
                    .activation = models::activation("relu"),
                    .base_width = maximal_update ? base_width : 0},
                   rng);
-  optim::SGD sgd(net, {.lr = 0.1});
-  if (maximal_update) models::maximal_update(net, sgd, base_width, false);
+  const std::unique_ptr<optim::Optimizer> optimizer = [&]() -> std::unique_ptr<optim::Optimizer> {
+    if (method.optimizer == adam.optimizer)
+      return std::make_unique<optim::Adam>(net, optim::Adam::Options{.lr = method.checked_rate});
+    return std::make_unique<optim::SGD>(net, optim::SGD::Options{.lr = method.checked_rate});
+  }();
+  if (maximal_update) models::maximal_update(net, *optimizer, base_width, method.optimizer == adam.optimizer);
   const Tensor before = net(x);
   for (Index step = 0; step < steps; ++step) {
     Tape tape;
-    sgd.step(tape.backward(cross_entropy(net(x), labels)));
+    optimizer->step(tape.backward(cross_entropy(net(x), labels)));
   }
   return mean(abs(net(x) - before)).item();
 }
 
-void check_coordinates(Study& study, const std::vector<double>& widths) {
+void check_coordinates(Study& study, const Method& method, const std::vector<double>& widths) {
   constexpr Index steps = 3;
   constexpr std::uint64_t seeds = 3;
   std::vector<Series> lines;
@@ -112,7 +126,8 @@ void check_coordinates(Study& study, const std::vector<double>& widths) {
     for (const double width : widths) {
       double sum = 0;
       for (std::uint64_t seed = 1; seed <= seeds; ++seed)
-        sum += change_of_logits(by.option == std::string("mup"), static_cast<Index>(width), steps, seed);
+        sum +=
+            change_of_logits(method, by.option == std::string("mup"), static_cast<Index>(width), steps, seed);
       line.x.push_back(width);
       line.y.push_back(sum / static_cast<double>(seeds));
     }
@@ -124,15 +139,16 @@ void check_coordinates(Study& study, const std::vector<double>& widths) {
               .x_label = "hidden units",
               .y_label = "mean size of the change",
               .series = lines,
-              .note = "256 built-in digits, two hidden layers, sgd at 0.1, means over 3 seeds",
+              .note = fmt::format("256 built-in digits, two hidden layers, {} at {}, means over 3 seeds",
+                                  method.optimizer, method.checked_rate),
               .log_x = true,
               .log_y = true});
 }
 
-void ask(Study& study) {
+void ask_by(const Method& method, Study& study) {
   if (study.paper()) throw UsageError("--protocol: the study has no such part; only sound");
   std::vector<double> rates;
-  for (int power = 0; power < 10; ++power) rates.push_back(0.0125 * std::pow(2, power));
+  for (int power = 0; power < 10; ++power) rates.push_back(method.lowest_rate * std::pow(2, power));
   rates = study.grid("lrs", rates);
   // Smoke is to end in seconds.
   const std::vector<double> widths =
@@ -140,6 +156,7 @@ void ask(Study& study) {
                                                  : std::vector<double>{64, 128, 256, 512, 1024, 2048});
   TrainConfig net = study.base(3);
   net.base_width = base_width;
+  net.optimizer = method.optimizer;
   if (!study.options().full && net.dataset != "digits") net.train_size = 10000;
   for (const Parametrization& by : parametrizations) {
     net.param = by.option;
@@ -183,18 +200,29 @@ void ask(Study& study) {
                             .note = "by validation loss; faint: single seeds",
                             .log_x = true,
                             .log_y = true});
-  check_coordinates(study, widths);
+  check_coordinates(study, method, widths);
 }
+
+void ask(Study& study) { ask_by(sgd, study); }
+void ask_adam(Study& study) { ask_by(adam, study); }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_study(
-      argc, argv,
-      {.program = "parametrization",
-       .title = "Parametrization",
-       .question = "Does the learning rate that is best for a narrow network stay the best when the "
-                   "network grows, by the standard parametrization and by the maximal update (mup)?",
-       .grids = {{"lrs", "learning rates"}, {"widths", "widths of the two hidden layers"}}},
-      ask);
+  Question question{
+      .program = "parametrization",
+      .title = "Parametrization",
+      .question =
+          "Does the learning rate that is best for a narrow network stay the best when the network "
+          "grows, by the standard parametrization and by the maximal update (mup)?",
+      .grids = {{"lrs", "learning rates"}, {"widths", "widths of the two hidden layers"}},
+      .more = "By SGD; with --adam: by Adam. ./elk parametrization --adam --help"};
+  if (!take_flag(argc, argv, "--adam")) return run_study(argc, argv, question, ask);
+  question.program = "parametrization-adam";
+  question.question =
+      "Does the learning rate that is best for a narrow network stay the best when the network grows and "
+      "Adam trains it, by the standard parametrization and by the maximal update (mup)?";
+  question.called = {"parametrization", "--adam"};
+  question.more = "";
+  return run_study(argc, argv, question, ask_adam);
 }

@@ -67,9 +67,9 @@ TEST(Findings, CostWhatTheirRunsTook) {
   Cost all;
   for (const auto& [name, results] : committed()) {
     if (results.protocol != "sound" || results.program == "law") continue;  // which takes the runs of others
-    const std::string program = results.program == "epochs-unique"
-                                    ? "epochs --unique"
-                                    : results.program + other_dataset(results, " --dataset ");
+    std::string program = results.program;  // of another question: epochs-unique is epochs --unique
+    if (const auto dash = program.find('-'); dash != program.npos) program.replace(dash, 1, " --");
+    program += other_dataset(results, " --dataset ");
     expected.insert(row("`" + program + "`", results.cost));
     all.runs += results.cost.runs, all.seconds += results.cost.seconds, all.flops += results.cost.flops;
   }

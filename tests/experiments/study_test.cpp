@@ -203,6 +203,25 @@ INSTANTIATE_TEST_SUITE_P(Lab, EveryProgram, testing::ValuesIn(programs), [](cons
   return fmt::format("{}_{}", about.param.name, about.param.protocol);
 });
 
+TEST_F(Study, ParametrizationByAdam) {
+  const Outcome outcome = run("parametrization", {"--adam", "--smoke", "--quiet"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const Results found = parse_results(file("runs/parametrization-adam/results.json"), "results.json");
+  EXPECT_EQ(found.command, "./elk parametrization --adam --smoke --quiet");
+  // Eight cells: parametrizations, widths 64 and 128, two rates. At the width where mup begins both are one.
+  ASSERT_EQ(found.points.size(), 8u);
+  for (const Point& point : found.points) EXPECT_THAT(point.config, HasSubstr(R"("optimizer":"adam")"));
+  const auto losses = [&](std::size_t i) { return found.points[i].measured.at("test_loss").values; };
+  for (const std::size_t rate : {0u, 1u}) {
+    EXPECT_EQ(losses(rate), losses(4 + rate));
+    EXPECT_NE(losses(2 + rate), losses(6 + rate));
+  }
+  EXPECT_LT(found.numbers.at("mup_logits_grow"), found.numbers.at("standard_logits_grow"));
+  const Outcome help = run("parametrization", {"--adam", "--help"});
+  EXPECT_THAT(help.out, HasSubstr("Usage: ./elk parametrization --adam [options]"));
+  EXPECT_THAT(help.out, Not(HasSubstr("with --adam")));
+}
+
 TEST_F(Study, PlotsAreThereWhereGnuplotIs) {
   if (std::system("command -v gnuplot > /dev/null") != 0) GTEST_SKIP() << "SKIPPED: gnuplot is not installed";
   test::Surroundings around = around_program("width");

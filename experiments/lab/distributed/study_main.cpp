@@ -135,6 +135,14 @@ Line parse(int argc, char** argv, const Question& question) {
 
 }  // namespace
 
+bool take_flag(int& argc, char** argv, std::string_view flag) {
+  char** const found = std::find(argv, argv + argc, flag);
+  if (found == argv + argc) return false;
+  std::copy(found + 1, argv + argc + 1, found);  // with the null behind the last
+  --argc;
+  return true;
+}
+
 int run_study(int argc, char** argv, const Question& question, void (*ask)(Study&)) {
   if (question.run) default_launcher.clear();
   const auto lead = [&](int count, char** words, Ranks& ranks) -> int {
