@@ -40,16 +40,19 @@ constexpr Parametrization parametrizations[] = {{"standard", "standard"}, {"mup"
 // The widths of one parametrization: of each the outcomes of all rates, which rise.
 using Sweeps = std::vector<std::span<const Outcome>>;
 
-// The rate with the lowest validation loss, by its place on the grid; failed runs are the worst.
+// The validation loss of a rate; of a run that failed infinite.
+double loss_of(const Outcome& outcome, std::size_t seed) {
+  const RunSummary& run = outcome.runs[seed];
+  return run.status == "done" ? run.val_loss.value_or(INFINITY) : INFINITY;
+}
+
+// The rate with the lowest validation loss, by its place on the grid.
 std::size_t best_rate(std::span<const Outcome> rates, std::size_t seed) {
-  const auto loss = [&](const Outcome& outcome) {
-    const RunSummary& run = outcome.runs[seed];
-    return run.status == "done" ? run.val_loss.value_or(INFINITY) : INFINITY;
-  };
-  return static_cast<std::size_t>(
-      std::min_element(rates.begin(), rates.end(),
-                       [&](const Outcome& a, const Outcome& b) { return loss(a) < loss(b); }) -
-      rates.begin());
+  return static_cast<std::size_t>(std::min_element(rates.begin(), rates.end(),
+                                                   [&](const Outcome& a, const Outcome& b) {
+                                                     return loss_of(a, seed) < loss_of(b, seed);
+                                                   }) -
+                                  rates.begin());
 }
 
 // The geometric mean over seeds of the best rates at each width, and the rate of each seed.
@@ -70,25 +73,31 @@ Series best_rates(const std::string& title, const Sweeps& widths) {
   return series;
 }
 
-// How far the best rate moves from the narrowest network to the widest, in steps of the grid; a mean over
-// seeds.
+// How far the best rate moves from the narrowest network to the widest, in steps of the grid, and what it
+// costs the widest to learn at the rate of the narrowest; means over seeds.
 void tell_move(Study& study, const Parametrization& by, const Sweeps& widths) {
   const std::size_t seeds = widths.front().front().runs.size();
-  std::vector<double> steps;
+  std::vector<double> steps, costs;
   bool at_edge = false;
   for (std::size_t seed = 0; seed < seeds; ++seed) {
     for (const auto& rates : widths) {
       const std::size_t at = best_rate(rates, seed);
       at_edge = at_edge || at == 0 || at + 1 == rates.size();
     }
-    steps.push_back(static_cast<double>(best_rate(widths.back(), seed)) -
-                    static_cast<double>(best_rate(widths.front(), seed)));
+    const std::size_t narrow = best_rate(widths.front(), seed), wide = best_rate(widths.back(), seed);
+    steps.push_back(static_cast<double>(wide) - static_cast<double>(narrow));
+    costs.push_back(loss_of(widths.back()[narrow], seed) / loss_of(widths.back()[wide], seed) - 1);
   }
-  const double mean = mean_interval(steps).mean;
+  const double mean = mean_interval(steps).mean, cost = mean_interval(costs).mean;
   study.number(std::string(by.option) + "_steps", mean);
-  study.conclude(std::string(by.name) + ": from " + widths.front().front().cell.label + " to " +
-                 widths.back().front().cell.label + " the best learning rate moves by " + decimal(mean) +
-                 " steps of the grid (a mean over " + std::to_string(seeds) + " seeds; 0 is not at all)" +
+  if (std::isfinite(cost)) study.number(std::string(by.option) + "_cost", cost);
+  const std::string narrow = widths.front().front().cell.label, wide = widths.back().front().cell.label;
+  study.conclude(std::string(by.name) + ": from " + narrow + " to " + wide +
+                 " the best learning rate moves by " + decimal(mean) + " steps of the grid (a mean over " +
+                 std::to_string(seeds) + " seeds; 0 is not at all), and at the best rate of " + narrow +
+                 " the validation loss of " + wide +
+                 (std::isfinite(cost) ? fmt::format(" is {:.1f} % above its lowest", 100 * cost)
+                                      : std::string(" is not finite")) +
                  (at_edge ? "; a best rate lies at the grid's edge, the true one may lie beyond" : ""));
 }
 
