@@ -25,6 +25,11 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr bool open_mpi = ELK_OPEN_MPI != 0;
+#ifdef ELK_SANITIZE
+constexpr bool sanitized = true;  // all takes ten times as long
+#else
+constexpr bool sanitized = false;
+#endif
 
 class Distributed : public TrainProgram {
  protected:
@@ -148,7 +153,7 @@ class Distributed : public TrainProgram {
   Arguments options(Arguments others) {
     for (const auto& [option, value] : {std::pair{"--hidden", "32,16"},
                                         {"--batch-size", "30"},
-                                        {"--epochs", "4"},
+                                        {"--epochs", sanitized ? "2" : "4"},
                                         {"--dropout", "0.3"},
                                         {"--parts", "4"},
                                         {"--early-stop", "40"},
@@ -471,7 +476,7 @@ TEST_F(Distributed, AStoppedRank0EndsASweep) {
 }
 
 TEST_F(Distributed, AWorkerThatStallsCostsItsRunAlone) {
-  const Arguments longer{"--epochs", "30"};  // much is left after the first run
+  const Arguments longer{"--epochs", sanitized ? "3" : "30"};  // much is left after the first run
   ASSERT_EQ(run_alone("width", sweep("one", longer)).code, 0);
   Child child(start(3, "width", sweep("r", longer)), mpi({{"ELK_MPI_PATIENCE", "2"}}));
   wait_for(
