@@ -62,7 +62,7 @@ void ask(Study& study) {
   const Data data = data_of(options.dataset);
   std::vector<double> budgets{2e9, 6e9, 1.8e10, 5.4e10, 1.62e11};
   std::vector<double> widths{10, 16, 26, 34, 42, 54, 68, 86, 110, 178};
-  if (!data.fresh) widths = {16, 27, 45, 76, 128, 215, 362};
+  if (!data.fresh) widths = {10, 16, 27, 35, 45, 58, 76, 99, 128, 165, 215, 362};
   if (options.quick) budgets = {2e9, 5e9, 1.25e10, 3.2e10}, widths = {8, 16, 32, 64, 128};
   if (options.smoke) budgets = {3e7, 6e7, 1.2e8, 2.4e8}, widths = {4, 6, 8, 12};
   if (data.features > 784)  // as many images
