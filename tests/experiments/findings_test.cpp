@@ -32,6 +32,15 @@ std::string other_dataset(const Results& results, const std::string& before) {
   return results.program == "isoflop" && results.dataset != "digits" ? before + results.dataset : "";
 }
 
+// What a law was fitted to, where that is not the grid of data_size.
+std::string other_cells(const Results& results) {
+  const std::string of = "./elk law docs/findings/";
+  if (results.program != "law" || !results.command.starts_with(of)) return "";
+  const std::string cells =
+      results.command.substr(of.size(), results.command.find("-sound.json") - of.size());
+  return cells == "data_size" ? "" : "-" + cells;
+}
+
 TEST(Findings, EveryQuoteAndEveryTableIsAResult) {
   std::set<std::string> quotes, rows;
   for (const auto& [name, results] : committed()) {
@@ -84,7 +93,8 @@ TEST(Findings, CostWhatTheirRunsTook) {
 
 TEST(Findings, ComeFromWholeExperiments) {
   for (const auto& [name, results] : committed()) {
-    EXPECT_EQ(name, results.program + other_dataset(results, "-") + "-" + results.protocol);
+    EXPECT_EQ(name,
+              results.program + other_dataset(results, "-") + other_cells(results) + "-" + results.protocol);
     EXPECT_EQ(results.status, "done") << name;
     EXPECT_FALSE(results.command.empty()) << name;
     EXPECT_FALSE(made_with(results, "--quick")) << name;
