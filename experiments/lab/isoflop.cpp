@@ -66,6 +66,7 @@ Allocation by_law(const std::vector<Budget>& budgets, std::size_t resamples, elk
   try {
     const scaling::JointReport report = fit_joint_cells(cells, form, options, rng);
     allocation.growth = report.growth;
+    allocation.residual = report.fit.residual;
     allocation.sizes = report.best_sizes;
     allocation.resamples = report.resamples, allocation.failed = report.failed;
     if (!report.fit.converged) allocation.problem = "the fit ends where exponents are no longer told apart";
@@ -159,10 +160,14 @@ std::string agreement(const std::vector<Budget>& budgets, const std::vector<cons
         "a factor of {:.2g}",
         flops_text(budgets[i].flops), a, low->name, b, high->name, most);
   }
-  if (most > 0)
+  if (most > 0) {
     sentence += where +
                 ". The envelope can only name sizes that were run, parabolas take the curves for symmetric, "
                 "which they are not, and the law takes all cells for one formula";
+    for (const Approach* approach : told)
+      if (!std::isnan(approach->found.residual))
+        sentence += ", which misses them by " + share(approach->found.residual);
+  }
   return sentence;
 }
 
@@ -283,6 +288,8 @@ IsoflopAnswer answer(const IsoflopQuestion& question) {
     answer.numbers[approach.key + "_growth"] = growth.value;
     answer.numbers[approach.key + "_growth_low"] = growth.interval.low;
     answer.numbers[approach.key + "_growth_high"] = growth.interval.high;
+    if (!std::isnan(approach.found.residual))
+      answer.numbers[approach.key + "_residual"] = approach.found.residual;
   }
   for (std::size_t i = 0; i < budgets.size(); ++i)
     if (const std::vector<std::string>& why = approaches[1].found.why; i < why.size() && !why[i].empty())

@@ -139,6 +139,9 @@ TEST(Isoflop, SaysWhatItFinds) {
   EXPECT_THAT(found.sentences[0], HasSubstr("The best size N grows as compute to the power of "));
   EXPECT_THAT(found.sentences[1], HasSubstr("The 3 approaches agree in the power"));
   EXPECT_THAT(found.sentences[1], HasSubstr("farthest apart at "));
+  // The truth is such a law, with 1 % of scatter.
+  EXPECT_THAT(found.sentences[1], HasSubstr("one formula, which misses them by "));
+  EXPECT_LT(found.numbers.at("law_residual"), 0.01);
   EXPECT_THAT(found.sentences[2],
               HasSubstr("Had the other budgets advised the size, 5 of 5 would have lost at "));
   EXPECT_LT(found.numbers.at("regret"), 0.03);
@@ -277,7 +280,7 @@ TEST_F(Compute, WrongUsage) {
   }
   const test::Outcome plan = run("isoflop", {"--dry-run"});
   EXPECT_EQ(plan.code, 0) << plan.err;
-  EXPECT_THAT(plan.out, HasSubstr("210 runs, 42 searches for a learning rate: about "));
+  EXPECT_THAT(plan.out, HasSubstr("250 runs, 50 searches for a learning rate: about "));
 }
 
 // isoflop's results by a known law; rates fall as N to the power -0.5.

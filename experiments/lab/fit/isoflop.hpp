@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <lab/fit/joint.hpp>
+#include <lab/statistics.hpp>
 
 namespace elk::lab::scaling {
 
@@ -25,6 +26,7 @@ struct Allocation {
   std::vector<Estimate> losses;  ///< at it
   std::vector<std::string> why;  ///< of each budget that has none, or ""
   std::size_t resamples = 0, failed = 0;  ///< as in Intervals
+  double residual = nan;                  ///< by a law of all cells: JointFit's
 
   std::size_t found() const;  ///< budgets with a best size
   /// The best size at any budget, on the line of least squares through those that were found of `budgets`.
