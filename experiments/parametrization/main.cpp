@@ -27,10 +27,11 @@ constexpr Index base_width = 64;
 // By which networks learn, with what follows from it.
 struct Method {
   const char* optimizer;
+  bool adaptive;
   double lowest_rate;   // of ten in factors of two
   double checked_rate;  // of the coordinate check
 };
-constexpr Method sgd{"sgd", 0.0125, 0.1}, adam{"adam", 0.000125, 0.001};
+constexpr Method sgd{"sgd", false, 0.0125, 0.1}, adam{"adam", true, 0.000125, 0.001};
 
 struct Parametrization {
   const char *option, *name;
@@ -113,11 +114,11 @@ double change_of_logits(const Method& method, bool maximal_update, Index width, 
                    .base_width = maximal_update ? base_width : 0},
                   rng);
   const std::unique_ptr<optim::Optimizer> optimizer = [&]() -> std::unique_ptr<optim::Optimizer> {
-    if (method.optimizer == adam.optimizer)
+    if (method.adaptive)
       return std::make_unique<optim::Adam>(net, optim::Adam::Options{.lr = method.checked_rate});
     return std::make_unique<optim::SGD>(net, optim::SGD::Options{.lr = method.checked_rate});
   }();
-  if (maximal_update) models::maximal_update(net, *optimizer, base_width, method.optimizer == adam.optimizer);
+  if (maximal_update) models::maximal_update(net, *optimizer, base_width, method.adaptive);
   const Tensor before = net(x);
   for (Index step = 0; step < steps; ++step) {
     Tape tape;
