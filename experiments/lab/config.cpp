@@ -35,7 +35,7 @@ void one_of(const char* option, const std::string& value, const std::vector<std:
 }
 
 // From 0 up to, but not including, 1.
-void share(const char* option, double value) {
+void check_share(const char* option, double value) {
   if (!(value >= 0 && value < 1))
     fail<UsageError>("--{}: expected a number from 0 to below 1, got {}", option, value);
 }
@@ -382,20 +382,20 @@ void resolve(TrainConfig& c) {
     fail<UsageError>("--lr: expected a finite number above 0, got {}", *c.lr);
   in_range("leaky-slope", c.leaky_slope, -1e6, 1e6);
   in_range("clip", c.clip, 0, 1e300);
-  share("dropout", c.dropout);
+  check_share("dropout", c.dropout);
   in_range("noise", c.noise, 0, 1e6);
   if ((c.batch_norm || c.noise > 0) && (c.model != "mlp" || c.paper()))
     fail<UsageError>("--{}: goes with --model mlp and --protocol sound, got --model {} and --protocol {}",
                      c.batch_norm ? "batch-norm" : "noise", c.model, c.protocol);
   if (c.batch_norm && c.maximal_update()) fail<UsageError>("--batch-norm: goes with --param standard");
-  share("label-smoothing", c.label_smoothing);
+  check_share("label-smoothing", c.label_smoothing);
   if (c.label_smoothing > 0 && (c.loss != "cross_entropy" || c.paper()))
     fail<UsageError>(
         "--label-smoothing: goes with --loss cross_entropy and --protocol sound, got --loss {} "
         "and --protocol {}",
         c.loss, c.protocol);
-  share("ema", c.ema);
-  share("momentum", c.momentum);
+  check_share("ema", c.ema);
+  check_share("momentum", c.momentum);
   in_range("weight-decay", c.weight_decay, 0, 1e6);
   in_range("batch-size", static_cast<double>(c.batch_size), 1, largest_count);
   in_range("parts", static_cast<double>(c.parts), 1, 65536);
