@@ -52,9 +52,11 @@ inline void count_bytes(benchmark::State& state, Index bytes) {
       benchmark::Counter(static_cast<double>(bytes), benchmark::Counter::kIsIterationInvariantRate);
 }
 
-/// Runs `step` over and over.
+/// Runs `step` over and over, once before the time counts: the first one gets memory that is new from the
+/// system.
 template <class F>
 void repeat(benchmark::State& state, F step) {
+  benchmark::DoNotOptimize(step());
   const FlopCounter counter(state);
   for (auto _ : state) benchmark::DoNotOptimize(step());
 }

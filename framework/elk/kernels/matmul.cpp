@@ -96,12 +96,12 @@ struct TakePart {
 struct Panels;
 struct Bf16Blocks;
 
-// `rows` are those of the whole product, of which p is a part: which loop it is, and so the order of its
-// sums, does not depend on how it was cut.
+// p is a part of `whole`, which decides which loop it is, and so the order of its sums: this does not depend
+// on how it was cut.
 template <class T>
-void by_loops(const Product<T>& p, Index rows, const TakePart<T>& part) {
+void by_loops(const Product<T>& p, const Product<T>& whole, const TakePart<T>& part) {
   const Loops<T>& use = loops<T>();
-  if (p.tb && rows < use.packed_from)
+  if (p.tb && (whole.m < use.packed_rows || whole.n < use.packed_columns))
     return use.multiply_nt(p.m, p.n, p.k, p.a, p.lda, p.b, p.ldb, p.bias, p.c, p.ldc, backwards(p.b));
   T* const panels = scratch<T, Panels>(use.scratch(p.n, p.k));
   if (p.tb)
@@ -182,7 +182,7 @@ void multiply(Index count, F of, const Take<T>* take = nullptr) {
     if (bf16 && part.k <= bf16_whole_sum && !take)
       by_bf16(part);
     else if (ours)
-      by_loops(part, shape.m, taken);
+      by_loops(part, shape, taken);
     else
       whole_first(part, bf16 ? by_bf16<T> : by_blas<T>, taken);
   });

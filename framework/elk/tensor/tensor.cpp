@@ -1,6 +1,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstring>
@@ -36,49 +37,82 @@ constexpr std::size_t small = 960;
 std::align_val_t alignment(std::size_t bytes) { return std::align_val_t{bytes >= large ? large_page : 64}; }
 
 // Memory of arrays that have ended, for the next one of their size: a training step makes the same ones each
-// time, and memory that comes new from the system must be cleared page by page first. Small ones malloc keeps
-// by itself.
+// time. malloc would give such memory back to the system, from where it comes anew page by page, each cleared
+// first: this took two thirds of a GRU's time. To what a program has in use at most, keeping adds at most
+// `spare`.
 class Kept {
  public:
-  static constexpr std::size_t smallest = std::size_t{1} << 16;
+  static constexpr std::size_t largest = std::size_t{64} << 20, spare = largest;
 
-  Kept() { blocks_.reserve(most_blocks); }  // from then on nothing throws
-
-  // The last one of this size that was kept: most likely it is still in the cache.
-  std::byte* take(std::size_t bytes) {
+  /// The last block of this size that was kept: most likely it is still in the cache. Null if there is none;
+  /// then there is room for a new one.
+  std::byte* take(std::size_t bytes) noexcept {
     const std::lock_guard lock(mutex_);
-    const auto at =
-        std::find_if(blocks_.rbegin(), blocks_.rend(), [&](const Block& b) { return b.bytes == bytes; });
-    if (at == blocks_.rend()) return nullptr;
-    std::byte* data = at->data;
-    total_ -= bytes;
-    blocks_.erase(std::next(at).base());
-    return data;
-  }
-  /// False, and nothing kept, when it would be too much: then it is the caller's.
-  bool keep(std::byte* data, std::size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    if (bytes > most) return false;
-    // The oldest go: sizes that are no longer asked for.
-    while (total_ + bytes > most || blocks_.size() == most_blocks) {
-      total_ -= blocks_.front().bytes;
-      ::operator delete(blocks_.front().data, alignment(blocks_.front().bytes));
-      blocks_.erase(blocks_.begin());
+    const auto size = find(bytes);
+    if (size == last_ || size->block == nullptr) {
+      for (auto oldest = last_; kept_ > 0 && used_ + bytes + kept_ > most_used_ + spare;) {
+        while ((oldest - 1)->block == nullptr) --oldest;
+        drop(*(oldest - 1));
+      }
+      return nullptr;
     }
-    blocks_.push_back({data, bytes});
-    total_ += bytes;
-    return true;
+    Block* const block = size->block;
+    size->block = block->next;
+    kept_ -= bytes;
+    used_ += bytes;
+    to_front(size);
+    return reinterpret_cast<std::byte*>(block);
+  }
+  /// A new block has been made.
+  void made(std::size_t bytes) noexcept {
+    const std::lock_guard lock(mutex_);
+    used_ += bytes;
+    most_used_ = std::max(most_used_, used_);
+  }
+  void keep(std::byte* data, std::size_t bytes) noexcept {
+    const std::lock_guard lock(mutex_);
+    auto size = find(bytes);
+    if (size == last_) {
+      if (last_ == sizes_.end()) {  // the size that was not asked for the longest gives way
+        --last_;
+        while (last_->block) drop(*last_);
+      }
+      size = last_++;
+      *size = {bytes, nullptr};
+    }
+    size->block = new (data) Block{size->block};
+    used_ -= bytes;
+    kept_ += bytes;
+    to_front(size);
   }
 
  private:
+  // The next one of its size, in the memory that is kept.
   struct Block {
-    std::byte* data;
-    std::size_t bytes;
+    Block* next;
   };
-  static constexpr std::size_t most = std::size_t{64} << 20, most_blocks = 128;
+  struct Size {
+    std::size_t bytes;
+    Block* block;
+  };
+  static constexpr std::size_t most_sizes = 64;
+  using Sizes = std::array<Size, most_sizes>;
+
+  Sizes::iterator find(std::size_t bytes) {
+    return std::find_if(sizes_.begin(), last_, [&](const Size& size) { return size.bytes == bytes; });
+  }
+  void to_front(Sizes::iterator size) { std::rotate(sizes_.begin(), size, size + 1); }
+  void drop(Size& size) {
+    Block* const block = size.block;
+    size.block = block->next;
+    ::operator delete(block, alignment(size.bytes));
+    kept_ -= size.bytes;
+  }
+
   std::mutex mutex_;
-  std::vector<Block> blocks_;
-  std::size_t total_ = 0;
+  Sizes sizes_{};  // the last one asked for first
+  Sizes::iterator last_ = sizes_.begin();
+  std::size_t kept_ = 0, used_ = 0, most_used_ = 0;  // bytes
 };
 
 // Never ended: tensors of other static objects may end later.
@@ -87,7 +121,7 @@ Kept& kept() {
   return kept;
 }
 
-bool may_be_kept(std::size_t bytes) { return keeps_memory && bytes >= Kept::smallest; }
+bool may_be_kept(std::size_t bytes) { return keeps_memory && bytes > small && bytes <= Kept::largest; }
 
 }  // namespace
 
@@ -102,13 +136,16 @@ Storage::Storage(std::size_t bytes) : data_(nullptr), bytes_(bytes) {
   if (may_be_kept(bytes)) data_ = block_ = kept().take(bytes);
   if (data_ != nullptr) return;
   data_ = block_ = static_cast<std::byte*>(::operator new(bytes, alignment(bytes)));
+  if (may_be_kept(bytes)) kept().made(bytes);
   if (bytes >= large) ::madvise(data_, bytes, MADV_HUGEPAGE);  // a wish; without it all works as well
 }
 
 Storage::~Storage() {
   if (bytes_ <= small)
     ::operator delete(block_);
-  else if (!may_be_kept(bytes_) || !kept().keep(block_, bytes_))
+  else if (may_be_kept(bytes_))
+    kept().keep(block_, bytes_);
+  else
     ::operator delete(block_, alignment(bytes_));
 }
 

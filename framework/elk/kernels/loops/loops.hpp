@@ -63,8 +63,8 @@ struct ProductLoops {
   /// The same where the layer's inputs and outputs are at least `wide` each.
   Index most_rows_of_wide;
   static constexpr Index wide = 128;
-  /// The fewest rows for which a linear layer is multiply_nt_packed.
-  Index packed_from;
+  /// The fewest rows and outputs for which a linear layer is multiply_nt_packed.
+  Index packed_rows, packed_columns;
 
   /// y (m, n) = x (m, k) times the transpose of w (n, k), plus bias (n) unless that is null: a linear layer.
   /// `backwards` takes the rows of w from the last to the first; the result is the same. Of weights too large

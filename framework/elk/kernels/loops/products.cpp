@@ -27,21 +27,28 @@ struct Constant {
   constexpr operator int() const { return n; }
 };
 
-// Calls f(begin, length) for parts of [0, n) of nearly equal lengths, at most `most`, the length as a
-// constant; `backwards` the last part comes first.
-template <int most, class F>
-ELK_INLINE void for_parts(Index n, bool backwards, F f) {
+// Calls f(begin, length) for parts of [0, n) of nearly equal lengths, at most `most`; `backwards` the last
+// part comes first.
+template <class F>
+ELK_INLINE void for_parts(Index most, Index n, bool backwards, F f) {
   const Index parts = (n + most - 1) / most;
   const Index shorter = parts == 0 ? 0 : parts - n % parts;  // parts, which lie before the longer ones
   for (Index i = 0; i < parts; ++i) {
     const Index part = backwards ? parts - 1 - i : i;
-    const Index begin = part * (n / parts) + (part > shorter ? part - shorter : 0);
-    const Index length = n / parts + (part >= shorter);
+    f(part * (n / parts) + (part > shorter ? part - shorter : 0), n / parts + (part >= shorter));
+  }
+}
+
+// The same with the length as a constant. f is compiled for each, so what it does beside its tile costs
+// space.
+template <int most, class F>
+ELK_INLINE void for_parts(Index n, bool backwards, F f) {
+  for_parts(most, n, backwards, [&](Index begin, Index length) ELK_INLINE_LAMBDA {
     [&]<int... I>(std::integer_sequence<int, I...>) {
       (void)((length == I + 1 && (f(begin, Constant<I + 1>()), true)) || ...);
     }
     (std::make_integer_sequence<int, most>());
-  }
+  });
 }
 template <int most, class F>
 ELK_INLINE void for_parts(Index n, F f) {
@@ -129,7 +136,7 @@ ELK_INLINE void transpose(Vector<T> (&v)[lanes<T>]) {
 // there are no sums over lanes, and x comes from the first cache. Rows of x that are missing in the last
 // vector are 0.
 template <class T, int V>
-void pack_panel(Index m, Index k, const T* x, Index ldx, T* panel) {
+[[gnu::noinline]] void pack_panel(Index m, Index k, const T* x, Index ldx, T* panel) {
   for (Index i = 0; i < k; i += lanes<T>) {
     const bool whole = k - i >= lanes<T>;
     for (int v = 0; v < V; ++v) {
@@ -191,31 +198,6 @@ template <class T, int R, int V>
     for (int v = 0; v < V; ++v) store(sums + r * ld_sums + v * lanes<T>, sum[r][v]);
 }
 
-// sums (R, Q), a vector each, += w (R, k) times x (Q, k), lane by lane along k.
-template <class T, int R, int Q>
-[[gnu::noinline]] void lanes_tile(Index k, const T* x, Index ldx, const T* w, Index ldw, T* sums) {
-  Vector<T> sum[R][Q];
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 4
-    for (int q = 0; q < Q; ++q) sum[r][q] = load(sums + (r * Q + q) * lanes<T>);
-  const auto step = [&](auto at) ELK_INLINE_LAMBDA {
-    Vector<T> row[Q];
-    for (int q = 0; q < Q; ++q) row[q] = at(x + q * ldx);
-    for (int r = 0; r < R; ++r) {
-      const Vector<T> weights = at(w + r * ldw);
-      for (int q = 0; q < Q; ++q) sum[r][q] = multiply_add<T>(weights, row[q], sum[r][q]);
-    }
-  };
-  Index i = 0;
-  for (; i + lanes<T> <= k; i += lanes<T>) step([i](const T* p) ELK_INLINE_LAMBDA { return load(p + i); });
-  if (i < k) step([i, k](const T* p) ELK_INLINE_LAMBDA { return load(p + i, static_cast<int>(k - i)); });
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 4
-    for (int q = 0; q < Q; ++q) store(sums + (r * Q + q) * lanes<T>, sum[r][q]);
-}
-
 // y (rows, columns) = the transpose of sums (columns, ld_sums), plus bias (columns) unless that is null.
 template <class T>
 void put_turned(Index rows, Index columns, const T* sums, Index ld_sums, const T* bias, T* y, Index ldy) {
@@ -246,6 +228,18 @@ void put_turned(Index rows, Index columns, const T* sums, Index ld_sums, const T
 template <class T>
 constexpr Index few = (3 * lanes<T> + 7) / 8;
 
+template <class T>
+[[gnu::noinline]] void multiply_few(Index m, Index n, Index k, const T* x, Index ldx, const T* w, Index ldw,
+                                    const T* bias, T* y, Index ldy) {
+  for_parts<few<T>>(m, [&](Index, auto rows) ELK_INLINE_LAMBDA {  // once, with rows = m
+    for_parts<dot_columns<T>>(n, [&](Index column, auto columns) ELK_INLINE_LAMBDA {
+      const T* w_here = w + column * ldw;
+      dot_tile<T, rows, columns>(k, x, ldx, w_here, ldw, bias ? bias + column : nullptr, 0, y + column, ldy,
+                                 w_here + columns * ldw);
+    });
+  });
+}
+
 // Where the blocks of w begin does not matter, and a part of the rows of x that begins at a multiple of
 // lanes<T> and goes on to the end, or to another multiple, has the bits of the whole.
 template <class T>
@@ -257,12 +251,12 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
   const Index blocks = (k + most_k - 1) / most_k;
   const Index block_k = ((k + blocks - 1) / blocks + line - 1) / line * line;
   const Index left = m % lanes<T> <= few<T> ? m % lanes<T> : 0, filled = m - left;
-  T sums[block_n * chunk * lanes<T>], left_sums[block_n * few<T> * lanes<T>];
+  T sums[block_n * chunk * lanes<T>];
   const Index whole = filled > 0 ? vectors<T>(filled) : 1;  // or one of zeros, beside which the rest is done
-  for_parts<chunk>(whole, [&](Index first_vector, auto count) ELK_INLINE_LAMBDA {
+  for_parts(chunk, whole, false, [&](Index first_vector, Index count) ELK_INLINE_LAMBDA {
     const Index first = first_vector * lanes<T>;
     const T* x_here = x + first * ldx;
-    constexpr Index padded = count * lanes<T>;
+    const Index padded = count * lanes<T>;
     const Index rows = smaller(padded, filled - first);
     const bool last = first + padded >= filled;
     for_parts<wide>(count, [&](Index vector, auto width) ELK_INLINE_LAMBDA {
@@ -272,7 +266,6 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
     for (Index column = 0; column < n; column += block_n) {
       const Index columns = smaller(block_n, n - column);
       for (Index i = 0; i < columns * padded; ++i) sums[i] = 0;
-      for (Index i = 0; i < columns * left * lanes<T>; ++i) left_sums[i] = 0;
       for (Index step = 0; step < k; step += block_k) {
         const Index length = smaller(block_k, k - step);
         const T* w_here = w + column * ldw + step;
@@ -285,23 +278,12 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
                                            w_here + (j + together) * ldw);
           });
         });
-        if (last && left > 0)
-          for_parts<few<T>>(left, [&](Index, auto q) ELK_INLINE_LAMBDA {  // once, with q = left
-            for_parts<4>(columns, [&](Index j, auto together) ELK_INLINE_LAMBDA {
-              lanes_tile<T, together, q>(length, x + filled * ldx + step, ldx, w_here + j * ldw, ldw,
-                                         left_sums + j * left * lanes<T>);
-            });
-          });
       }
       const T* add = bias ? bias + column : nullptr;
       put_turned(rows, columns, sums, padded, add, y + first * ldy + column, ldy);
-      if (last)
-        for (Index j = 0; j < columns; ++j)
-          for (Index q = 0; q < left; ++q) {
-            const Vector<T> one[1] = {load(left_sums + (j * left + q) * lanes<T>)};
-            const T sum = lane_sums<T>(one)[0];
-            y[(filled + q) * ldy + column + j] = add ? sum + add[j] : sum;
-          }
+      if (last && left > 0)
+        multiply_few(left, columns, k, x + filled * ldx, ldx, w + column * ldw, ldw, add,
+                     y + filled * ldy + column, ldy);
     }
   });
 }
@@ -310,11 +292,11 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
 // of an update of it.
 enum class Into { store, add, update };
 
-// The tile c (R, V vectors) of a (R, k) times b (k, V vectors). a's rows are `a_row` apart, or, where it
-// is packed, the elements of one step lie together. c has so many `columns` from here on, which may end
-// within the last vector; b is packed, with zeros behind its last column.
+// The tile c (R, V vectors) of a (R, k) times b (k, V vectors), whose rows are `b_row` apart. a's rows are
+// `a_row` apart, or, where it is packed, the elements of one step lie together. c has so many `columns` from
+// here on, which may end within the last vector; then b has zeros behind its last column.
 template <class T, int R, int V, bool packed, Into into>
-[[gnu::noinline]] void outer_tile(Index k, const T* a, Index a_row, const T* b, T* c, Index ldc,
+[[gnu::noinline]] void outer_tile(Index k, const T* a, Index a_row, const T* b, Index b_row, T* c, Index ldc,
                                   Index columns, Update<T> update) {
   const bool whole = columns >= V * lanes<T>;
   const auto rest = static_cast<int>(columns - (V - 1) * lanes<T>);
@@ -336,7 +318,7 @@ template <class T, int R, int V, bool packed, Into into>
       __builtin_prefetch(c + r * ldc, 1),
           __builtin_prefetch(c + r * ldc + V * lanes<T> - 1, 1);  // wanted in the end
   }
-  for (Index i = 0; i < k; ++i, b += V * lanes<T>) {
+  for (Index i = 0; i < k; ++i, b += b_row) {
     Vector<T> row[V];
     for (int v = 0; v < V; ++v) row[v] = load(b + v * lanes<T>);
 #pragma GCC unroll 8
@@ -384,9 +366,13 @@ ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, co
   const Index block = k <= 128 ? outer_rows : take ? 2 * outer_rows : 16 * outer_rows;
   T* const columns_of_a = scratch + vectors<T>(n) * lanes<T> * k;
   T* const taken = columns_of_a + vectors<T>(block * k) * lanes<T>;
+  // For a few tiles, rows of b are read where they lie, unless these are places that compete in the cache.
+  const bool few_tiles = m <= 16 * outer_rows && k <= 128 && ldb * static_cast<Index>(sizeof(T)) % 1024 != 0;
+  const auto laid_out = [&](Index begin, Index count)
+                            ELK_INLINE_LAMBDA { return !few_tiles || n - begin < count * lanes<T>; };
   for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
     const Index begin = vector * lanes<T>;
-    pack_rows<T, count>(k, b + begin, ldb, n - begin, scratch + begin * k);
+    if (laid_out(begin, count)) pack_rows<T, count>(k, b + begin, ldb, n - begin, scratch + begin * k);
   });
   for (Index top = 0; top < m; top += block) {
     const Index tall = smaller(block, m - top), ld_here = take ? n : ldc;
@@ -398,11 +384,13 @@ ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, co
     });
     for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
       const Index begin = vector * lanes<T>;
+      const T* const b_here = laid_out(begin, count) ? scratch + begin * k : b + begin;
+      const Index b_row = laid_out(begin, count) ? count * lanes<T> : ldb;
       for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
         for (int i = 0; take && i < take->arrays; ++i)
           for (int r = 0; r < rows; ++r)
             __builtin_prefetch(take->touched[i] + (top + row + r) * take->ld + begin, 1);
-        outer_tile<T, rows, count, true, into>(k, columns_of_a + row * k, 0, scratch + begin * k,
+        outer_tile<T, rows, count, true, into>(k, columns_of_a + row * k, 0, b_here, b_row,
                                                c_here + row * ld_here + begin, ld_here, n - begin, update);
       });
     });
@@ -455,7 +443,7 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
                 __builtin_prefetch(next + fetched * ldb + i, 0, 2);
             const auto tile = step > 0 ? outer_tile<T, rows, count, false, Into::add>
                                        : outer_tile<T, rows, count, false, Into::store>;
-            tile(length, a + (top + row) * lda + step, lda, scratch + begin * length,
+            tile(length, a + (top + row) * lda + step, lda, scratch + begin * length, count * lanes<T>,
                  c + (top + row) * ldc + left + begin, ldc, width - begin, {});
           });
         });
@@ -474,7 +462,8 @@ constexpr Index most_rows_of_wide = many_registers ? 128 : 256;
 template <class T>
 constexpr ProductLoops<T> loops{.most_rows = many_registers ? 128 : 256,
                                 .most_rows_of_wide = most_rows_of_wide,
-                                .packed_from = many_registers ? 4 * lanes<T> + 1 : lanes<T>,
+                                .packed_rows = (many_registers ? 2 : 1) * lanes<T>,
+                                .packed_columns = many_registers ? 64 : 1,
                                 .multiply_nt = multiply_nt<T>,
                                 .multiply_nt_packed = multiply_nt_packed<T>,
                                 .multiply_tn = multiply_tn<T>,
