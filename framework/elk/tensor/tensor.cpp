@@ -121,7 +121,7 @@ Kept& kept() {
   return kept;
 }
 
-bool may_be_kept(std::size_t bytes) { return keeps_memory && bytes > small && bytes <= Kept::largest; }
+bool may_be_kept(std::size_t bytes) { return keeps_memory && bytes <= Kept::largest; }
 
 }  // namespace
 
