@@ -8,7 +8,6 @@
 #include <mutex>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include <elk/base/format.hpp>
 #include <elk/tensor/storage.hpp>
