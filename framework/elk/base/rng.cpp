@@ -21,43 +21,43 @@ void init_genrand(std::array<std::uint32_t, words>& key, std::uint32_t seed) {
   }
 }
 
-// What is done for several keys side by side: for each it is a chain of steps that wait for one another.
-template <std::size_t lanes>
-using Lanes = std::array<std::uint32_t, lanes>;
+// What is done for several keys side by side, in the lanes of vectors: for each it is a chain of steps that
+// wait for one another.
+typedef std::uint32_t Four __attribute__((vector_size(16)));
+template <std::size_t vectors>
+using Lanes = std::array<Four, vectors>;
 
 // M. Matsumoto, T. Nishimura, "Mersenne Twister with improved initialization", 2002: init_by_array.
 // `seeds` holds the keys number by number.
-template <std::size_t lanes>
-void init_by_array(std::array<Lanes<lanes>, words>& key, std::span<const Lanes<lanes>> seeds) {
+template <std::size_t vectors>
+void init_by_array(std::array<Lanes<vectors>, words>& key, std::span<const Lanes<vectors>> seeds) {
   static const auto start = [] {
     std::array<std::uint32_t, words> begin;
     init_genrand(begin, 19650218u);
     return begin;
   }();
-  for (std::size_t i = 0; i < words; ++i) key[i].fill(start[i]);
+  const Four zeros{};
+  for (std::size_t i = 0; i < words; ++i) key[i].fill(zeros + start[i]);
   std::size_t i = 1, j = 0;
-  const auto mix = [&](std::uint32_t factor, const Lanes<lanes>& add) {
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::uint32_t before = key[i - 1][lane];
-      key[i][lane] = (key[i][lane] ^ ((before ^ (before >> 30)) * factor)) + add[lane];
-    }
+  Lanes<vectors> before = key[0];
+  const auto mix = [&](std::uint32_t factor, std::uint32_t add, const Lanes<vectors>& more) {
+    for (std::size_t v = 0; v < vectors; ++v)
+      key[i][v] = before[v] = (key[i][v] ^ ((before[v] ^ (before[v] >> 30)) * factor)) + more[v] + add;
     if (++i < words) return;
-    key[0] = key[words - 1];
+    key[0] = before;
     i = 1;
   };
+  // Volatile, as compilers make a dozen shifts and additions of a product with a factor that they know.
+  const volatile std::uint32_t factors[]{1664525u, 1566083941u};
+  const std::uint32_t first = factors[0], second = factors[1];
   for (std::size_t k = std::max<std::size_t>(words, seeds.size()); k > 0; --k) {
-    Lanes<lanes> add;
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-      add[lane] = seeds[j][lane] + static_cast<std::uint32_t>(j);
-    mix(1664525u, add);
+    mix(first, static_cast<std::uint32_t>(j), seeds[j]);
     if (++j >= seeds.size()) j = 0;
   }
-  for (std::size_t k = words - 1; k > 0; --k) {
-    Lanes<lanes> subtract;
-    subtract.fill(-static_cast<std::uint32_t>(i));
-    mix(1566083941u, subtract);
-  }
-  key[0].fill(0x80000000u);
+  Lanes<vectors> nothing;
+  nothing.fill(zeros);
+  for (std::size_t k = words - 1; k > 0; --k) mix(second, -static_cast<std::uint32_t>(i), nothing);
+  key[0].fill(zeros + 0x80000000u);
 }
 
 std::uint32_t temper(std::uint32_t y) {
@@ -84,23 +84,28 @@ std::vector<Rng> Rng::keyed_each(std::span<const std::uint32_t> keys, std::size_
   if (length > 0 && keys.size() % length != 0)
     fail<ValueError>("[rng] expected keys of {} numbers each, got {} numbers", length, keys.size());
   std::vector<Rng> streams(length == 0 ? 0 : keys.size() / length, Rng(0));
-  begin<8>(streams, keys, length);
+  begin<4>(streams, keys, length);
   return streams;
 }
 
-template <std::size_t lanes>
+template <std::size_t vectors>
 void Rng::begin(std::span<Rng> streams, std::span<const std::uint32_t> keys, std::size_t length) {
   if (length == 0) fail<ValueError>("[rng] the key is empty");
-  std::vector<Lanes<lanes>> seeds(length);
-  std::array<Lanes<lanes>, words> key;
+  constexpr std::size_t lanes = 4 * vectors;
+  std::vector<Lanes<vectors>> seeds(length);
+  std::array<Lanes<vectors>, words> key;
   for (std::size_t first = 0; first < streams.size(); first += lanes) {
     const std::size_t n = std::min(lanes, streams.size() - first);
     for (std::size_t j = 0; j < length; ++j)
       for (std::size_t lane = 0; lane < lanes; ++lane)
-        seeds[j][lane] = keys[(first + std::min(lane, n - 1)) * length + j];
-    init_by_array<lanes>(key, seeds);
-    for (std::size_t lane = 0; lane < n; ++lane)
-      for (std::size_t i = 0; i < words; ++i) streams[first + lane].state_.key[i] = key[i][lane];
+        seeds[j][lane / 4][lane % 4] = keys[(first + std::min(lane, n - 1)) * length + j];
+    init_by_array<vectors>(key, seeds);
+    constexpr std::size_t block = 16;  // words at once, so that they are read from the first cache
+    static_assert(words % block == 0);
+    for (std::size_t word = 0; word < words; word += block)
+      for (std::size_t lane = 0; lane < n; ++lane)
+        for (std::size_t i = word; i < word + block; ++i)
+          streams[first + lane].state_.key[i] = key[i][lane / 4][lane % 4];
   }
 }
 

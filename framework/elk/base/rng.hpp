@@ -48,7 +48,7 @@ class Rng {
 
  private:
   void refill();
-  template <std::size_t lanes>
+  template <std::size_t vectors>
   static void begin(std::span<Rng> streams, std::span<const std::uint32_t> keys, std::size_t length);
   std::uint64_t below_or_equal(std::uint64_t limit);
 

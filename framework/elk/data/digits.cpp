@@ -286,7 +286,7 @@ Dataset digits(std::uint32_t seed, Index first, Index count) {
                  {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}};
   auto* pixels = detail::writable<std::uint8_t>(result.images);
   auto* labels = detail::writable<std::int64_t>(result.labels);
-  constexpr Index block = 80;  // streams are begun eight at a time
+  constexpr Index block = 80;  // streams are begun sixteen at a time
   parallel_for((count + block - 1) / block, [&](Index b) {
     const Index begin = b * block, end = std::min(count, begin + block);
     // Every ten images hold each digit once.
