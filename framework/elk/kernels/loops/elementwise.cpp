@@ -75,56 +75,73 @@ void tanh_gradient(Index n, const T* v, const T* x, T* y) {
       y, v, x);
 }
 
-// What gelu takes: the share of a standard normal below x, and its density. Below 0 the share is exp(-x²/2)
-// times a function that falls slowly, (t + 3.5) times which is a polynomial in (t - 3.5) / (t + 3.5), t =
-// |x|: a fit, off by less than 8e-9 of itself. Beyond 14.6 all is 0 or 1.
+// What gelu takes of t = |x|: exp(-t²/2), and what its product with that is the share of a standard normal
+// beyond t: a function that falls slowly, (t + 2.9) times which is a polynomial in (t - 2.9) / (t + 2.9), off
+// by less than 4e-8 of itself. Beyond 13.2 both products with x are below the normal range: there all is 0.
 struct Normal {
-  Floats x, share, density;
+  Floats t, e, ratio;
 };
-ELK_INLINE Normal normal(Floats given) {
-  const Floats end = spread(14.6F), above = given < -end ? -end : given,
-               x = above > end ? end : above;  // NaN stays
+ELK_INLINE Normal normal(Floats x) {
   // The exponent as it is rounded, and what the rounding takes away: without fused operations by two halves
   // of t, whose products are exact.
-  const Floats t = size_of(x), square = t * t;
+  const Floats end = spread(13.3F), size = size_of(x), t = size > end ? end : size,  // NaN stays
+      square = t * t;
 #ifdef ELK_FUSED
   const Floats rest = multiply_add<float>(t, t, -square);
 #else
   const Floats high = (Floats)((Integers)t & ~0xfff), low = t - high,
                rest = ((high * high - square) + 2 * high * low) + low * low;
 #endif
-  const Floats e = exponential_inside(-0.5F * square) * (1 - 0.5F * rest);
-  const Floats inverse = 1 / (t + 3.5F), s = (t - 3.5F) * inverse;
-  Floats q = spread(0.0001102860993462083F);
-  q = plus_product(q, s, 0.00042116812896195866F);
-  q = plus_product(q, s, -0.0004949777195306673F);
-  q = plus_product(q, s, -0.0031748135545056452F);
-  q = plus_product(q, s, 0.0064932457158892575F);
-  q = plus_product(q, s, 0.01740626890644197F);
-  q = plus_product(q, s, -0.1160530685788836F);
-  q = plus_product(q, s, 0.31542505696572903F);
-  q = plus_product(q, s, -0.565561743899591F);
-  q = plus_product(q, s, 0.7444160740353147F);
-  const Floats tail = e * (q * inverse);
-  return {x, x < 0 ? tail : 1 - tail, e * 0.39894228040143268F};
+  // As exponential_inside, but from -87.2 to 0 alone, where 2^n is normal: n is added to the exponent of a
+  // polynomial in r, a fit, off by less than 1e-8.
+  const Floats shift = spread(12582912.0F), shifted = plus_product(square, -0.72134752044448170F, shift),
+               n = shifted - shift;
+  Floats r = plus_product(square, -0.5F, n * -0.693359375F);
+  r = plus_product(n, 2.12194440e-4F, r);
+  r = plus_product(rest, -0.5F, r);
+  Floats p = spread(0.0013888872927054763F);
+  p = plus_product(p, r, 0.00836910493671894F);
+  p = plus_product(p, r, 0.041667137295007706F);
+  p = plus_product(p, r, 0.16666506230831146F);
+  p = plus_product(p, r, 0.4999999701976776F);
+  p = plus_product(p, r, 1.0F);
+  p = plus_product(p, r, 1.0F);
+  const Integers power = (Integers)p + ((Integers)shifted << 23);
+  const Floats inverse = 1 / (t + 2.9F), s = (t - 2.9F) * inverse;
+  Floats q = spread(-0.0003217397315893322F);
+  q = plus_product(q, s, -0.000723406148608774F);
+  q = plus_product(q, s, 0.0017420145450159907F);
+  q = plus_product(q, s, 0.005661616567522287F);
+  q = plus_product(q, s, -0.013562130741775036F);
+  q = plus_product(q, s, -0.03452526777982712F);
+  q = plus_product(q, s, 0.21131141483783722F);
+  q = plus_product(q, s, -0.4959654211997986F);
+  q = plus_product(q, s, 0.7252779603004456F);
+  return {t, (Floats)(power & ~(t > 13.2F)), q * inverse};
 }
 
+// x Φ(x) = max(x, 0) - |x| Φ(-|x|).
 void gelu(Index n, const float* x, float* y) {
   each(
       n,
       [](Floats v) ELK_INLINE_LAMBDA {
-        const Floats least = spread(-14.6F), above = v < least ? least : v;  // an infinity times 0 is NaN
-        return above * normal(v).share;
+        const Floats zero{}, above = v < zero ? zero : v;
+        const Normal here = normal(v);
+        return multiply_add<float>(-here.t, here.e * here.ratio, above);
       },
       y, x);
 }
 
+// Φ(x) + x φ(x) is what it is on the far side, 0 or 1, and an odd function of x.
 void gelu_gradient(Index n, const float* v, const float* x, float* y) {
   each(
       n,
       [](Floats of, Floats at) ELK_INLINE_LAMBDA {
         const Normal here = normal(at);
-        return of * (here.share + here.x * here.density);
+        const Floats odd = here.e * plus_product(here.t, 0.39894228040143268F, -here.ratio);
+        const Integers sign = (Integers)at & ~0x7fffffff;
+        const Floats zero{}, far = at < zero ? zero : zero + 1.0F;
+        return of * (far + (Floats)((Integers)odd ^ sign));
       },
       y, v, x);
 }
