@@ -13,6 +13,7 @@
 #include <elk/ops/activation.hpp>
 #include <elk/ops/arithmetic.hpp>
 #include <elk/ops/attention.hpp>
+#include <elk/ops/pooling.hpp>
 
 #include "support.hpp"
 
@@ -102,6 +103,13 @@ TEST(Layers, OfImagesRefuseWhatDoesNotFit) {
               return MaxPool2d(3)(zeros({1, 1, 2, 9}));
             }),
             "[max_pool2d] the kernel (3, 3) reaches over more than the image (2, 9) with padding (0, 0)");
+  // Taps at -1 and 2 of an image of 2.
+  EXPECT_EQ(
+      shape_error([&] {
+        return max_pool1d(zeros({1, 1, 2}), 2, {.stride = 1, .padding = 1, .dilation = 3});
+      }),
+      "[max_pool1d] a window reads nothing of the image (1, 2): kernel (1, 2), padding (0, 1), dilation "
+      "(1, 3)");
   EXPECT_EQ(shape_error([&] {
               return AdaptiveAvgPool2d(0)(zeros({1, 1, 2, 9}));
             }),

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <limits>
+#include <vector>
 
+#include <elk/base/parallel.hpp>
 #include <elk/kernels/dispatch.hpp>
 #include <elk/kernels/pooling.hpp>
 
@@ -50,37 +53,83 @@ Tensor resample(const char* operation, const Tensor& x, int axis, const Taps& ta
 
 namespace {
 
-// Where in its image the largest of one window is, whose first taps are at `row` and `column`.
-template <class T>
-Index largest(const T* image, Index height, Index width, Index row, Index column, const Windows& w) {
-  Index best = -1;
-  for (Index i = 0; i < w.size[0]; ++i) {
-    const Index y = row + i * w.dilation[0];
-    if (y < 0 || y >= height) continue;
-    for (Index j = 0; j < w.size[1]; ++j) {
-      const Index x = column + j * w.dilation[1];
-      if (x < 0 || x >= width) continue;
-      const Index here = y * width + x;
-      if (best < 0 || image[here] > image[best] || (image[here] != image[here] && image[best] == image[best]))
-        best = here;
-    }
+// Room for the windows of a row: of each the largest so far, its tap, and the number to compare it with.
+// Where a Tap has as many bits as a T, vectors of both go together.
+template <class T, class Tap>
+struct Row {
+  explicit Row(std::size_t windows) : value(windows), now(windows), tap(windows) {}
+
+  std::vector<T> value, now;
+  std::vector<Tap> tap;
+};
+
+// Where in its image the largest of each window is, for the windows of a row, whose first taps lie in the row
+// `top`. Goes from tap to tap, for all windows at once; `reach` tells how far in memory each is from the
+// first.
+template <class T, class Tap>
+void largest(const T* image, Index height, Index width, Index top, const Windows& w, Row<T, Tap>& of,
+             const std::vector<Index>& reach, std::int64_t* place) {
+  const Index count = w.out[1], stride = w.stride[1];
+  T* __restrict const value = of.value.data();
+  T* __restrict const now = of.now.data();
+  Tap* __restrict const tap = of.tap.data();
+  const Index skipped =
+      top >= 0 ? 0 : (w.dilation[0] - 1 - top) / w.dilation[0];  // rows of taps above the image
+  for (Index k = 0; k < count; ++k) {                            // the first tap inside
+    const Index x = k * stride - w.padding[1], left = x >= 0 ? 0 : (w.dilation[1] - 1 - x) / w.dilation[1];
+    value[k] = image[(top + skipped * w.dilation[0]) * width + x + left * w.dilation[1]];
+    tap[k] = static_cast<Tap>(skipped * w.size[1] + left);
   }
-  return best;
+  for (Index i = skipped; i < w.size[0] && top + i * w.dilation[0] < height; ++i)
+    for (Index j = 0; j < w.size[1]; ++j) {
+      const Index x =
+          j * w.dilation[1] - w.padding[1];  // of the first window; those from low to high read it
+      const Index low = x < 0 ? std::min((stride - 1 - x) / stride, count) : 0,
+                  high = std::clamp<Index>((width - x + stride - 1) / stride, low, count);
+      const T* const in = image + (top + i * w.dilation[0]) * width;
+      for (Index k = low; k < high; ++k) now[k] = in[x + k * stride];
+      const auto here = static_cast<Tap>(i * w.size[1] + j);
+      for (Index k = low; k < high; ++k) {
+        const T best = value[k];
+        const bool larger = !(now[k] <= best) & (best == best);  // NaN is, and stays
+        value[k] = larger ? now[k] : best;
+        tap[k] = larger ? here : tap[k];
+      }
+    }
+  for (Index k = 0; k < count; ++k)
+    place[k] = top * width + k * stride - w.padding[1] + reach[static_cast<std::size_t>(tap[k])];
 }
 
 }  // namespace
 
 Tensor max_pool_places(const char* operation, const Tensor& x, const Windows& windows) {
   return for_float(operation, x.dtype(), [&]<class T>() {
-    Tensor places = empty({x.size(0), x.size(1), windows.out[0] * windows.out[1]}, i64);
-    const Index height = x.size(2), width = x.size(3);
-    auto* place = writable<std::int64_t>(places);
-    const T* image = readable<T>(x);
-    for (Index i = 0; i < x.size(0) * x.size(1); ++i, image += height * width)
-      for (Index row = 0; row < windows.out[0]; ++row)
-        for (Index column = 0; column < windows.out[1]; ++column)
-          *place++ = largest(image, height, width, row * windows.stride[0] - windows.padding[0],
-                             column * windows.stride[1] - windows.padding[1], windows);
+    const Index rows = windows.out[0], columns = windows.out[1];
+    Tensor places = empty({x.size(0), x.size(1), rows * columns}, i64);
+    const Index height = x.size(2), width = x.size(3), planes = x.size(0) * x.size(1);
+    auto* const place = writable<std::int64_t>(places);
+    const T* const images = readable<T>(x);
+    const Index taps = windows.size[0] * windows.size[1];
+    constexpr Index enough = Index{1} << 16;  // comparisons, for a block
+    const Index together = std::max<Index>(enough / std::max<Index>(rows * columns * taps, 1), 1);
+    std::vector<Index> reach;
+    for (Index i = 0; i < windows.size[0]; ++i)
+      for (Index j = 0; j < windows.size[1]; ++j)
+        reach.push_back(i * windows.dilation[0] * width + j * windows.dilation[1]);
+    const auto search = [&]<class Tap>() {
+      parallel_for((planes + together - 1) / together, [&](Index block) {
+        Row<T, Tap> of(static_cast<std::size_t>(columns));
+        for (Index plane = block * together; plane < std::min(planes, (block + 1) * together); ++plane)
+          for (Index row = 0; row < rows; ++row)
+            largest(images + plane * height * width, height, width,
+                    row * windows.stride[0] - windows.padding[0], windows, of, reach,
+                    place + (plane * rows + row) * columns);
+      });
+    };
+    if (sizeof(T) == 4 && taps <= std::numeric_limits<std::int32_t>::max())
+      search.template operator()<std::int32_t>();
+    else
+      search.template operator()<std::int64_t>();
     count_flops(places.size() * windows.size[0] * windows.size[1]);
     return places;
   });
