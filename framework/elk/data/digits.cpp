@@ -127,10 +127,12 @@ class Bend {
 // The spline through the bent points of a stroke, as a polyline.
 Stroke curve(const Stroke& stroke, const Bend& bend) {
   constexpr int steps = 6;
-  Stroke points;
+  const std::size_t n = stroke.size();
+  Stroke points, line;
+  points.reserve(n);
+  line.reserve(1 + steps * (n - 1));
   for (const Point& p : stroke) points.push_back(bend(p));
-  Stroke line{points.front()};
-  const auto n = points.size();
+  line.push_back(points.front());
   for (std::size_t i = 0; i + 1 < n; ++i) {
     const Point p1 = points[i], p2 = points[i + 1];
     // Beyond an end the line is taken to go straight on.
@@ -231,6 +233,7 @@ void draw_digit(Rng& rng, int digit, std::uint8_t* pixels) {
   const double reach = pen + blur;
 
   std::vector<Stroke> strokes;
+  strokes.reserve(style.size());
   for (const Stroke& stroke : style) {
     strokes.push_back(curve(stroke, bend));
     for (Point& p : strokes.back()) p = hand(p);
