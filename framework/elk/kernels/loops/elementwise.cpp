@@ -75,16 +75,16 @@ void tanh_gradient(Index n, const T* v, const T* x, T* y) {
       y, v, x);
 }
 
-// What gelu takes of t = |x|: exp(-t²/2), and what its product with that is the share of a standard normal
-// beyond t: a function that falls slowly, (t + 2.9) times which is a polynomial in (t - 2.9) / (t + 2.9), off
-// by less than 4e-8 of itself. Beyond 13.2 both products with x are below the normal range: there all is 0.
+// What gelu takes of t = |x|: exp(-t²/2), times 2^40 so that it is a normal number, and what its product with
+// that is the share of a standard normal beyond t: a function that falls slowly, (t + 2.9) times which is a
+// polynomial in (t - 2.9) / (t + 2.9), off by less than 4e-8 of itself. Beyond 14.6 all is 0 or 1.
 struct Normal {
   Floats t, e, ratio;
 };
 ELK_INLINE Normal normal(Floats x) {
   // The exponent as it is rounded, and what the rounding takes away: without fused operations by two halves
   // of t, whose products are exact.
-  const Floats end = spread(13.3F), size = size_of(x), t = size > end ? end : size,  // NaN stays
+  const Floats end = spread(14.6F), size = size_of(x), t = size > end ? end : size,  // NaN stays
       square = t * t;
 #ifdef ELK_FUSED
   const Floats rest = multiply_add<float>(t, t, -square);
@@ -92,9 +92,9 @@ ELK_INLINE Normal normal(Floats x) {
   const Floats high = (Floats)((Integers)t & ~0xfff), low = t - high,
                rest = ((high * high - square) + 2 * high * low) + low * low;
 #endif
-  // As exponential_inside, but from -87.2 to 0 alone, where 2^n is normal: n is added to the exponent of a
-  // polynomial in r, a fit, off by less than 1e-8.
-  const Floats shift = spread(12582912.0F), shifted = plus_product(square, -0.72134752044448170F, shift),
+  // As exponential_inside, but n + 40 is added to the exponent of a polynomial in r, a fit, off by less than
+  // 1e-8.
+  const Floats shift = spread(12582912.0F + 40), shifted = plus_product(square, -0.72134752044448170F, shift),
                n = shifted - shift;
   Floats r = plus_product(square, -0.5F, n * -0.693359375F);
   r = plus_product(n, 2.12194440e-4F, r);
@@ -117,7 +117,7 @@ ELK_INLINE Normal normal(Floats x) {
   q = plus_product(q, s, 0.21131141483783722F);
   q = plus_product(q, s, -0.4959654211997986F);
   q = plus_product(q, s, 0.7252779603004456F);
-  return {t, (Floats)(power & ~(t > 13.2F)), q * inverse};
+  return {t, (Floats)power, q * inverse};
 }
 
 // x Φ(x) = max(x, 0) - |x| Φ(-|x|).
@@ -127,7 +127,7 @@ void gelu(Index n, const float* x, float* y) {
       [](Floats v) ELK_INLINE_LAMBDA {
         const Floats zero{}, above = v < zero ? zero : v;
         const Normal here = normal(v);
-        return multiply_add<float>(-here.t, here.e * here.ratio, above);
+        return multiply_add<float>(-here.t, here.e * here.ratio * 0x1p-40F, above);
       },
       y, x);
 }
@@ -138,10 +138,9 @@ void gelu_gradient(Index n, const float* v, const float* x, float* y) {
       n,
       [](Floats of, Floats at) ELK_INLINE_LAMBDA {
         const Normal here = normal(at);
-        const Floats odd = here.e * plus_product(here.t, 0.39894228040143268F, -here.ratio);
-        const Integers sign = (Integers)at & ~0x7fffffff;
+        const Floats odd = here.e * plus_product(here.t, 0.39894228040143268F, -here.ratio) * 0x1p-40F;
         const Floats zero{}, far = at < zero ? zero : zero + 1.0F;
-        return of * (far + (Floats)((Integers)odd ^ sign));
+        return of * (far + (Floats)((Integers)odd ^ ((at < zero) << 31)));
       },
       y, v, x);
 }
