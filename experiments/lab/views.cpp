@@ -1,5 +1,9 @@
 #include <lab/views.hpp>
 
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
 #include <fmt/format.h>
 
 #include <elk/ops/activation.hpp>
@@ -12,10 +16,21 @@
 namespace elk::lab {
 
 std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
-  const bool both = tta == "flip,shift", flip = both || tta == "flip", shift = both || tta == "shift";
-  if (!flip && !shift && tta != "none")
-    throw UsageError(fmt::format("--tta: expected none, flip, shift or flip,shift, got \"{}\"", tta));
-  const auto needs = [&](const char* change, const char* learned, bool there) {
+  const bool both = tta.starts_with("flip,"), flip = both || tta == "flip";
+  std::string_view of_shift = flip || tta == "none" ? std::string_view() : tta;
+  if (both) of_shift = std::string_view(tta).substr(5);
+  const bool shift = !of_shift.empty();
+  Index pixels = 1;
+  bool good = of_shift == "shift" || (!shift && (tta == "flip" || tta == "none")), far = false;
+  if (of_shift.starts_with("shift:")) {
+    const char* const end = of_shift.data() + of_shift.size();
+    const auto [next, error] = std::from_chars(of_shift.data() + 6, end, pixels);
+    far = good = error == std::errc() && next == end && pixels >= 1;
+  }
+  if (!good)
+    throw UsageError(fmt::format(
+        "--tta: expected none, flip, shift, shift:PIXELS, flip,shift or flip,shift:PIXELS, got \"{}\"", tta));
+  const auto needs = [&](const std::string& change, const std::string& learned, bool there) {
     if (!there)
       throw UsageError(fmt::format(
           "--tta {}: the network must have learned from such images, by {} in --augment, which is "
@@ -23,11 +38,19 @@ std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
           change, learned, to_string(augment)));
   };
   if (flip) needs("flip", "flip", augment.flip > 0);
-  if (shift) needs("shift", "shift or crop", augment.shift > 0 || augment.crop > 0);
+  const double learned = std::max(augment.shift, static_cast<double>(augment.crop));
+  if (far)
+    needs(std::string(of_shift), fmt::format("a shift or crop of {} or more", pixels),
+          learned >= static_cast<double>(pixels));
+  else if (shift)
+    needs("shift", "shift or crop", learned > 0);
   std::vector<Warp> all{{}};
   if (shift)
-    for (const double y : {-1, 1})
-      for (const double x : {-1, 1}) all.push_back({.shift_x = x, .shift_y = y});
+    for (const double y : {-1, 0, 1})
+      for (const double x : {-1, 0, 1})
+        if (far ? x != 0 || y != 0 : x != 0 && y != 0)
+          all.push_back(
+              {.shift_x = x * static_cast<double>(pixels), .shift_y = y * static_cast<double>(pixels)});
   if (flip)
     for (std::size_t i = 0, count = all.size(); i < count; ++i) {
       Warp mirrored = all[i];

@@ -10,11 +10,12 @@
 namespace elk::lab {
 
 /// The views of an image, itself first, that an option --tta names: none has no other; flip adds the mirror
-/// image; shift adds the image shifted by one pixel towards each corner; flip,shift adds all of these and the
-/// mirror images of the shifted ones. (Ten views, as the five crops and their mirror images of A. Krizhevsky,
-/// I. Sutskever, G. E. Hinton, "ImageNet classification with deep convolutional neural networks", 2012.)
-/// UsageError for any other name, and where `augment` does not train the network on such images: flip needs a
-/// flip, shift a shift or a crop.
+/// image; shift adds the image shifted by one pixel towards each corner; shift:P adds the eight that are
+/// shifted by P pixels along one axis or both; flip,shift and flip,shift:P add all of these and the mirror
+/// images of the shifted ones. (flip,shift gives ten views, as the five crops and their mirror images of A.
+/// Krizhevsky, I. Sutskever, G. E. Hinton, "ImageNet classification with deep convolutional neural networks",
+/// 2012.) UsageError for any other name, and where `augment` does not train the network on such images: flip
+/// needs a flip, shift a shift or a crop, shift:P one by P pixels or more.
 std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment);
 
 /// The probabilities that the network gives the images, f64 (N, classes): the mean of its softmax over the

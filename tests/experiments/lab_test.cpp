@@ -322,12 +322,18 @@ TEST(Views, AreAveraged) {
     return moved(0, 0, mirrored) + moved(-1, -1, mirrored) + moved(1, -1, mirrored) + moved(-1, 1, mirrored) +
            moved(1, 1, mirrored);
   };
-  const AugmentOptions augment = parse_augment("crop:1,flip");
+  const auto far = [&](bool mirrored) {
+    Tensor sum = moved(0, 0, mirrored);
+    for (const int dy : {-3, 0, 3})
+      for (const int dx : {-3, 0, 3})
+        if (dx != 0 || dy != 0) sum = sum + moved(dx, dy, mirrored);
+    return sum;
+  };
+  const AugmentOptions augment = parse_augment("crop:3,flip");
   const std::vector<std::pair<std::string, Tensor>> all = {
-      {"none", moved(0, 0, false)},
-      {"flip", (moved(0, 0, false) + moved(0, 0, true)) / 2},
-      {"shift", shifted(false) / 5},
-      {"flip,shift", (shifted(false) + shifted(true)) / 10}};
+      {"none", moved(0, 0, false)},  {"flip", (moved(0, 0, false) + moved(0, 0, true)) / 2},
+      {"shift", shifted(false) / 5}, {"flip,shift", (shifted(false) + shifted(true)) / 10},
+      {"shift:3", far(false) / 9},   {"flip,shift:3", (far(false) + far(true)) / 18}};
   for (const auto& [tta, expected] : all) {
     SCOPED_TRACE(tta);
     EXPECT_THAT(values(mean_probabilities(net, images, views(tta, augment), f64)),

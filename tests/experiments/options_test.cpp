@@ -130,7 +130,7 @@ TEST_F(TrainOptions, GoodValues) {
   EXPECT_EQ(config({"--model", "residual_mlp"})["activation"], "gelu");
   EXPECT_EQ(config({"--model", "residual_mlp", "--activation", "relu"})["activation"], "relu");
   for (const auto& [given, expected] :
-       {std::pair{"flip", "flip"}, {"shift", "shift"}, {"flip,shift", "flip,shift"}})
+       {std::pair{"flip", "flip"}, {"shift", "shift"}, {"flip,shift", "flip,shift"}, {"shift:2", "shift:2"}})
     EXPECT_EQ(config({"--tta", given, "--augment", "crop:2,flip"})["tta"], expected);
   // What changes nothing is not written.
   EXPECT_EQ(
@@ -163,7 +163,8 @@ TEST_F(TrainOptions, BadValues) {
       widths = "widths from 1 to 1000000 such as 128,64",
       below_1 = "a number from 0 to below 1",
       schedules = "constant, exponential:F, step:N:F, cosine or one_cycle, with F above 0 and at most 1",
-      up_to_most = "a number from 1 to 1000000000";
+      up_to_most = "a number from 1 to 1000000000",
+      known_views = "none, flip, shift, shift:PIXELS, flip,shift or flip,shift:PIXELS";
   const std::vector<Row> rows = {
       choice("dataset", "mnits", "digits, mnist, fashion-mnist, cifar-10"),
       choice("dataset", "", "digits, mnist, fashion-mnist, cifar-10"),
@@ -267,8 +268,17 @@ TEST_F(TrainOptions, BadValues) {
       outside("ema", "-0.1", below_1),
       outside("ema", "nan", below_1),
       invalid("ema", "long"),
-      choice("tta", "shift,flip", "none, flip, shift or flip,shift"),
-      choice("tta", "", "none, flip, shift or flip,shift"),
+      choice("tta", "shift,flip", known_views),
+      choice("tta", "", known_views),
+      choice("tta", "flip,", known_views),
+      choice("tta", "shift:0", known_views),
+      choice("tta", "shift:2x", known_views),
+      choice("tta", "flip,flip", known_views),
+      choice("tta", "none,shift", known_views),
+      choice("tta", "shift:99999999999999999999", known_views),
+      {{"--tta", "flip,shift:3", "--augment", "flip,crop:2,shift:1"},
+       "--tta shift:3: the network must have learned from such images, by a shift or crop of 3 or more in "
+       "--augment, which is \"shift:1,flip:0.5,crop:2\""},
       {{"--tta", "flip"},
        "--tta flip: the network must have learned from such images, by flip in --augment, which is \"\""},
       {{"--tta", "flip,shift", "--augment", "flip"},
