@@ -117,10 +117,9 @@ po::options_description config_options(TrainConfig& c, std::string& lr_decay) {
   add("ema", number(c.ema)->value_name("D"),
       "measure, choose and save an exponential moving average of the weights, of decay D a step; 0 = off");
   add("tta", text(c.tta)->value_name("V,V"),
-      "at the end also measure the mean of the probabilities over views of each image: none, flip (and its "
-      "mirror image), shift (and shifted by a pixel to each corner), shift:PIXELS (and shifted so far in "
-      "eight directions), or flip,shift or flip,shift:PIXELS; the network must have "
-      "learned from such images by --augment");
+      fmt::format("at the end also measure the mean of the probabilities over views of each image: {}",
+                  views_help)
+          .c_str());
   add("ensemble", number(c.ensemble)->value_name("N"),
       "train N networks, of the seeds --seed, --seed + 1, ..., and predict by the mean of their "
       "probabilities");

@@ -16,18 +16,16 @@
 namespace elk::lab {
 
 std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
-  const bool both = tta.starts_with("flip,"), flip = both || tta == "flip";
-  std::string_view of_shift = flip || tta == "none" ? std::string_view() : tta;
-  if (both) of_shift = std::string_view(tta).substr(5);
-  const bool shift = !of_shift.empty();
-  Index pixels = 1;
-  bool good = of_shift == "shift" || (!shift && (tta == "flip" || tta == "none")), far = false;
-  if (of_shift.starts_with("shift:")) {
-    const char* const end = of_shift.data() + of_shift.size();
-    const auto [next, error] = std::from_chars(of_shift.data() + 6, end, pixels);
-    far = good = error == std::errc() && next == end && pixels >= 1;
+  const bool both = tta.starts_with("flip,"), flip = both || tta == "flip",
+             shifts = tta != "flip" && tta != "none";
+  const std::string_view shift = std::string_view(tta).substr(both ? 5 : 0);
+  Index far = 0;  // pixels of shift:PIXELS
+  if (shift.starts_with("shift:")) {
+    const char* const end = shift.data() + shift.size();
+    const auto [next, error] = std::from_chars(shift.data() + 6, end, far);
+    if (error != std::errc() || next != end) far = 0;
   }
-  if (!good)
+  if (shifts && shift != "shift" && far < 1)
     throw UsageError(fmt::format(
         "--tta: expected none, flip, shift, shift:PIXELS, flip,shift or flip,shift:PIXELS, got \"{}\"", tta));
   const auto needs = [&](const std::string& change, const std::string& learned, bool there) {
@@ -39,18 +37,18 @@ std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
   };
   if (flip) needs("flip", "flip", augment.flip > 0);
   const double learned = std::max(augment.shift, static_cast<double>(augment.crop));
-  if (far)
-    needs(std::string(of_shift), fmt::format("a shift or crop of {} or more", pixels),
-          learned >= static_cast<double>(pixels));
-  else if (shift)
+  if (far > 0)
+    needs(std::string(shift), fmt::format("a shift or crop of {} or more", far),
+          learned >= static_cast<double>(far));
+  else if (shifts)
     needs("shift", "shift or crop", learned > 0);
   std::vector<Warp> all{{}};
-  if (shift)
+  const auto pixels = static_cast<double>(std::max<Index>(far, 1));
+  if (shifts)
     for (const double y : {-1, 0, 1})
       for (const double x : {-1, 0, 1})
-        if (far ? x != 0 || y != 0 : x != 0 && y != 0)
-          all.push_back(
-              {.shift_x = x * static_cast<double>(pixels), .shift_y = y * static_cast<double>(pixels)});
+        if (far > 0 ? x != 0 || y != 0 : x != 0 && y != 0)
+          all.push_back({.shift_x = x * pixels, .shift_y = y * pixels});
   if (flip)
     for (std::size_t i = 0, count = all.size(); i < count; ++i) {
       Warp mirrored = all[i];

@@ -9,6 +9,14 @@
 
 namespace elk::lab {
 
+/// What an option --tta takes, for --help.
+inline constexpr const char* views_help =
+    "none, flip (and its mirror image), shift (and shifted by a pixel to each corner), shift:PIXELS (and "
+    "shifted so "
+    "far in eight directions), flip,shift, or flip,shift:PIXELS; the network must have learned from such "
+    "images by "
+    "--augment";
+
 /// The views of an image, itself first, that an option --tta names: none has no other; flip adds the mirror
 /// image; shift adds the image shifted by one pixel towards each corner; shift:P adds the eight that are
 /// shifted by P pixels along one axis or both; flip,shift and flip,shift:P add all of these and the mirror

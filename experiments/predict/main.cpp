@@ -47,10 +47,8 @@ Options parse(int argc, char** argv) {
   add("data-dir", po::value(&o.data_dir)->value_name("DIR"),
       "where the data files are, for an INDEX; default: $ELK_DATA_DIR, or data");
   add("tta", po::value(&o.tta)->default_value(o.tta)->value_name("V,V"),
-      "predict by the mean of the probabilities over views of each image: none, flip (and its mirror image), "
-      "shift (and shifted by a pixel to each corner), shift:PIXELS (and shifted so far in eight directions), "
-      "or flip,shift or flip,shift:PIXELS; the network must have learned from such "
-      "images");
+      fmt::format("predict by the mean of the probabilities over views of each image: {}", views_help)
+          .c_str());
   add("quiet", po::bool_switch(&o.quiet), "do not draw the images");
   add("json", po::bool_switch(&o.json), "print one JSON object and nothing else on standard output");
   add("help", "print this and end");

@@ -73,10 +73,9 @@ void largest(const T* image, Index height, Index width, Index top, const Windows
   T* __restrict const value = of.value.data();
   T* __restrict const now = of.now.data();
   Tap* __restrict const tap = of.tap.data();
-  const Index skipped =
-      top >= 0 ? 0 : (w.dilation[0] - 1 - top) / w.dilation[0];  // rows of taps above the image
-  for (Index k = 0; k < count; ++k) {                            // the first tap inside
-    const Index x = k * stride - w.padding[1], left = x >= 0 ? 0 : (w.dilation[1] - 1 - x) / w.dilation[1];
+  const Index skipped = w.before(0, top);
+  for (Index k = 0; k < count; ++k) {  // the first tap inside
+    const Index x = k * stride - w.padding[1], left = w.before(1, x);
     value[k] = image[(top + skipped * w.dilation[0]) * width + x + left * w.dilation[1]];
     tap[k] = static_cast<Tap>(skipped * w.size[1] + left);
   }
@@ -130,7 +129,7 @@ Tensor max_pool_places(const char* operation, const Tensor& x, const Windows& wi
       search.template operator()<std::int32_t>();
     else
       search.template operator()<std::int64_t>();
-    count_flops(places.size() * windows.size[0] * windows.size[1]);
+    count_flops(places.size() * taps);
     return places;
   });
 }

@@ -28,6 +28,11 @@ Tensor resample(const char* operation, const Tensor& x, int axis, const Taps& ta
 /// Windows on images: of rows, of columns.
 struct Windows {
   std::array<Index, 2> size, stride, padding, dilation, out;
+
+  /// Of a window whose first tap is at `first` along an axis: how many of its taps lie before the image.
+  Index before(std::size_t axis, Index first) const {
+    return first >= 0 ? 0 : (dilation[axis] - 1 - first) / dilation[axis];
+  }
 };
 /// Where in its image of x (N, C, H, W) the largest of each window is: i64 (N, C, out), counted row by row.
 /// The first of equals; NaN counts as largest. Every window has a place in the image.

@@ -52,7 +52,7 @@ Windows windows(const char* operation, const Tensor& x, Pair kernel, Pair stride
     w.out[axis] = (room - reach) / w.stride[axis] + 1;
     // Of those that begin before the image the taps may pass it by.
     for (Index at = -w.padding[axis], k = 0; at < 0 && k < w.out[axis]; at += w.stride[axis], ++k)
-      if (at + (w.dilation[axis] - 1 - at) / w.dilation[axis] * w.dilation[axis] >= image)
+      if (at + w.before(axis, at) * w.dilation[axis] >= image)
         fail<ShapeError>(
             "[{}] a window reads nothing of the image ({}, {}): kernel ({}), padding ({}), dilation ({})",
             operation, x.size(2), x.size(3), fmt::join(w.size, ", "), fmt::join(w.padding, ", "),
