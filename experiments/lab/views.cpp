@@ -15,19 +15,42 @@
 
 namespace elk::lab {
 
+namespace {
+
+constexpr Index most_steps = 10;  // 441 views, 882 with their mirror images
+
+// The offsets along one axis that shift, shift:PIXELS or shift:PIXELS:STEP names, -PIXELS to PIXELS.
+std::vector<Index> offsets(std::string_view shift) {
+  Index pixels = 1, step = 0;
+  const char *at = shift.data(), *const end = at + shift.size();
+  const auto read = [&](std::string_view before, Index& value) {
+    if (!std::string_view(at, end).starts_with(before)) return false;
+    const auto [next, error] = std::from_chars(at + before.size(), end, value);
+    at = next;
+    return error == std::errc() && value >= 1;
+  };
+  bool good = read("shift:", pixels);
+  if (good && at != end) good = read(":", step);
+  if (shift == "shift") good = true, at = end;
+  if (step == 0) step = pixels;
+  if (!good || at != end || pixels % step != 0 || pixels / step > most_steps) return {};
+  std::vector<Index> all;
+  for (Index i = -(pixels / step); i <= pixels / step; ++i) all.push_back(i * step);
+  return all;
+}
+
+}  // namespace
+
 std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
   const bool both = tta.starts_with("flip,"), flip = both || tta == "flip",
              shifts = tta != "flip" && tta != "none";
   const std::string_view shift = std::string_view(tta).substr(both ? 5 : 0);
-  Index far = 0;  // pixels of shift:PIXELS
-  if (shift.starts_with("shift:")) {
-    const char* const end = shift.data() + shift.size();
-    const auto [next, error] = std::from_chars(shift.data() + 6, end, far);
-    if (error != std::errc() || next != end) far = 0;
-  }
-  if (shifts && shift != "shift" && far < 1)
-    throw UsageError(fmt::format(
-        "--tta: expected none, flip, shift, shift:PIXELS, flip,shift or flip,shift:PIXELS, got \"{}\"", tta));
+  const std::vector<Index> along = shifts ? offsets(shift) : std::vector<Index>{0};
+  if (along.empty())
+    throw UsageError(
+        fmt::format("--tta: expected none, flip, S or flip,S, where S is shift, shift:PIXELS or "
+                    "shift:PIXELS:STEP, a PIXELS of 1 to {} times STEP, got \"{}\"",
+                    most_steps, tta));
   const auto needs = [&](const std::string& change, const std::string& learned, bool there) {
     if (!there)
       throw UsageError(fmt::format(
@@ -37,18 +60,18 @@ std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
   };
   if (flip) needs("flip", "flip", augment.flip > 0);
   const double learned = std::max(augment.shift, static_cast<double>(augment.crop));
-  if (far > 0)
-    needs(std::string(shift), fmt::format("a shift or crop of {} or more", far),
-          learned >= static_cast<double>(far));
-  else if (shifts)
+  const Index pixels = along.back();
+  if (shift == "shift")
     needs("shift", "shift or crop", learned > 0);
+  else if (shifts)
+    needs(std::string(shift), fmt::format("a shift or crop of {} or more", pixels),
+          learned >= static_cast<double>(pixels));
   std::vector<Warp> all{{}};
-  const auto pixels = static_cast<double>(std::max<Index>(far, 1));
-  if (shifts)
-    for (const double y : {-1, 0, 1})
-      for (const double x : {-1, 0, 1})
-        if (far > 0 ? x != 0 || y != 0 : x != 0 && y != 0)
-          all.push_back({.shift_x = x * pixels, .shift_y = y * pixels});
+  for (const Index y : along)
+    for (const Index x : along)
+      // shift takes the corners only.
+      if ((x != 0 || y != 0) && (shift != "shift" || (x != 0 && y != 0)))
+        all.push_back({.shift_x = static_cast<double>(x), .shift_y = static_cast<double>(y)});
   if (flip)
     for (std::size_t i = 0, count = all.size(); i < count; ++i) {
       Warp mirrored = all[i];

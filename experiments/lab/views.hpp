@@ -12,18 +12,19 @@ namespace elk::lab {
 /// What an option --tta takes, for --help.
 inline constexpr const char* views_help =
     "none, flip (and its mirror image), shift (and shifted by a pixel to each corner), shift:PIXELS (and "
-    "shifted so "
-    "far in eight directions), flip,shift, or flip,shift:PIXELS; the network must have learned from such "
-    "images by "
+    "shifted so far in eight directions), shift:PIXELS:STEP (by all multiples of STEP up to PIXELS along "
+    "both "
+    "axes), or flip, with one of the last three behind it; the network must have learned from such images by "
     "--augment";
 
 /// The views of an image, itself first, that an option --tta names: none has no other; flip adds the mirror
-/// image; shift adds the image shifted by one pixel towards each corner; shift:P adds the eight that are
-/// shifted by P pixels along one axis or both; flip,shift and flip,shift:P add all of these and the mirror
-/// images of the shifted ones. (flip,shift gives ten views, as the five crops and their mirror images of A.
-/// Krizhevsky, I. Sutskever, G. E. Hinton, "ImageNet classification with deep convolutional neural networks",
-/// 2012.) UsageError for any other name, and where `augment` does not train the network on such images: flip
-/// needs a flip, shift a shift or a crop, shift:P one by P pixels or more.
+/// image; shift adds the image shifted by one pixel towards each corner; shift:P:S those shifted along one
+/// axis or both by a multiple of S pixels, P at most, (2 P / S + 1)^2 in all; shift:P is shift:P:P; flip,
+/// before one of the last three adds all of theirs and the mirror images of them. (flip,shift gives ten
+/// views, as the five crops and their mirror images of A. Krizhevsky, I. Sutskever, G. E. Hinton, "ImageNet
+/// classification with deep convolutional neural networks", 2012.) UsageError for any other name, for a P
+/// that is not 1 to 10 times S, and where `augment` does not train the network on such images: flip needs a
+/// flip, shift a shift or a crop, shift:P and shift:P:S one by P pixels or more.
 std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment);
 
 /// The probabilities that the network gives the images, f64 (N, classes): the mean of its softmax over the

@@ -322,18 +322,19 @@ TEST(Views, AreAveraged) {
     return moved(0, 0, mirrored) + moved(-1, -1, mirrored) + moved(1, -1, mirrored) + moved(-1, 1, mirrored) +
            moved(1, 1, mirrored);
   };
-  const auto far = [&](bool mirrored) {
-    Tensor sum = moved(0, 0, mirrored);
-    for (const int dy : {-3, 0, 3})
-      for (const int dx : {-3, 0, 3})
-        if (dx != 0 || dy != 0) sum = sum + moved(dx, dy, mirrored);
+  const auto grid = [&](const std::vector<int>& along, bool mirrored) {
+    Tensor sum = zeros({images.size(), 10}, f64);
+    for (const int dy : along)
+      for (const int dx : along) sum = sum + moved(dx, dy, mirrored);
     return sum;
   };
+  const std::vector<int> far{-3, 0, 3}, fine{-2, -1, 0, 1, 2};
   const AugmentOptions augment = parse_augment("crop:3,flip");
   const std::vector<std::pair<std::string, Tensor>> all = {
-      {"none", moved(0, 0, false)},  {"flip", (moved(0, 0, false) + moved(0, 0, true)) / 2},
-      {"shift", shifted(false) / 5}, {"flip,shift", (shifted(false) + shifted(true)) / 10},
-      {"shift:3", far(false) / 9},   {"flip,shift:3", (far(false) + far(true)) / 18}};
+      {"none", moved(0, 0, false)},          {"flip", (moved(0, 0, false) + moved(0, 0, true)) / 2},
+      {"shift", shifted(false) / 5},         {"flip,shift", (shifted(false) + shifted(true)) / 10},
+      {"shift:3", grid(far, false) / 9},     {"flip,shift:3", (grid(far, false) + grid(far, true)) / 18},
+      {"shift:2:1", grid(fine, false) / 25}, {"flip,shift:2:1", (grid(fine, false) + grid(fine, true)) / 50}};
   for (const auto& [tta, expected] : all) {
     SCOPED_TRACE(tta);
     EXPECT_THAT(values(mean_probabilities(net, images, views(tta, augment), f64)),

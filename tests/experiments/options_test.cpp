@@ -129,8 +129,11 @@ TEST_F(TrainOptions, GoodValues) {
   }
   EXPECT_EQ(config({"--model", "residual_mlp"})["activation"], "gelu");
   EXPECT_EQ(config({"--model", "residual_mlp", "--activation", "relu"})["activation"], "relu");
-  for (const auto& [given, expected] :
-       {std::pair{"flip", "flip"}, {"shift", "shift"}, {"flip,shift", "flip,shift"}, {"shift:2", "shift:2"}})
+  for (const auto& [given, expected] : {std::pair{"flip", "flip"},
+                                        {"shift", "shift"},
+                                        {"flip,shift", "flip,shift"},
+                                        {"shift:2", "shift:2"},
+                                        {"flip,shift:2:1", "flip,shift:2:1"}})
     EXPECT_EQ(config({"--tta", given, "--augment", "crop:2,flip"})["tta"], expected);
   // What changes nothing is not written.
   EXPECT_EQ(
@@ -164,7 +167,9 @@ TEST_F(TrainOptions, BadValues) {
       below_1 = "a number from 0 to below 1",
       schedules = "constant, exponential:F, step:N:F, cosine or one_cycle, with F above 0 and at most 1",
       up_to_most = "a number from 1 to 1000000000",
-      known_views = "none, flip, shift, shift:PIXELS, flip,shift or flip,shift:PIXELS";
+      known_views =
+          "none, flip, S or flip,S, where S is shift, shift:PIXELS or shift:PIXELS:STEP, a PIXELS of 1 to 10 "
+          "times STEP";
   const std::vector<Row> rows = {
       choice("dataset", "mnits", "digits, mnist, fashion-mnist, cifar-10"),
       choice("dataset", "", "digits, mnist, fashion-mnist, cifar-10"),
@@ -276,6 +281,16 @@ TEST_F(TrainOptions, BadValues) {
       choice("tta", "flip,flip", known_views),
       choice("tta", "none,shift", known_views),
       choice("tta", "shift:99999999999999999999", known_views),
+      choice("tta", "shift:4:", known_views),
+      choice("tta", "shift:4:0", known_views),
+      choice("tta", "shift:4:3", known_views),
+      choice("tta", "shift:2:4", known_views),
+      choice("tta", "shift:4:2:1", known_views),
+      choice("tta", "flip,shift:11:1", known_views),
+      {{"--tta", "shift:9223372036854775807:9223372036854775807", "--augment", "crop:4"},
+       "--tta shift:9223372036854775807:9223372036854775807: the network must have learned from such images, "
+       "by a "
+       "shift or crop of 9223372036854775807 or more in --augment, which is \"crop:4\""},
       {{"--tta", "flip,shift:3", "--augment", "flip,crop:2,shift:1"},
        "--tta shift:3: the network must have learned from such images, by a shift or crop of 3 or more in "
        "--augment, which is \"shift:1,flip:0.5,crop:2\""},
