@@ -346,6 +346,54 @@ TEST_P(EveryInstructionSet, SmoothsToTheSameBits) {
   FOR_BOTH_TYPES(check)
 }
 
+TEST_P(EveryInstructionSet, WarpsToTheSameBits) {
+  const auto check = [&]<class T>() {
+    for (const Index n : {1, 7, 28, 32, 100})
+      for (const bool field : {false, true}) {
+        const std::vector<float> dx = draw<float>(n), dy = draw<float>(n);
+        // Some of the places lie far outside of the image.
+        const WarpedLine line{0.9,
+                              2.25,
+                              0.7,
+                              -4,
+                              13.5,
+                              9.5,
+                              0.3,
+                              28,
+                              20,
+                              field ? dx.data() : nullptr,
+                              field ? dy.data() : nullptr};
+        std::vector<std::int32_t> left(static_cast<std::size_t>(n)), top(left);
+        std::vector<T> right_by(left.size()), down_by(left.size()), y(left.size());
+        loops<T>().origins(n, line, left.data(), top.data(), right_by.data(), down_by.data());
+        const std::vector<T> above = draw<T>(2 * n), below = draw<T>(2 * n);
+        loops<T>().interpolate(n, right_by.data(), down_by.data(), above.data(), below.data(), y.data());
+        for (std::size_t i = 0; i < left.size(); ++i) {
+          // volatile: products and sums that are rounded one by one
+          const auto times = [](auto a, auto b) {
+            const volatile auto product = a * b;
+            return product;
+          };
+          const double u = static_cast<double>(i) - line.middle_x - line.shift_x;
+          double px = times(line.xx, u) + line.x + line.middle_x,
+                 py = times(line.yx, u) + line.y + line.middle_y;
+          if (field) px += static_cast<double>(dx[i]), py += static_cast<double>(dy[i]);
+          px = std::clamp(px, -1.0, line.width) + 1, py = std::clamp(py, -1.0, line.height) + 1;
+          ASSERT_EQ(left[i], std::floor(px)) << n << " " << i;
+          ASSERT_EQ(top[i], std::floor(py)) << n << " " << i;
+          const T a = static_cast<T>(px - std::floor(px)), b = static_cast<T>(py - std::floor(py));
+          ASSERT_EQ(right_by[i], a);
+          ASSERT_EQ(down_by[i], b);
+          const auto between = [&](const std::vector<T>& row) {
+            return times(1 - a, row[2 * i]) + times(a, row[2 * i + 1]);
+          };
+          ASSERT_EQ(y[i], times(1 - b, between(above)) + times(b, between(below))) << n << " " << i;
+        }
+      }
+  };
+  FOR_BOTH_TYPES(check)
+}
+
 // The largest distance of f's results from the right ones, in units in the last place of f32.
 template <class F, class G>
 double worst(F f, G right, float low, float high) {

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <numbers>
 #include <optional>
@@ -77,12 +78,24 @@ Origin origin_of(const Warp& change) {
 
 std::size_t to_size(Index n) { return static_cast<std::size_t>(n); }
 
+// Lines of images are computed in whole vectors: what is beyond their ends is written, and not used.
+Index whole_vectors(Index width) { return (width + 31) / 32 * 32; }
+
 // One image in a frame of zeros, so that no interpolation reaches outside.
 template <class T>
 class Framed {
  public:
   Framed(Index channels, Index height, Index width)
-      : channels_(channels), height_(height), width_(width), pixels_(to_size(channels * plane())) {}
+      : channels_(channels),
+        height_(height),
+        width_(width),
+        pixels_(to_size(channels * plane())),
+        left_(to_size(whole_vectors(width))),
+        top_(left_.size()),
+        right_by_(left_.size()),
+        down_by_(left_.size()),
+        above_(2 * left_.size()),
+        below_(2 * left_.size()) {}
 
   void copy(const T* image) {
     for (Index channel = 0; channel < channels_; ++channel)
@@ -90,57 +103,55 @@ class Framed {
         std::copy_n(image, width_, &pixels_[to_size(channel * plane() + (row + 1) * stride() + 1)]);
   }
 
-  // Writes the image as seen through `origin`, whose positions a field moves further: by dx and dy, (H, W)
-  // each, or not at all if null.
-  void resample(const Origin& origin, const float* dx, const float* dy, T* out) const {
+  // Writes the image as seen through `origin`, whose positions a field moves further: by dx and dy, or not
+  // at all if null.
+  void resample(const Origin& origin, const float* dx, const float* dy, T* out) {
+    const auto& loops = kernels::loops<T>();
     const auto height = static_cast<double>(height_), width = static_cast<double>(width_);
-    const double middle_x = (width - 1) / 2, middle_y = (height - 1) / 2;
-    // A line's places first: that loop is one of vectors.
-    std::vector<Place> places(to_size(width_));
-    Index i = 0;
-    for (Index row = 0; row < height_; ++row) {
-      const double v = static_cast<double>(row) - middle_y - origin.shift_y;
-      for (std::int32_t column = 0; column < static_cast<std::int32_t>(width_); ++column) {
-        const double u = static_cast<double>(column) - middle_x - origin.shift_x;
-        places[to_size(column)] = {origin.xx * u + origin.xy * v + middle_x,
-                                   origin.yx * u + origin.yy * v + middle_y};
-      }
-      if (dx)
-        for (Index column = 0; column < width_; ++column) {
-          places[to_size(column)].x += static_cast<double>(dx[i + column]);
-          places[to_size(column)].y += static_cast<double>(dy[i + column]);
+    kernels::WarpedLine line{.xx = origin.xx,
+                             .x = 0,
+                             .yx = origin.yx,
+                             .y = 0,
+                             .middle_x = (width - 1) / 2,
+                             .middle_y = (height - 1) / 2,
+                             .shift_x = origin.shift_x,
+                             .width = width,
+                             .height = height,
+                             .dx = dx,
+                             .dy = dy};
+    // Pointers of the loop's own: what it writes could otherwise be the vectors'.
+    const Index columns = width_, whole = whole_vectors(columns), between = stride();
+    const std::int32_t *const left = left_.data(), *const top = top_.data();
+    T *const above = above_.data(), *const below = below_.data();
+    for (Index row = 0; row < height_; ++row, out += columns) {
+      const double v = static_cast<double>(row) - line.middle_y - origin.shift_y;
+      line.x = origin.xy * v, line.y = origin.yy * v;
+      loops.origins(whole, line, left_.data(), top_.data(), right_by_.data(), down_by_.data());
+      if (dx) line.dx += whole, line.dy += whole;
+      for (Index channel = 0; channel < channels_; ++channel) {
+        const T* const pixels = pixels_.data() + channel * plane();
+        for (Index i = 0; i < columns; ++i) {
+          const T* const from = pixels + top[i] * between + left[i];
+          std::memcpy(above + 2 * i, from, 2 * sizeof(T));
+          std::memcpy(below + 2 * i, from + between, 2 * sizeof(T));
         }
-      for (Place& place : places) {
-        // In the frame: 0 ... size + 1, never negative, so that a cast rounds down.
-        place.x = std::min(std::max(place.x, -1.0), width) + 1;
-        place.y = std::min(std::max(place.y, -1.0), height) + 1;
-      }
-      for (const Place& place : places) {
-        const auto left = static_cast<std::int32_t>(place.x), top = static_cast<std::int32_t>(place.y);
-        const auto a = static_cast<T>(place.x - static_cast<double>(left)),
-                   b = static_cast<T>(place.y - static_cast<double>(top));
-        const T* from = &pixels_[to_size(top * stride() + left)];
-        T* to = out + i++;
-        for (Index channel = 0; channel < channels_; ++channel) {
-          const T* below = from + stride();
-          *to = (1 - b) * ((1 - a) * from[0] + a * from[1]) + b * ((1 - a) * below[0] + a * below[1]);
-          from += plane();
-          to += height_ * width_;
-        }
+        loops.interpolate(columns, right_by_.data(), down_by_.data(), above, below,
+                          out + channel * height_ * columns);
       }
     }
   }
 
  private:
-  struct Place {
-    double x, y;
-  };
   // One zero before each line and two after it: the right neighbour of the position size + 1 is there too.
   Index stride() const { return width_ + 3; }
   Index plane() const { return (height_ + 3) * stride(); }
 
   Index channels_, height_, width_;
   std::vector<T> pixels_;
+  // Of a line of the copy: where its pixels come from, and what is to the left and right of there, above and
+  // below.
+  std::vector<std::int32_t> left_, top_;
+  std::vector<T> right_by_, down_by_, above_, below_;
 };
 
 // Draws fields of displacements along one axis: uniform noise, smoothed.
@@ -149,17 +160,17 @@ class ElasticField {
   ElasticField(double displacement, double sigma, Index height, Index width)
       : height_(height),
         width_(width),
-        stride_((width + 31) / 32 * 32),
+        stride_(whole_vectors(width)),
         across_(gaussian(sigma, width)),
         down_(gaussian(sigma, height)),
         line_(to_size(stride_ + taps(across_))),
-        lines_(to_size(stride_ * (height + taps(down_)))),
-        field_(to_size(stride_ * height)) {
+        lines_(zeros({height + taps(down_), stride_}, f32)) {
     // The variance of the noise is 1/3, and smoothing multiplies it by the sum of the squared weights.
     const double gain = displacement / std::sqrt(power(across_) * power(down_) / 3);
     for (float& weight : down_) weight = static_cast<float>(weight * gain);
   }
 
+  // The field's lines are whole vectors apart.
   void draw(Rng& rng, std::vector<float>& field) {
     bits_.resize(to_size(width_ * height_));
     rng.bits(bits_);
@@ -167,21 +178,23 @@ class ElasticField {
     // The noise goes on around the edges: a line of it, and then the smoothed lines, with their ends before
     // and behind them.
     const Index reach_x = taps(across_) / 2, reach_y = taps(down_) / 2;
-    const std::uint32_t* bits = bits_.data();
-    float* const line = line_.data() + reach_x;
-    float* const lines = lines_.data() + reach_y * stride_;
-    for (Index row = 0; row < height_; ++row, bits += width_) {
-      for (Index i = 0; i < width_; ++i) line[i] = static_cast<float>(bits[i] * 0x1p-31 - 1);
-      std::copy_n(line + width_ - reach_x, reach_x, line_.data());
-      std::copy_n(line, reach_x, line + width_);
+    float *const begin = detail::writable<float>(lines_), *const lines = begin + reach_y * stride_;
+    for (Index row = 0; row < height_; ++row) {
+      const std::uint32_t* const bits = &bits_[to_size(row * width_)];
+      float* to = line_.data();
+      const auto noise = [&](Index first, Index last) {
+        for (Index i = first; i < last; ++i)  // bits / 2^31 - 1
+          *to++ = static_cast<float>(static_cast<std::int32_t>(bits[i] ^ 0x80000000)) * 0x1p-31F;
+      };
+      noise(width_ - reach_x, width_);
+      noise(0, width_);
+      noise(0, reach_x);
       smooth(stride_, line_.data(), 1, across_.data(), taps(across_), lines + row * stride_);
     }
-    std::copy_n(lines + (height_ - reach_y) * stride_, reach_y * stride_, lines_.data());
+    std::copy_n(lines + (height_ - reach_y) * stride_, reach_y * stride_, begin);
     std::copy_n(lines, reach_y * stride_, lines + height_ * stride_);
-    smooth(stride_ * height_, lines_.data(), stride_, down_.data(), taps(down_), field_.data());
-    field.resize(to_size(width_ * height_));
-    for (Index row = 0; row < height_; ++row)
-      std::copy_n(&field_[to_size(row * stride_)], width_, &field[to_size(row * width_)]);
+    field.resize(to_size(stride_ * height_));
+    smooth(stride_ * height_, begin, stride_, down_.data(), taps(down_), field.data());
   }
 
  private:
@@ -208,7 +221,8 @@ class ElasticField {
   Index height_, width_;
   Index stride_;  // of lines: whole vectors
   std::vector<float> across_, down_;
-  std::vector<float> line_, lines_, field_;
+  std::vector<float> line_;
+  Tensor lines_;  // a tensor's memory is aligned
   std::vector<std::uint32_t> bits_;
 };
 
@@ -401,9 +415,10 @@ Augment::Augment(const AugmentOptions& options, std::uint32_t seed) : options_(o
 void Augment::change(Tensor& x, const Shape& sample, std::span<const Index> rows, std::uint32_t epoch) const {
   const ImageSize size = image_size(sample);
   const auto count = static_cast<Index>(rows.size());
-  constexpr Index block = 8;
+  // Sixteen streams begin at once. The blocks are of one size, for the sake of the threads.
+  const Index blocks = (count + 15) / 16, block = blocks > 0 ? (count + blocks - 1) / blocks : 0;
   const auto run = [&]<class T>(T* images) {
-    parallel_for((count + block - 1) / block, [&](Index b) {
+    parallel_for(blocks, [&](Index b) {
       Changer<T> changer(options_, size);
       const auto own = rows.subspan(static_cast<std::size_t>(b * block),
                                     static_cast<std::size_t>(std::min(block, count - b * block)));

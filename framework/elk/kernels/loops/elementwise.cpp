@@ -222,6 +222,43 @@ void smooth(Index n, const T* x, Index step, const T* weights, Index taps, T* y)
   }
 }
 
+template <bool field, class T>
+ELK_INLINE void origins_of(Index n, const WarpedLine& line, std::int32_t* __restrict left,
+                           std::int32_t* __restrict top, T* __restrict right_by, T* __restrict down_by) {
+  const WarpedLine l = line;
+  const auto within = [](double at, double size) ELK_INLINE_LAMBDA {
+    at = -1 > at ? -1 : at;
+    return (size < at ? size : at) + 1;  // never negative, so that a cast rounds down
+  };
+  for (std::int32_t i = 0; i < static_cast<std::int32_t>(n); ++i) {
+    const double u = i - l.middle_x - l.shift_x;
+    double x = l.xx * u + l.x + l.middle_x, y = l.yx * u + l.y + l.middle_y;
+    if (field) x += static_cast<double>(l.dx[i]), y += static_cast<double>(l.dy[i]);
+    x = within(x, l.width), y = within(y, l.height);
+    left[i] = static_cast<std::int32_t>(x), top[i] = static_cast<std::int32_t>(y);
+    right_by[i] = static_cast<T>(x - left[i]), down_by[i] = static_cast<T>(y - top[i]);
+  }
+}
+
+template <class T>
+void origins(Index n, const WarpedLine& line, std::int32_t* left, std::int32_t* top, T* right_by,
+             T* down_by) {
+  if (line.dx)
+    origins_of<true>(n, line, left, top, right_by, down_by);
+  else
+    origins_of<false>(n, line, left, top, right_by, down_by);
+}
+
+template <class T>
+void interpolate(Index n, const T* __restrict right_by, const T* __restrict down_by,
+                 const T* __restrict above, const T* __restrict below, T* __restrict y) {
+  for (Index i = 0; i < n; ++i) {
+    const T a = right_by[i], b = down_by[i];
+    y[i] = (1 - b) * ((1 - a) * above[2 * i] + a * above[2 * i + 1]) +
+           b * ((1 - a) * below[2 * i] + a * below[2 * i + 1]);
+  }
+}
+
 // The quotient of a byte by 255, exactly as a division rounds it but several times as fast: the product with
 // the rounded 1 / 255, corrected by what remains. (P. Markstein, "IA-64 and Elementary Functions", 2000,
 // chapter 8; the tests compare all 256.) Without a fused multiply-add the remainder would be lost.
@@ -261,6 +298,8 @@ constexpr ElementLoops<T> loops{.exp = exp<T>,
                                 .sgd = sgd<T>,
                                 .adam = adam<T>,
                                 .smooth = smooth<T>,
+                                .origins = origins<T>,
+                                .interpolate = interpolate<T>,
                                 .scale_pixels = scale_pixels<T>};
 
 }  // namespace

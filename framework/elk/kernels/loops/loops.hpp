@@ -89,6 +89,14 @@ struct ProductLoops {
   }
 };
 
+/// A line of the warped copy of an image (width, height): the pixel of a column comes from (xx u + x +
+/// middle_x, yx u + y + middle_y), where u = column - middle_x - shift_x, moved by the line of a field unless
+/// that is null, and from the edge of the zeros around the image at the furthest: -1 to width, -1 to height.
+struct WarpedLine {
+  double xx, x, yx, y, middle_x, middle_y, shift_x, width, height;
+  const float *dx, *dy;
+};
+
 /// Element by element, into another array. The f32 forms of the exponential and what is made of it are
 /// polynomials, right to a few units in the last place; those of f64 are the C library's.
 template <class T>
@@ -115,6 +123,13 @@ struct ElementLoops {
   /// y[i] = the sum over k of weights[k] x[i + k step], from k = 0 on: the same bits in every instruction
   /// set.
   void (*smooth)(Index n, const T* x, Index step, const T* weights, Index taps, T* y);
+  /// Where the n pixels of a line come from, counted from -1: whole pixels, and what is beyond them. The same
+  /// bits in every instruction set, as below.
+  void (*origins)(Index n, const WarpedLine& line, std::int32_t* left, std::int32_t* top, T* right_by,
+                  T* down_by);
+  /// Between two neighbours above, above[2 i] and above[2 i + 1], and the two below them: y[i] is so far to
+  /// the right and down.
+  void (*interpolate)(Index n, const T* right_by, const T* down_by, const T* above, const T* below, T* y);
   /// to[i] = from[i] / 255, rounded as a division is.
   void (*scale_pixels)(Index n, const std::uint8_t* from, T* to);
 };
