@@ -118,6 +118,7 @@ elseif(STEP STREQUAL debian)
       message(SEND_ERROR "the package libelkgrad-dev lacks ${file}")
     endif()
   endforeach()
+  run(${FOLDER}/root/usr/bin/elkgrad --version)
   run(${FOLDER}/root/usr/bin/elkgrad train --version)
   run(${FOLDER}/root/usr/bin/elkgrad data digits)
   # It tells the word by which it was called, in the path or by a path.

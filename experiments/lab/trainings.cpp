@@ -63,7 +63,7 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
     for (std::size_t i = 1; i + 1 < sizes.size(); ++i) weights += static_cast<double>(sizes[i] * sizes[i]);
   // FLOP/s of a core, and seconds of a step, of Adam for a weight, to change a pixel, and to draw a number of
   // noise: of this decade
-  const double rate = config.float_type() == f64 ? 80e9 : 180e9, step = 25e-6, adam = 1.5e-9, pixel = 40e-9,
+  const double rate = config.float_type() == f64 ? 80e9 : 180e9, step = 25e-6, adam = 1.5e-9, pixel = 12e-9,
                draw = 40e-9;
   const auto examples = static_cast<double>(train_examples(config, data));
   double measured = 2 * static_cast<double>(*config.validation);
@@ -71,7 +71,10 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   double example = 6 * weights / rate;
   example +=
       (step + (config.optimizer == "sgd" ? 0 : adam * weights)) / static_cast<double>(config.batch_size);
-  if (!config.augment.empty()) example += pixel * static_cast<double>(sizes.front());
+  if (!config.augment.empty()) {
+    const bool of_two = parse_augment(config.augment).mixup > 0;
+    example += (of_two ? 2 : 1) * pixel * static_cast<double>(sizes.front());
+  }
   if (config.noise > 0)
     for (std::size_t i = 0; i + 1 < sizes.size(); ++i) example += draw * static_cast<double>(sizes[i]);
   return static_cast<double>(config.ensemble * config.epochs) *

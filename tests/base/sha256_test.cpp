@@ -34,5 +34,17 @@ TEST(Sha256, InPieces) {
   }
 }
 
+// With and without the processor's instructions, where it has some.
+TEST(Sha256, PortablyIsTheSame) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) {
+    Sha256 sum, portable(true);
+    sum.add(text), portable.add(text);
+    const std::string digest = sum.hex();
+    ASSERT_EQ(portable.hex(), digest) << i;
+    text += digest.substr(0, static_cast<std::size_t>(i % 7));
+  }
+}
+
 }  // namespace
 }  // namespace elk

@@ -36,7 +36,7 @@ mkdir -p "$project/experiments/hello" "$project/experiments/sleeper"
 cp "$repository/elk" "$repository/CMakePresets.json" "$project"
 cat >"$project/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.25)
-project(sandbox LANGUAGES CXX)
+project(sandbox VERSION 1.2.3 LANGUAGES CXX)
 option(ELK_BUILD_TESTS "" ON)
 set(ELK_GREETING hello CACHE STRING "")
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
@@ -82,6 +82,8 @@ cat >"$project/experiments/sleeper/main.cpp" <<'END'
 #include <unistd.h>
 int main() { sleep(60); }
 END
+mkdir "$project/experiments/fifteen_letters"
+echo '// Has a long name.' >"$project/experiments/fifteen_letters/main.cpp"
 mkdir -p "$project/docs/course/exercises" "$project/docs/gallery"
 {
   echo '// pole, 2013: it stands'
@@ -138,6 +140,10 @@ check "--help tells the programs" has out '^  hello  *says hello\.$'
 run "$elk" list
 check "list tells what programs do" has out '^  hello  *says hello\.$'
 check "also without a name before it" has out '^  sleeper  *Sleeps\.$'
+check "and apart from long names" has out '^  fifteen_letters Has a long name\.$'
+run "$elk" --version
+check "--version succeeds" exits 0
+check "and tells the project's" has out '^sandbox 1\.2\.3$'
 for word in nothing ../hello hello/ ''; do
   run "$elk" "$word"
   check "'$word' is no program" exits 2
@@ -170,7 +176,7 @@ for words in '1 --hint 3' '1 --hint' '1 --hint x' '1 --help 1' 3 0 01 '*' ../1 '
   check "'course $words' is wrong usage" exits 2
 done
 run "$elk" gallery
-check "gallery lists its programs" has out '^  pole           2013: it stands$'
+check "gallery lists its programs" has out '^  pole            2013: it stands$'
 for words in 'nothing' '../gallery/pole' 'pole --fast' 'pole 1' '--smoke' 'pole --smoke 1'; do
   # shellcheck disable=SC2086  # words
   run "$elk" gallery $words
