@@ -48,9 +48,14 @@ void compress_portably(std::uint32_t* state, const unsigned char* block, std::si
   }
 }
 
-#if defined(__x86_64__)
+}  // namespace
 
-bool has_instructions() {
+#if defined(__x86_64__)
+// Of a name that tells what it needs, as those of the levels do (kernels/loops).
+namespace sha_instructions {
+namespace {
+
+bool are_here() {
   constexpr unsigned sha = 1u << 29;
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & sha) != 0 && __builtin_cpu_supports("sse4.1");
@@ -58,8 +63,8 @@ bool has_instructions() {
 
 // Four rounds at a time (S. Gulley et al., "Intel SHA Extensions", 2013): of the state, one register holds a,
 // b, e and f, and one c, d, g and h.
-[[gnu::target("sha,sse4.1")]] void compress_by_instructions(std::uint32_t* state, const unsigned char* block,
-                                                            std::size_t count) {
+[[gnu::target("sha,sse4.1")]] void compress(std::uint32_t* state, const unsigned char* block,
+                                            std::size_t count) {
   const auto load = [](const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); };
   const auto store = [](void* to, __m128i v) { _mm_storeu_si128(static_cast<__m128i*>(to), v); };
   const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
@@ -87,14 +92,14 @@ bool has_instructions() {
   store(state + 4, _mm_alignr_epi8(dchg, feba, 8));
 }
 
-#endif
-
 }  // namespace
+}  // namespace sha_instructions
+#endif
 
 Sha256::Sha256(bool portable) : compress_(compress_portably) {
 #if defined(__x86_64__)
-  static const bool has = has_instructions();
-  if (has && !portable) compress_ = compress_by_instructions;
+  static const bool has = sha_instructions::are_here();
+  if (has && !portable) compress_ = sha_instructions::compress;
 #else
   (void)portable;
 #endif

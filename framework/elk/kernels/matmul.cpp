@@ -143,42 +143,64 @@ void whole_first(const Product<T>& p, void (*by)(const Product<T>&), const TakeP
   for (Index i = 0; i < p.m; ++i) loops<T>().sgd(p.n, p.c + i * p.ldc, plain.c + i * p.n, *p.update);
 }
 
-// The result is cut along its longer side into blocks, each done by one thread: less than this many
-// multiply-adds are not worth waking another, and every block lays out the shorter operand anew. BLAS sums in
-// an order that depends on the sizes, so its blocks depend on the shapes alone; then the bits do not depend
-// on the number of threads. Ours sums every element in one order, and takes as few blocks as serve the
-// threads.
-constexpr double blas_block = 16e6, loops_block = 4e6, bf16_block = 64e6;
-constexpr double most_blas_blocks = 8, loops_blocks_a_thread = 4, bf16_blocks_a_thread = 1;
-constexpr Index block_multiple = 16;
+// The result is cut into blocks, each done by one thread: less than this many multiply-adds are not worth
+// waking another, and every block lays out anew the operand that it shares with the others. BLAS sums in an
+// order that depends on the sizes, so its blocks depend on the shapes alone; then the bits do not depend on
+// the number of threads. Ours sums every element in one order, and takes as few blocks as serve the threads.
+constexpr double blas_block = 16e6, loops_block = 2e6, bf16_block = 64e6;
+constexpr double most_blas_blocks = 8, loops_blocks_a_thread = 2, bf16_blocks_a_thread = 1;
 
-Index block_length(double multiply_adds, double block, double most, Index longer) {
-  const auto blocks = static_cast<Index>(std::clamp(multiply_adds / block, 1.0, most));
-  const Index length = (longer + blocks - 1) / blocks;
-  return (length + block_multiple - 1) / block_multiple * block_multiple;
-}
+// Along the rows of a product's result or its columns: blocks that begin at multiples of 16.
+class Blocks {
+ public:
+  template <class T>
+  Blocks(const Product<T>& p, bool bf16, bool ours)
+      // Of a layer's weights a thread meets the same outputs in each of its products, if they are enough to
+      // go around: its core's cache holds them. Else the longer side is cut.
+      : by_columns(ours && p.ta ? p.n > 4 * p.m : p.n >= p.m), size_(by_columns ? p.n : p.m) {
+    const double work = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+    if (!bf16 && !ours) {
+      count_ = static_cast<Index>(std::clamp(work / blas_block, 1.0, most_blas_blocks));
+      length_ = units((size_ + count_ - 1) / count_);
+      count_ = (units(size_) + length_ - 1) / length_;
+      return;
+    }
+    if (threads() == 1) return;
+    const double most = (bf16 ? bf16_blocks_a_thread : loops_blocks_a_thread) * threads();
+    count_ = static_cast<Index>(std::clamp(work / (bf16 ? bf16_block : loops_block), 1.0, most));
+    if (count_ > threads()) count_ -= count_ % threads();
+    count_ = std::min(count_, units(size_));
+  }
+
+  Index count() const { return count_; }
+  /// Where block i begins, and the one before it ends.
+  Index edge(Index i) const {
+    return std::min(size_, multiple * (length_ > 0 ? length_ * i : units(size_) * i / count_));
+  }
+
+  const bool by_columns;
+
+ private:
+  static constexpr Index multiple = 16;
+  static Index units(Index size) { return (size + multiple - 1) / multiple; }
+
+  Index size_, count_ = 1;
+  Index length_ = 0;  // of all blocks but the last, in units; 0: as even as can be
+};
 
 // The products `of(i)` of `count` equal shapes, none of its sizes 0; or what `take` makes of them.
 template <class T, class F>
 void multiply(Index count, F of, const Take<T>* take = nullptr) {
   const Product<T> shape = of(0);
-  const double work =
-      static_cast<double>(shape.m) * static_cast<double>(shape.n) * static_cast<double>(shape.k);
-  const Index longer = std::max(shape.m, shape.n);
   const bool bf16 =
       std::is_same_v<T, float> && precision() == Precision::bf16 && bf16_available() && !reference();
   const bool ours = !bf16 && fits_loops(shape);
-  const auto for_each_thread = [](double blocks) { return threads() == 1 ? 1 : blocks * threads(); };
-  const Index length = bf16 ? block_length(work, bf16_block, for_each_thread(bf16_blocks_a_thread), longer)
-                       : ours
-                           ? block_length(work, loops_block, for_each_thread(loops_blocks_a_thread), longer)
-                           : block_length(work, blas_block, most_blas_blocks, longer);
-  const Index cuts = (longer + length - 1) / length;
-  parallel_for(count * cuts, [&](Index block) {
-    const Product<T> whole = of(block / cuts);
-    const Index begin = block % cuts * length, end = std::min(begin + length, longer);
-    const Product<T> part = whole.n >= whole.m ? columns(whole, begin, end) : rows(whole, begin, end);
-    const TakePart<T> taken{take, whole.n >= whole.m ? begin : begin * whole.ldc, part.n, whole.ldc};
+  const Blocks blocks(shape, bf16, ours);
+  parallel_for(count * blocks.count(), [&](Index i) {
+    const Product<T> whole = of(i / blocks.count());
+    const Index begin = blocks.edge(i % blocks.count()), end = blocks.edge(i % blocks.count() + 1);
+    const Product<T> part = blocks.by_columns ? columns(whole, begin, end) : rows(whole, begin, end);
+    const TakePart<T> taken{take, blocks.by_columns ? begin : begin * whole.ldc, part.n, whole.ldc};
     if (bf16 && part.k <= bf16_whole_sum && !take)
       by_bf16(part);
     else if (ours)
