@@ -214,6 +214,7 @@ template <class T>
 void smooth(Index n, const T* x, Index step, const T* weights, Index taps, T* y) {
   Index i = 0;
   for (; i + 8 * lanes<T> <= n; i += 8 * lanes<T>) smooth_vectors<8>(x + i, step, weights, taps, y + i);
+  for (; i + 4 * lanes<T> <= n; i += 4 * lanes<T>) smooth_vectors<4>(x + i, step, weights, taps, y + i);
   for (; i + 2 * lanes<T> <= n; i += 2 * lanes<T>) smooth_vectors<2>(x + i, step, weights, taps, y + i);
   for (; i < n; ++i) {
     T sum = 0;
