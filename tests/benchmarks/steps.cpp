@@ -1,6 +1,8 @@
 // Whole training steps (reading a batch, forward, backward, update), inference, and reading data.
 #include <cstdlib>
+#include <numeric>
 
+#include <elk/data/augment.hpp>
 #include <elk/data/idx.hpp>
 
 #include "common.hpp"
@@ -32,7 +34,26 @@ void add_inference(const Sizes& sizes, Index batch) {
   });
 }
 
+// Of one batch in each iteration, another epoch each.
+void add_augmentation(const std::string& title, const std::string& how, const Shape& image) {
+  benchmark::RegisterBenchmark(("data/augment/" + title).c_str(), [=](benchmark::State& state) {
+    Rng rng(1);
+    Dataset data = bench::noise(50, image.size(), rng);
+    Shape shape{data.size()};
+    for (const Index size : image) shape.push_back(size);
+    data.images = reshape(data.images, shape);
+    std::vector<Index> rows(static_cast<std::size_t>(data.size()));
+    std::iota(rows.begin(), rows.end(), Index{0});
+    const Augment augment(parse_augment(how), 1);
+    Index epoch = 0;
+    for (auto _ : state) benchmark::DoNotOptimize(augment(data, rows, epoch++, f32).x.id());
+    state.SetItemsProcessed(state.iterations() * data.size());
+  });
+}
+
 void add_data() {
+  add_augmentation("28x28/b50/shift,rotate,elastic", "shift:2,rotate:10,elastic:1", {28, 28});
+  add_augmentation("3x32x32/b50/crop,flip", "crop:4,flip", {3, 32, 32});
   benchmark::RegisterBenchmark("data/draw_digits/1000", [](benchmark::State& state) {
     for (auto _ : state) benchmark::DoNotOptimize(digits(1, 0, 1000));
     state.SetItemsProcessed(state.iterations() * 1000);
