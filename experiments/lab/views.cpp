@@ -21,7 +21,8 @@ constexpr Index most_steps = 10;  // 441 views, 882 with their mirror images
 
 // The offsets along one axis that shift, shift:PIXELS or shift:PIXELS:STEP names, -PIXELS to PIXELS.
 std::vector<Index> offsets(std::string_view shift) {
-  Index pixels = 1, step = 0;
+  if (shift == "shift") return {-1, 0, 1};
+  Index pixels = 0, step = 0;
   const char *at = shift.data(), *const end = at + shift.size();
   const auto read = [&](std::string_view before, Index& value) {
     if (!std::string_view(at, end).starts_with(before)) return false;
@@ -31,7 +32,6 @@ std::vector<Index> offsets(std::string_view shift) {
   };
   bool good = read("shift:", pixels);
   if (good && at != end) good = read(":", step);
-  if (shift == "shift") good = true, at = end;
   if (step == 0) step = pixels;
   if (!good || at != end || pixels % step != 0 || pixels / step > most_steps) return {};
   std::vector<Index> all;

@@ -13,9 +13,8 @@ namespace elk::lab {
 inline constexpr const char* views_help =
     "none, flip (and its mirror image), shift (and shifted by a pixel to each corner), shift:PIXELS (and "
     "shifted so far in eight directions), shift:PIXELS:STEP (by all multiples of STEP up to PIXELS along "
-    "both "
-    "axes), or flip, with one of the last three behind it; the network must have learned from such images by "
-    "--augment";
+    "both axes, PIXELS 1 to 10 times STEP), or flip,S, where S is one of the last three; the network must "
+    "have learned from such images by --augment";
 
 /// The views of an image, itself first, that an option --tta names: none has no other; flip adds the mirror
 /// image; shift adds the image shifted by one pixel towards each corner; shift:P:S those shifted along one

@@ -11,9 +11,11 @@
 #include <set>
 
 #include <elk/base/parallel.hpp>
+#include <elk/base/sha256.hpp>
 #include <elk/data/augment.hpp>
 #include <elk/data/digits.hpp>
 #include <elk/ops/loss.hpp>
+#include <elk/ops/shape.hpp>
 
 #include <tests/support.hpp>
 #include "support.hpp"
@@ -130,6 +132,21 @@ TEST(Warp, TakesStacksOfImages) {
   EXPECT_EQ(moved.shape(), two.shape());
   EXPECT_THAT(values(moved), ElementsAre(0, 1, 0, 3, 0, 5, 0, 7));
   EXPECT_EQ(warp(zeros({3, 0, 2}), {}).shape(), (Shape{3, 0, 2}));
+}
+
+// Lines longer than a vector, of several channels, none of them square.
+TEST(Warp, MovesWideImagesOfSeveralChannels) {
+  for (const DType dtype : {f32, f64}) {
+    const Tensor x = reshape(arange(Index{2 * 3 * 5 * 33}, dtype), {2, 3, 5, 33});
+    const Tensor moved = warp(x, {.shift_x = 2, .shift_y = -1});
+    for (Index n = 0; n < 6; ++n)
+      for (Index row = 0; row < 5; ++row)
+        for (Index column = 0; column < 33; ++column) {
+          const double expected =
+              row + 1 < 5 && column >= 2 ? static_cast<double>((n * 5 + row + 1) * 33 + column - 2) : 0;
+          ASSERT_EQ(moved.at((n * 5 + row) * 33 + column), expected) << n << " " << row << " " << column;
+        }
+  }
 }
 
 TEST(Warp, Errors) {
@@ -320,6 +337,16 @@ TEST(Augment, ElasticMovesTheEdgesAsMuchAsTheMiddle) {
   }
   EXPECT_GT(top, 1000);
   for (const double other : {bottom, left, right}) EXPECT_NEAR(other / top, 1, 0.15);
+}
+
+// Runs that are kept depend on it: where this changes, so does results_version.
+TEST(Augment, KeepsItsBits) {
+  const Dataset set = digits(3, 0, 40);
+  const Batch batch =
+      Augment(parse_augment("shift:2,scale:0.1,elastic:1,flip,crop:1,cutout:5"), 9)(set, all_rows(set), 4);
+  const auto values = batch.x.data<float>();
+  EXPECT_EQ(sha256({reinterpret_cast<const char*>(values.data()), values.size_bytes()}),
+            "6767e85fdd4665240607cfae288352dde334dd6c15bc0fcde7386939071b89df");
 }
 
 TEST(Augment, DependsOnSeedEpochAndRowAlone) {

@@ -12,7 +12,8 @@ namespace elk {
 /// A digest of bytes that arrive in pieces (NIST, FIPS 180-4, 2015).
 class Sha256 {
  public:
-  /// With the processor's instructions for it, if it has any and `portable` is false: several times as fast.
+  /// With x86-64's instructions for it where the processor has them, unless `portable`: several times as
+  /// fast.
   explicit Sha256(bool portable = false);
 
   void add(std::string_view bytes);

@@ -415,14 +415,14 @@ Augment::Augment(const AugmentOptions& options, std::uint32_t seed) : options_(o
 void Augment::change(Tensor& x, const Shape& sample, std::span<const Index> rows, std::uint32_t epoch) const {
   const ImageSize size = image_size(sample);
   const auto count = static_cast<Index>(rows.size());
-  // Sixteen streams begin at once. The blocks are of one size, for the sake of the threads.
-  const Index blocks = (count + 15) / 16, block = blocks > 0 ? (count + blocks - 1) / blocks : 0;
+  // Sixteen streams begin at once. Fewer where that keeps more threads busy.
+  const Index blocks = std::max((count + 15) / 16, std::min<Index>(threads(), (count + 7) / 8));
   const auto run = [&]<class T>(T* images) {
     parallel_for(blocks, [&](Index b) {
       Changer<T> changer(options_, size);
-      const auto own = rows.subspan(static_cast<std::size_t>(b * block),
-                                    static_cast<std::size_t>(std::min(block, count - b * block)));
-      T* image = images + b * block * size.values();
+      const Index first = count * b / blocks, last = count * (b + 1) / blocks;
+      const auto own = rows.subspan(to_size(first), to_size(last - first));
+      T* image = images + first * size.values();
       for (Rng& rng : streams(seed_, epoch, own, Stream::change)) {
         changer(rng, image);
         image += size.values();

@@ -155,9 +155,10 @@ class Blocks {
  public:
   template <class T>
   Blocks(const Product<T>& p, bool bf16, bool ours)
-      // Of a layer's weights a thread meets the same outputs in each of its products, if they are enough to
-      // go around: its core's cache holds them. Else the longer side is cut.
-      : by_columns(ours && p.ta ? p.n > 4 * p.m : p.n >= p.m), size_(by_columns ? p.n : p.m) {
+      // Forward and in the gradient of a layer's weights a thread then meets the same outputs, whose weights
+      // its core's cache holds. The longer side where those are few.
+      : by_columns(ours && p.ta && p.n <= 4 * p.m && units(p.m) >= threads() ? false : p.n >= p.m),
+        size_(by_columns ? p.n : p.m) {
     const double work = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
     if (!bf16 && !ours) {
       count_ = static_cast<Index>(std::clamp(work / blas_block, 1.0, most_blas_blocks));
