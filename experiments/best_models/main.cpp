@@ -142,9 +142,8 @@ void soundly(Study& study) {
       "recipe with early stopping is the epoch that validation chooses, that of the others the last one. "
       "\"tta accuracy\" is by the mean of the probabilities over several views of each image: of MNIST "
       "itself and shifted by a pixel to each corner, of CIFAR-10 shifted by up to four pixels along both "
-      "axes "
-      "in steps of two, and the mirror images of these. All else is of the image alone; \"agree\" tells "
-      "whether a run like these could have given the study's number.");
+      "axes in steps of two, and the mirror images of these. All else is of the image alone; \"agree\" "
+      "tells whether a run like these could have given the study's number.");
   draw(study, all);
   for (const Outcome& outcome : all) {
     const bool views = outcome.cell.config.tta != "none";

@@ -129,12 +129,8 @@ TEST_F(TrainOptions, GoodValues) {
   }
   EXPECT_EQ(config({"--model", "residual_mlp"})["activation"], "gelu");
   EXPECT_EQ(config({"--model", "residual_mlp", "--activation", "relu"})["activation"], "relu");
-  for (const auto& [given, expected] : {std::pair{"flip", "flip"},
-                                        {"shift", "shift"},
-                                        {"flip,shift", "flip,shift"},
-                                        {"shift:2", "shift:2"},
-                                        {"flip,shift:2:1", "flip,shift:2:1"}})
-    EXPECT_EQ(config({"--tta", given, "--augment", "crop:2,flip"})["tta"], expected);
+  for (const char* tta : {"flip", "shift", "flip,shift", "shift:2", "flip,shift:2:1"})
+    EXPECT_EQ(config({"--tta", tta, "--augment", "crop:2,flip"})["tta"], tta);
   // What changes nothing is not written.
   EXPECT_EQ(
       config({"--noise", "0", "--label-smoothing", "0", "--ema", "0", "--tta", "none", "--ensemble", "1"}),
@@ -289,8 +285,7 @@ TEST_F(TrainOptions, BadValues) {
       choice("tta", "flip,shift:11:1", known_views),
       {{"--tta", "shift:9223372036854775807:9223372036854775807", "--augment", "crop:4"},
        "--tta shift:9223372036854775807:9223372036854775807: the network must have learned from such images, "
-       "by a "
-       "shift or crop of 9223372036854775807 or more in --augment, which is \"crop:4\""},
+       "by a shift or crop of 9223372036854775807 or more in --augment, which is \"crop:4\""},
       {{"--tta", "flip,shift:3", "--augment", "flip,crop:2,shift:1"},
        "--tta shift:3: the network must have learned from such images, by a shift or crop of 3 or more in "
        "--augment, which is \"shift:1,flip:0.5,crop:2\""},

@@ -162,8 +162,7 @@ TEST_F(Predict, ByViewsThatTheNetworkDidNotLearnFrom) {
       "\"\"");
   expect_usage_error({model(), "0", "--tta", "mirror"},
                      "--tta: expected none, flip, S or flip,S, where S is shift, shift:PIXELS or "
-                     "shift:PIXELS:STEP, a PIXELS of "
-                     "1 to 10 times STEP, got \"mirror\"");
+                     "shift:PIXELS:STEP, a PIXELS of 1 to 10 times STEP, got \"mirror\"");
   write_model("flipped", "augment", "flip:0.5");
   EXPECT_EQ(predict({"flipped", "0", "--tta", "flip"}).code, 0);
   expect_usage_error({"flipped", "0", "--tta", "flip,shift"},

@@ -1,6 +1,7 @@
 # Reads what objdump -d -C --no-show-raw-insn prints of x86-64 code, and prints each symbol that holds an instruction which not every
 # x86-64 processor has, with the first of them; but for symbols in the namespaces of the levels, and that of SHA-256,
-# which run only where the processor has them. The baseline is SSE2: all of AVX and later begins with v or uses its registers.
+# which run only where the processor has them. The baseline is SSE2: all of AVX and later begins with v or uses its
+# registers.
 /^[0-9a-f]+ <.*>:$/ {
   symbol = $0
   sub(/^[0-9a-f]+ </, "", symbol)

@@ -157,7 +157,7 @@ class Blocks {
   Blocks(const Product<T>& p, bool bf16, bool ours)
       // Forward and in the gradient of a layer's weights a thread then meets the same outputs, whose weights
       // its core's cache holds. The longer side where those are few.
-      : by_columns(ours && p.ta && p.n <= 4 * p.m && units(p.m) >= threads() ? false : p.n >= p.m),
+      : by_columns(p.n >= p.m && !(ours && p.ta && p.n <= 4 * p.m && units(p.m) >= threads())),
         size_(by_columns ? p.n : p.m) {
     const double work = static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
     if (!bf16 && !ours) {
