@@ -328,20 +328,25 @@ TEST_P(EveryInstructionSet, APixelIsDividedBy255) {
 
 TEST_P(EveryInstructionSet, SmoothsToTheSameBits) {
   const auto check = [&]<class T>() {
-    for (const Index n : {0, 1, 5, 16, 31, 64, 100, 300})
-      for (const Index step : {1, 33})
-        for (const Index taps : {1, 2, 25}) {
-          const std::vector<T> x = draw<T>(n + (taps - 1) * step), weights = draw<T>(taps);
-          std::vector<T> y(static_cast<std::size_t>(n)), expected(y);
-          for (Index i = 0; i < n; ++i)
-            for (Index k = 0; k < taps; ++k) {  // volatile: not one fused operation
-              const volatile T term =
-                  weights[static_cast<std::size_t>(k)] * x[static_cast<std::size_t>(i + k * step)];
-              expected[static_cast<std::size_t>(i)] += term;
-            }
-          loops<T>().smooth(n, x.data(), step, weights.data(), taps, y.data());
-          ASSERT_EQ(y, expected) << n << " " << step << " " << taps;
-        }
+    for (const Index n : {0, 1, 5, 31, 64, 100})
+      for (const Index rows : {1, 3, 4, 9})
+        for (const Index step : {1, 33})
+          for (const Index taps : {1, 2, 25}) {
+            const Index x_row = n + 3, y_row = n + 1;
+            const auto at = [](const std::vector<T>& v, Index i) { return v[static_cast<std::size_t>(i)]; };
+            const std::vector<T> x = draw<T>(rows * x_row + (taps - 1) * step), weights = draw<T>(taps);
+            std::vector<T> y(static_cast<std::size_t>(rows * y_row), T(7)), expected(y);
+            for (Index row = 0; row < rows; ++row)
+              for (Index i = 0; i < n; ++i) {
+                T& sum = expected[static_cast<std::size_t>(row * y_row + i)] = 0;
+                for (Index k = 0; k < taps; ++k) {  // volatile: not one fused operation
+                  const volatile T term = at(weights, k) * at(x, row * x_row + i + k * step);
+                  sum += term;
+                }
+              }
+            loops<T>().smooth(rows, n, x.data(), x_row, step, weights.data(), taps, y.data(), y_row);
+            ASSERT_EQ(y, expected) << rows << " " << n << " " << step << " " << taps;
+          }
   };
   FOR_BOTH_TYPES(check)
 }
@@ -352,17 +357,21 @@ TEST_P(EveryInstructionSet, WarpsToTheSameBits) {
       for (const bool field : {false, true}) {
         const std::vector<float> dx = draw<float>(n), dy = draw<float>(n);
         // Some of the places lie far outside of the image.
-        const WarpedLine line{0.9,
-                              2.25,
-                              0.7,
-                              -4,
-                              13.5,
-                              9.5,
-                              0.3,
-                              28,
-                              20,
-                              field ? dx.data() : nullptr,
-                              field ? dy.data() : nullptr};
+        std::vector<double> column_x, column_y;
+        for (Index i = 0; i < n; ++i) {
+          column_x.push_back(0.9 * (static_cast<double>(i) - 13.8));
+          column_y.push_back(0.7 * (static_cast<double>(i) - 13.8));
+        }
+        const WarpedLine line{.column_x = column_x.data(),
+                              .column_y = column_y.data(),
+                              .x = 2.25,
+                              .y = -4,
+                              .middle_x = 13.5,
+                              .middle_y = 9.5,
+                              .width = 28,
+                              .height = 20,
+                              .dx = field ? dx.data() : nullptr,
+                              .dy = field ? dy.data() : nullptr};
         std::vector<std::int32_t> left(static_cast<std::size_t>(n)), top(left);
         std::vector<T> right_by(left.size()), down_by(left.size()), y(left.size());
         loops<T>().origins(n, line, left.data(), top.data(), right_by.data(), down_by.data());
@@ -374,9 +383,7 @@ TEST_P(EveryInstructionSet, WarpsToTheSameBits) {
             const volatile auto product = a * b;
             return product;
           };
-          const double u = static_cast<double>(i) - line.middle_x - line.shift_x;
-          double px = times(line.xx, u) + line.x + line.middle_x,
-                 py = times(line.yx, u) + line.y + line.middle_y;
+          double px = column_x[i] + line.x + line.middle_x, py = column_y[i] + line.y + line.middle_y;
           if (field) px += static_cast<double>(dx[i]), py += static_cast<double>(dy[i]);
           px = std::clamp(px, -1.0, line.width) + 1, py = std::clamp(py, -1.0, line.height) + 1;
           ASSERT_EQ(left[i], std::floor(px)) << n << " " << i;

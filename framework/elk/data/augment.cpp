@@ -90,7 +90,9 @@ class Framed {
         height_(height),
         width_(width),
         pixels_(to_size(channels * plane())),
-        left_(to_size(whole_vectors(width))),
+        column_x_(to_size(whole_vectors(width))),
+        column_y_(column_x_.size()),
+        left_(column_x_.size()),
         top_(left_.size()),
         right_by_(left_.size()),
         down_by_(left_.size()),
@@ -108,19 +110,22 @@ class Framed {
   void resample(const Origin& origin, const float* dx, const float* dy, T* out) {
     const auto& loops = kernels::loops<T>();
     const auto height = static_cast<double>(height_), width = static_cast<double>(width_);
-    kernels::WarpedLine line{.xx = origin.xx,
+    kernels::WarpedLine line{.column_x = column_x_.data(),
+                             .column_y = column_y_.data(),
                              .x = 0,
-                             .yx = origin.yx,
                              .y = 0,
                              .middle_x = (width - 1) / 2,
                              .middle_y = (height - 1) / 2,
-                             .shift_x = origin.shift_x,
                              .width = width,
                              .height = height,
                              .dx = dx,
                              .dy = dy};
     // Pointers of the loop's own: what it writes could otherwise be the vectors'.
     const Index columns = width_, whole = whole_vectors(columns), between = stride();
+    for (Index column = 0; column < whole; ++column) {
+      const double u = static_cast<double>(column) - line.middle_x - origin.shift_x;
+      column_x_[to_size(column)] = origin.xx * u, column_y_[to_size(column)] = origin.yx * u;
+    }
     const std::int32_t *const left = left_.data(), *const top = top_.data();
     T *const above = above_.data(), *const below = below_.data();
     for (Index row = 0; row < height_; ++row, out += columns) {
@@ -148,6 +153,7 @@ class Framed {
 
   Index channels_, height_, width_;
   std::vector<T> pixels_;
+  std::vector<double> column_x_, column_y_;  // of the copy, as in kernels::WarpedLine
   // Of a line of the copy: where its pixels come from, and what is to the left and right of there, above and
   // below.
   std::vector<std::int32_t> left_, top_;
@@ -163,7 +169,7 @@ class ElasticField {
         stride_(whole_vectors(width)),
         across_(gaussian(sigma, width)),
         down_(gaussian(sigma, height)),
-        line_(to_size(stride_ + taps(across_))),
+        noise_(to_size(height * noise_stride())),
         lines_(zeros({height + taps(down_), stride_}, f32)) {
     // The variance of the noise is 1/3, and smoothing multiplies it by the sum of the squared weights.
     const double gain = displacement / std::sqrt(power(across_) * power(down_) / 3);
@@ -175,13 +181,13 @@ class ElasticField {
     bits_.resize(to_size(width_ * height_));
     rng.bits(bits_);
     const auto smooth = kernels::loops<float>().smooth;
-    // The noise goes on around the edges: a line of it, and then the smoothed lines, with their ends before
-    // and behind them.
+    // The noise goes on around the edges: its lines, and then the smoothed lines, with their ends before and
+    // behind them.
     const Index reach_x = taps(across_) / 2, reach_y = taps(down_) / 2;
     float *const begin = detail::writable<float>(lines_), *const lines = begin + reach_y * stride_;
     for (Index row = 0; row < height_; ++row) {
       const std::uint32_t* const bits = &bits_[to_size(row * width_)];
-      float* to = line_.data();
+      float* to = &noise_[to_size(row * noise_stride())];
       const auto noise = [&](Index first, Index last) {
         for (Index i = first; i < last; ++i)  // bits / 2^31 - 1
           *to++ = static_cast<float>(static_cast<std::int32_t>(bits[i] ^ 0x80000000)) * 0x1p-31F;
@@ -189,12 +195,12 @@ class ElasticField {
       noise(width_ - reach_x, width_);
       noise(0, width_);
       noise(0, reach_x);
-      smooth(stride_, line_.data(), 1, across_.data(), taps(across_), lines + row * stride_);
     }
+    smooth(height_, stride_, noise_.data(), noise_stride(), 1, across_.data(), taps(across_), lines, stride_);
     std::copy_n(lines + (height_ - reach_y) * stride_, reach_y * stride_, begin);
     std::copy_n(lines, reach_y * stride_, lines + height_ * stride_);
     field.resize(to_size(stride_ * height_));
-    smooth(stride_ * height_, begin, stride_, down_.data(), taps(down_), field.data());
+    smooth(height_, stride_, begin, stride_, stride_, down_.data(), taps(down_), field.data(), stride_);
   }
 
  private:
@@ -217,11 +223,12 @@ class ElasticField {
     return sum;
   }
   static Index taps(const std::vector<float>& weights) { return static_cast<Index>(weights.size()); }
+  Index noise_stride() const { return stride_ + taps(across_); }
 
   Index height_, width_;
   Index stride_;  // of lines: whole vectors
   std::vector<float> across_, down_;
-  std::vector<float> line_;
+  std::vector<float> noise_;
   Tensor lines_;  // a tensor's memory is aligned
   std::vector<std::uint32_t> bits_;
 };

@@ -201,26 +201,40 @@ void adam(Index n, T* __restrict w, T* __restrict mean, T* __restrict square, co
   }
 }
 
-// So many vectors of sums at y, side by side.
-template <int count, class T>
-ELK_INLINE void smooth_vectors(const T* x, Index step, const T* weights, Index taps, T* y) {
-  Vector<T> sums[count] = {};
-  for (Index k = 0; k < taps; ++k)
-    for (int j = 0; j < count; ++j) sums[j] += weights[k] * load(x + k * step + j * lanes<T>);
-  for (int j = 0; j < count; ++j) store(y + j * lanes<T>, sums[j]);
+// Two vectors of sums in each of so many rows: eight chains of additions hide how long one takes.
+template <int rows, class T>
+ELK_INLINE void smooth_block(const T* x, Index x_row, Index step, const T* weights, Index taps, T* y,
+                             Index y_row) {
+  Vector<T> sums[rows][2] = {};
+  for (Index k = 0; k < taps; ++k, x += step)
+    for (int r = 0; r < rows; ++r)
+      for (int j = 0; j < 2; ++j) sums[r][j] += weights[k] * load(x + r * x_row + j * lanes<T>);
+  for (int r = 0; r < rows; ++r)
+    for (int j = 0; j < 2; ++j) store(y + r * y_row + j * lanes<T>, sums[r][j]);
+}
+
+template <int rows, class T>
+ELK_INLINE void smooth_rows(Index n, const T* x, Index x_row, Index step, const T* weights, Index taps, T* y,
+                            Index y_row) {
+  Index i = 0;
+  for (; i + 2 * lanes<T> <= n; i += 2 * lanes<T>)
+    smooth_block<rows>(x + i, x_row, step, weights, taps, y + i, y_row);
+  for (; i < n; ++i)
+    for (int r = 0; r < rows; ++r) {
+      T sum = 0;
+      for (Index k = 0; k < taps; ++k) sum += weights[k] * x[r * x_row + i + k * step];
+      y[r * y_row + i] = sum;
+    }
 }
 
 template <class T>
-void smooth(Index n, const T* x, Index step, const T* weights, Index taps, T* y) {
-  Index i = 0;
-  for (; i + 8 * lanes<T> <= n; i += 8 * lanes<T>) smooth_vectors<8>(x + i, step, weights, taps, y + i);
-  for (; i + 4 * lanes<T> <= n; i += 4 * lanes<T>) smooth_vectors<4>(x + i, step, weights, taps, y + i);
-  for (; i + 2 * lanes<T> <= n; i += 2 * lanes<T>) smooth_vectors<2>(x + i, step, weights, taps, y + i);
-  for (; i < n; ++i) {
-    T sum = 0;
-    for (Index k = 0; k < taps; ++k) sum += weights[k] * x[i + k * step];
-    y[i] = sum;
-  }
+void smooth(Index rows, Index n, const T* x, Index x_row, Index step, const T* weights, Index taps, T* y,
+            Index y_row) {
+  Index row = 0;
+  for (; row + 4 <= rows; row += 4)
+    smooth_rows<4>(n, x + row * x_row, x_row, step, weights, taps, y + row * y_row, y_row);
+  for (; row < rows; ++row)
+    smooth_rows<1>(n, x + row * x_row, x_row, step, weights, taps, y + row * y_row, y_row);
 }
 
 template <bool field, class T>
@@ -232,8 +246,7 @@ ELK_INLINE void origins_of(Index n, const WarpedLine& line, std::int32_t* __rest
     return (size < at ? size : at) + 1;  // never negative, so that a cast rounds down
   };
   for (std::int32_t i = 0; i < static_cast<std::int32_t>(n); ++i) {
-    const double u = i - l.middle_x - l.shift_x;
-    double x = l.xx * u + l.x + l.middle_x, y = l.yx * u + l.y + l.middle_y;
+    double x = l.column_x[i] + l.x + l.middle_x, y = l.column_y[i] + l.y + l.middle_y;
     if (field) x += static_cast<double>(l.dx[i]), y += static_cast<double>(l.dy[i]);
     x = within(x, l.width), y = within(y, l.height);
     left[i] = static_cast<std::int32_t>(x), top[i] = static_cast<std::int32_t>(y);

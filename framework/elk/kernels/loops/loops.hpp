@@ -89,11 +89,12 @@ struct ProductLoops {
   }
 };
 
-/// A line of the warped copy of an image (width, height): the pixel of a column comes from (xx u + x +
-/// middle_x, yx u + y + middle_y), where u = column - middle_x - shift_x, moved by the line of a field unless
-/// that is null, and from the edge of the zeros around the image at the furthest: -1 to width, -1 to height.
+/// A line of the warped copy of an image (width, height): the pixel of column i comes from (column_x[i] + x +
+/// middle_x, column_y[i] + y + middle_y), moved by the line of a field unless that is null, and from the edge
+/// of the zeros around the image at the furthest: -1 to width, -1 to height.
 struct WarpedLine {
-  double xx, x, yx, y, middle_x, middle_y, shift_x, width, height;
+  const double *column_x, *column_y;
+  double x, y, middle_x, middle_y, width, height;
   const float *dx, *dy;
 };
 
@@ -120,9 +121,10 @@ struct ElementLoops {
   /// w[i] -= rate (g[i] + decay w[i])
   void (*sgd)(Index n, T* w, const T* g, Update<T> update);
   void (*adam)(Index n, T* w, T* mean, T* square, const T* g, const AdamStep<T>& step);
-  /// y[i] = the sum over k of weights[k] x[i + k step], from k = 0 on: the same bits in every instruction
-  /// set.
-  void (*smooth)(Index n, const T* x, Index step, const T* weights, Index taps, T* y);
+  /// In each of the rows, which are x_row and y_row apart: y[i] = the sum over k of weights[k] x[i + k step],
+  /// from k = 0 on: the same bits in every instruction set.
+  void (*smooth)(Index rows, Index n, const T* x, Index x_row, Index step, const T* weights, Index taps, T* y,
+                 Index y_row);
   /// Where the n pixels of a line come from, counted from -1: whole pixels, and what is beyond them. The same
   /// bits in every instruction set, as below.
   void (*origins)(Index n, const WarpedLine& line, std::int32_t* left, std::int32_t* top, T* right_by,
