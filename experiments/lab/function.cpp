@@ -18,7 +18,7 @@ void Progress::check() {
 
 // At the epoch that came last.
 void Progress::look() {
-  if (std::isfinite(bar_) && !forecast_) forecast_ = hopeless(rows_, epochs_, bar_);
+  if (std::isfinite(bar_) && !forecast_) forecast_ = hopeless(rows_, epochs_, schedule_, bar_);
 }
 
 void Progress::epoch(train::HistoryRow row) {
@@ -65,9 +65,9 @@ void Progress::tell_curve(RunSummary& summary, std::vector<train::HistoryRow>& c
 bool Progress::tell_hopeless(RunSummary& summary, std::vector<train::HistoryRow>& curve) {
   if (!forecast_) return false;
   summary.status = "hopeless";
-  const scaling::Estimate& loss = forecast_->loss;
-  summary.metrics = {
-      {"forecast", loss.value}, {"forecast_low", loss.interval.low}, {"forecast_high", loss.interval.high}};
+  summary.metrics = {{"forecast", forecast_->value},
+                     {"forecast_low", forecast_->interval.low},
+                     {"forecast_high", forecast_->interval.high}};
   tell_curve(summary, curve);
   return true;
 }

@@ -8,9 +8,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <elk/nn/module.hpp>
+#include <elk/optim/schedule.hpp>
 #include <elk/train/fit.hpp>
 #include <lab/fit/curve.hpp>
 #include <lab/settings.hpp>
@@ -27,9 +29,10 @@ class Progress : public train::Callback {
   /// Ends the run: see check(). No std::exception, so that nobody catches it by mistake.
   struct Stopped {};
 
-  /// Of a run of so many epochs; see Work::run.
-  explicit Progress(const std::function<bool()>& ended, double bar = HUGE_VAL, std::int64_t epochs = 0)
-      : ended_(ended), bar_(bar), epochs_(epochs) {}
+  /// Of a run of so many epochs with learning rates by `schedule`; see Work::run.
+  explicit Progress(const std::function<bool()>& ended, double bar = HUGE_VAL, std::int64_t epochs = 0,
+                    optim::Schedule schedule = optim::constant())
+      : ended_(ended), bar_(bar), epochs_(epochs), schedule_(std::move(schedule)) {}
 
   /// Keeps what an epoch came to, and calls check(). Where row.epoch is 0 they are counted from 1.
   void epoch(train::HistoryRow row);
@@ -56,10 +59,11 @@ class Progress : public train::Callback {
   const std::function<bool()>& ended_;
   double bar_;
   std::int64_t epochs_;
+  optim::Schedule schedule_;
   std::vector<train::HistoryRow> rows_;
   Index parameters_ = 0;
   std::string problem_;
-  std::optional<scaling::Forecast> forecast_;  // of a run that is hopeless
+  std::optional<scaling::Estimate> forecast_;  // of a run that is hopeless
   bool stopped_ = false;                       // a fit, which returns
 };
 

@@ -56,6 +56,16 @@ std::size_t best_rate(std::span<const Outcome> rates, std::size_t seed) {
                                   rates.begin());
 }
 
+// The rate with the lowest mean over seeds.
+std::size_t best_rate_of_all(std::span<const Outcome> rates) {
+  const auto sum = [](const Outcome& outcome) {
+    double all = 0;
+    for (std::size_t seed = 0; seed < outcome.runs.size(); ++seed) all += loss_of(outcome, seed);
+    return all;
+  };
+  return static_cast<std::size_t>(std::ranges::min_element(rates, {}, sum) - rates.begin());
+}
+
 // The geometric mean over seeds of the best rates at each width, and the rate of each seed.
 Series best_rates(const std::string& title, const Sweeps& widths) {
   Series series{.title = title};
@@ -74,8 +84,9 @@ Series best_rates(const std::string& title, const Sweeps& widths) {
   return series;
 }
 
-// How far the best rate moves from the narrowest network to the widest, in steps of the grid, and what it
-// costs the widest to learn at the rate of the narrowest; means over seeds.
+// How far the best rate moves from the narrowest network to the widest, in steps of the grid: that of the
+// lowest mean loss, and the mean of the seeds' own. And what it costs the widest to learn at the rate of the
+// narrowest, a mean over seeds.
 void tell_move(Study& study, const Parametrization& by, const Sweeps& widths) {
   const std::size_t seeds = widths.front().front().runs.size();
   std::vector<double> steps, costs;
@@ -90,16 +101,21 @@ void tell_move(Study& study, const Parametrization& by, const Sweeps& widths) {
     costs.push_back(loss_of(widths.back()[narrow], seed) / loss_of(widths.back()[wide], seed) - 1);
   }
   const double mean = mean_interval(steps).mean, cost = mean_interval(costs).mean;
+  const auto of_all = static_cast<double>(best_rate_of_all(widths.back())) -
+                      static_cast<double>(best_rate_of_all(widths.front()));
   study.number(std::string(by.option) + "_steps", mean);
+  study.number(std::string(by.option) + "_steps_of_mean", of_all);
   if (std::isfinite(cost)) study.number(std::string(by.option) + "_cost", cost);
   const std::string narrow = widths.front().front().cell.label, wide = widths.back().front().cell.label;
-  study.conclude(std::string(by.name) + ": from " + narrow + " to " + wide +
-                 " the best learning rate moves by " + decimal(mean) + " steps of the grid (a mean over " +
-                 std::to_string(seeds) + " seeds; 0 is not at all), and at the best rate of " + narrow +
-                 " the validation loss of " + wide +
-                 (std::isfinite(cost) ? fmt::format(" is {:.1f} % above its lowest", 100 * cost)
-                                      : std::string(" is not finite")) +
-                 (at_edge ? "; a best rate lies at the grid's edge, the true one may lie beyond" : ""));
+  study.conclude(
+      std::string(by.name) + ": from " + narrow + " to " + wide +
+      fmt::format(" the learning rate of the lowest mean loss moves by {:g} steps of the grid (0 is "
+                  "not at all; the best rates of {} seeds by {} in the mean)",
+                  of_all, seeds, decimal(mean)) +
+      ", and at the best rate of " + narrow + " the validation loss of " + wide +
+      (std::isfinite(cost) ? fmt::format(" is {:.1f} % above its lowest", 100 * cost)
+                           : std::string(" is not finite")) +
+      (at_edge ? "; a best rate lies at the grid's edge, the true one may lie beyond" : ""));
 }
 
 // The mean size of what a few steps change in the logits: the coordinate check of Yang et al. 2022, appendix

@@ -133,32 +133,36 @@ void print_table(const std::vector<ListedRun>& rows, const std::vector<std::stri
 
 // How well the first 30 % of the epochs predict where the curves of the runs end.
 void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
-  std::vector<std::vector<double>> curves;
+  struct Curve {
+    std::vector<double> losses, rates;
+  };
+  std::vector<Curve> curves;
   std::size_t least = std::numeric_limits<std::size_t>::max(), most = 0;
   const auto seen = [](std::size_t epochs) {
     return static_cast<std::size_t>(seen_of(static_cast<std::int64_t>(epochs)));
   };
   for (const ListedRun& row : rows) {
     if (row.run.status != "done") continue;
-    std::vector<double> losses = lowest_losses(store.curve(row.run.key));
-    if (seen(losses.size()) < scaling::fewest_losses) continue;
-    least = std::min(least, losses.size()), most = std::max(most, losses.size());
-    curves.push_back(std::move(losses));
+    const std::vector<train::HistoryRow> epochs = store.curve(row.run.key);
+    Curve curve{lowest_losses(epochs), rates_of(epochs)};
+    const std::size_t count = curve.losses.size();
+    if (seen(count) < scaling::fewest_losses) continue;
+    least = std::min(least, count), most = std::max(most, count);
+    curves.push_back(std::move(curve));
   }
   if (curves.empty())
     throw ValueError(
         "[results] no run that is done has a validation or test loss above 0 for each of at least 7 epochs");
   std::vector<std::vector<std::string>> cells{
-      {"form", "error, median", "90 of 100", "interval holds", "end is below", "above", "chosen"}};
-  std::map<scaling::CurveForm, std::size_t> chosen;
+      {"form", "error, median", "90 of 100", "interval holds", "end is below", "above"}};
   const auto line = [&](const std::string& name, const auto& forecast) {
     std::vector<double> errors;
     std::size_t below = 0, above = 0;
-    for (const std::vector<double>& losses : curves) {
-      const scaling::Forecast found = forecast(std::span(losses).first(seen(losses.size())), losses.size());
-      errors.push_back(std::abs(found.loss.value / losses.back() - 1));
-      below += losses.back() < found.loss.interval.low;
-      above += losses.back() > found.loss.interval.high;
+    for (const auto& [losses, rates] : curves) {
+      const scaling::Estimate found = forecast(std::span(losses).first(seen(losses.size())), rates);
+      errors.push_back(std::abs(found.value / losses.back() - 1));
+      below += losses.back() < found.interval.low;
+      above += losses.back() > found.interval.high;
     }
     std::sort(errors.begin(), errors.end());
     const auto percent_of = [&](std::size_t count) {
@@ -166,19 +170,15 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
     };
     cells.push_back({name, fmt::format("{:.1f} %", 100 * errors[errors.size() / 2]),
                      fmt::format("{:.1f} %", 100 * errors[errors.size() * 9 / 10]),
-                     percent_of(errors.size() - below - above), percent_of(below), percent_of(above), ""});
+                     percent_of(errors.size() - below - above), percent_of(below), percent_of(above)});
   };
   for (const scaling::CurveForm form : scaling::curve_forms)
-    line(name(form), [&](std::span<const double> losses, std::size_t epochs) {
-      return scaling::forecast(losses, epochs, form);
+    line(name(form), [&](std::span<const double> losses, std::span<const double> rates) {
+      return scaling::forecast(losses, rates, form);
     });
-  line("the one chosen", [&](std::span<const double> losses, std::size_t epochs) {
-    const scaling::Forecast found = scaling::forecast(losses, epochs);
-    ++chosen[found.form];
-    return found;
+  line("broken, interval of all", [](std::span<const double> losses, std::span<const double> rates) {
+    return scaling::forecast(losses, rates);
   });
-  for (std::size_t i = 0; i < std::size(scaling::curve_forms); ++i)
-    cells[i + 1].back() = std::to_string(chosen[scaling::curve_forms[i]]);
   fmt::print(
       "The lowest validation loss (without one, test loss) of {} runs of {} epochs, predicted after 30 % of "
       "them\n",

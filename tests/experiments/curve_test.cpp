@@ -1,5 +1,8 @@
 // Where learning curves end, where the truth is known; and ./elk results --forecast.
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -17,7 +20,7 @@ namespace {
 
 using elk::test::error_of;
 using scaling::CurveForm;
-using scaling::Forecast;
+using scaling::Estimate;
 using scaling::forecast;
 using testing::HasSubstr;
 
@@ -54,8 +57,11 @@ std::vector<double> curve_of(const Truth& truth, std::size_t epochs, double nois
   return losses;
 }
 
-bool holds(const Forecast& found, double loss) {
-  return found.loss.interval.low <= loss && loss <= found.loss.interval.high;
+// Of so many epochs with one rate.
+std::vector<double> steady(std::size_t epochs) { return std::vector<double>(epochs, 0.1); }
+
+bool holds(const Estimate& found, double loss) {
+  return found.interval.low <= loss && loss <= found.interval.high;
 }
 
 constexpr CurveForm bent[] = {CurveForm::exponential, CurveForm::power, CurveForm::broken};
@@ -69,9 +75,8 @@ TEST(Curves, ArePredictedFromExactLosses) {
     const double end = truth(40);
     // Of a break of which little is seen, less can be told.
     const double within = form == CurveForm::broken ? 0.2 : 0.1;
-    EXPECT_NEAR(forecast(losses, 40, form).loss.value / end, 1, within);
-    EXPECT_NEAR(forecast(losses, 40).loss.value / end, 1, within);
-    EXPECT_TRUE(holds(forecast(losses, 40), end));
+    EXPECT_NEAR(forecast(losses, steady(40), form).value / end, 1, within);
+    EXPECT_TRUE(holds(forecast(losses, steady(40)), end));
   }
 }
 
@@ -83,20 +88,69 @@ TEST(Curves, HoldTheEndInTheirIntervals) {
     for (const auto& [seen, epochs] : {std::pair<std::size_t, std::size_t>{5, 15}, {12, 40}}) {
       SCOPED_TRACE(testing::Message() << name(form) << ", " << seen << " of " << epochs);
       Rng rng(2);
-      int by_its_form = 0, by_the_chosen = 0;
+      int by_its_form = 0, by_all = 0;
       double error = 0;
       for (int draw = 0; draw < draws; ++draw) {
         const auto losses = curve_of(any_truth(form, epochs, rng), epochs, 0.02, rng);
         const auto known = std::span(losses).first(seen);
-        const Forecast own = forecast(known, epochs, form), chosen = forecast(known, epochs);
+        const Estimate own = forecast(known, steady(epochs), form), all = forecast(known, steady(epochs));
         by_its_form += holds(own, losses.back());
-        by_the_chosen += holds(chosen, losses.back());
-        error += std::abs(own.loss.value / losses.back() - 1) / draws;
+        by_all += holds(all, losses.back());
+        error += std::abs(own.value / losses.back() - 1) / draws;
       }
       EXPECT_GE(by_its_form, 0.9 * draws);
-      EXPECT_GE(by_the_chosen, 0.9 * draws);
+      EXPECT_GE(by_all, 0.9 * draws);
       EXPECT_LT(error, 0.25);
     }
+}
+
+// Training comes as far as its rates add up to, and a low rate leaves less noise.
+TEST(Curves, KnowHowTheRateDecays) {
+  constexpr int draws = 100;
+  constexpr std::size_t epochs = 40, seen = 12;
+  std::vector<double> rates;
+  for (std::size_t i = 0; i < epochs; ++i) rates.push_back(0.4 * std::pow(0.9, static_cast<double>(i)));
+  Rng rng(4);
+  int held = 0;
+  std::vector<double> known_error, unknown_error;
+  for (int draw = 0; draw < draws; ++draw) {
+    const Truth truth = any_truth(CurveForm::power, epochs, rng);
+    const double annealed = 0.15 * rng.uniform();
+    std::vector<double> losses;
+    double t = 0;
+    for (const double rate : rates) {
+      t += rate / rates[0];
+      losses.push_back(truth(t) * (1 - annealed * (1 - rate / rates[0])) * std::exp(0.005 * rng.normal()));
+    }
+    const auto first = std::span(losses).first(seen);
+    const Estimate known = forecast(first, rates, CurveForm::power);
+    held += holds(known, losses.back());
+    known_error.push_back(std::abs(known.value / losses.back() - 1));
+    unknown_error.push_back(
+        std::abs(forecast(first, steady(epochs), CurveForm::power).value / losses.back() - 1));
+  }
+  EXPECT_GE(held, 90);
+  const auto median = [](std::vector<double>& errors) {
+    std::ranges::sort(errors);
+    return errors[errors.size() / 2];
+  };
+  EXPECT_LT(median(known_error), 0.03);
+  EXPECT_GT(median(unknown_error), 2 * median(known_error));
+}
+
+// Only the ratios of rates matter; and rates of 0, at the begin of a warm-up or throughout, do no harm.
+TEST(Curves, TakeRatesOfAnyUnit) {
+  Rng rng(6);
+  const auto losses = curve_of(Truth{.form = CurveForm::power}, 5, 0.01, rng);
+  const auto end = [&](std::vector<double> rates) { return forecast(losses, rates).value; };
+  EXPECT_EQ(end(std::vector<double>(15, 0.5)), end(std::vector<double>(15, 4)));
+  EXPECT_EQ(end(std::vector<double>(15, 0)), end(std::vector<double>(15, 1)));
+  std::vector<double> warm(15, 1.0), stopped(15, 0.0);
+  warm[0] = 0, stopped[0] = 1;
+  for (const auto& rates : {warm, stopped}) {
+    EXPECT_GT(end(rates), 0.1 * losses.back());
+    EXPECT_LT(end(rates), 2 * losses.back());
+  }
 }
 
 TEST(Curves, TellLessTheFartherTheEnd) {
@@ -104,38 +158,37 @@ TEST(Curves, TellLessTheFartherTheEnd) {
   const auto losses = curve_of(Truth{.form = CurveForm::power}, 10, 0.01, rng);
   double before = 0;
   for (const std::size_t epochs : {11u, 20u, 50u, 200u}) {
-    const auto interval = forecast(losses, epochs).loss.interval;
+    const auto interval = forecast(losses, steady(epochs)).interval;
     EXPECT_GT(interval.high - interval.low, before);
     before = interval.high - interval.low;
   }
   // In the unit of the losses, whatever that is.
   std::vector<double> other = losses;
   for (double& loss : other) loss *= 1000;
-  EXPECT_NEAR(forecast(other, 30).loss.value / forecast(losses, 30).loss.value, 1000, 1e-6);
+  EXPECT_NEAR(forecast(other, steady(30)).value / forecast(losses, steady(30)).value, 1000, 1e-6);
 }
 
 TEST(Curves, OfNextToNothing) {
-  const Forecast one = forecast(std::vector<double>{0.5}, 10);
-  EXPECT_EQ(one.form, CurveForm::last);
-  EXPECT_EQ(one.loss.value, 0.5);
-  EXPECT_EQ(one.loss.interval.low, 0);
-  EXPECT_EQ(one.loss.interval.high, INFINITY);
-  const Forecast whole = forecast(std::vector<double>{0.5, 0.3, 0.2, 0.15}, 4);
-  EXPECT_EQ(whole.loss.value, 0.15);
-  EXPECT_EQ(whole.loss.interval.low, 0.15);
-  EXPECT_EQ(whole.loss.interval.high, 0.15);
-  const Forecast flat = forecast(std::vector<double>(6, 0.4), 20);
-  EXPECT_NEAR(flat.loss.value, 0.4, 0.02);
+  const Estimate one = forecast(std::vector<double>{0.5}, steady(10));
+  EXPECT_EQ(one.value, 0.5);
+  EXPECT_EQ(one.interval.low, 0);
+  EXPECT_EQ(one.interval.high, INFINITY);
+  const Estimate whole = forecast(std::vector<double>{0.5, 0.3, 0.2, 0.15}, steady(4));
+  EXPECT_EQ(whole.value, 0.15);
+  EXPECT_EQ(whole.interval.low, 0.15);
+  EXPECT_EQ(whole.interval.high, 0.15);
+  const Estimate flat = forecast(std::vector<double>(6, 0.4), steady(20));
+  EXPECT_NEAR(flat.value, 0.4, 0.02);
   EXPECT_TRUE(holds(flat, 0.4));
   // One that rises is not predicted to fall far below where it is.
-  const Forecast rising = forecast(std::vector<double>{0.4, 0.42, 0.45, 0.47, 0.5, 0.52}, 20);
-  EXPECT_GT(rising.loss.value, 0.45);
+  const Estimate rising = forecast(std::vector<double>{0.4, 0.42, 0.45, 0.47, 0.5, 0.52}, steady(20));
+  EXPECT_GT(rising.value, 0.45);
   EXPECT_TRUE(holds(rising, 0.52));
 }
 
 TEST(Curves, RefuseWhatIsNone) {
   const auto error = [](std::vector<double> losses, std::size_t epochs) {
-    return error_of<ValueError>([&] { forecast(losses, epochs); });
+    return error_of<ValueError>([&] { forecast(losses, steady(epochs)); });
   };
   EXPECT_EQ(error({}, 3), "[forecast] expected the losses of at least one epoch, got none");
   EXPECT_EQ(error({0.1, 0.1, 0.1}, 2),
@@ -143,6 +196,12 @@ TEST(Curves, RefuseWhatIsNone) {
   EXPECT_EQ(error({0.1, NAN}, 9), "[forecast] expected losses above 0 and finite, got nan");
   EXPECT_EQ(error({0.1, INFINITY}, 9), "[forecast] expected losses above 0 and finite, got inf");
   EXPECT_EQ(error({0.1, 0}, 9), "[forecast] expected losses above 0 and finite, got 0");
+  for (const double rate : {-0.1, double{NAN}, double{INFINITY}})
+    EXPECT_EQ(
+        error_of<ValueError>([&] {
+          forecast(std::vector{0.2, 0.1}, std::vector{0.1, 0.1, rate});
+        }),
+        fmt::format("[forecast] expected learning rates that are finite and not below 0, got {}", rate));
 }
 
 class CurveProgram : public test::TrainProgram {};
@@ -163,7 +222,7 @@ TEST_F(CurveProgram, ResultsTellHowWellTheBeginningPredicts) {
   EXPECT_THAT(told.out,
               HasSubstr(fmt::format("of {} runs of 10 epochs, predicted after 30 % of them", whole)));
   for (const CurveForm form : scaling::curve_forms) EXPECT_THAT(told.out, HasSubstr(name(form)));
-  EXPECT_THAT(told.out, HasSubstr("the one chosen"));
+  EXPECT_THAT(told.out, HasSubstr("broken, interval of all"));
   // The searches for rates begin with three epochs.
   EXPECT_THAT(told.out, HasSubstr("others are left out: not done, fewer than 7 epochs"));
   EXPECT_THAT(run("results", {"r", "--forecast", "--where", "hidden=8"}).out,

@@ -45,7 +45,8 @@ Rows falling(double end, int epochs, double noise = 0, Rng* rng = nullptr, doubl
 // After how many epochs a run is stopped; 0: never.
 std::size_t stopped_after(const Rows& rows, double bar) {
   for (std::size_t seen = 1; seen <= rows.size(); ++seen)
-    if (hopeless(std::span(rows).first(seen), static_cast<std::int64_t>(rows.size()), bar)) return seen;
+    if (hopeless(std::span(rows).first(seen), static_cast<std::int64_t>(rows.size()), optim::constant(), bar))
+      return seen;
   return 0;
 }
 
@@ -60,11 +61,11 @@ TEST(Hopeless, AreRunsThatCannotBeatTheBar) {
     const std::size_t after = stopped_after(rows, 0.2 * end);
     EXPECT_GE(after, static_cast<std::size_t>(seen_of(epochs)));
     EXPECT_LT(after, rows.size());
-    EXPECT_TRUE(was_hopeless(rows, epochs, 0.2 * end));
-    EXPECT_FALSE(was_hopeless(rows, epochs, end));
-    const auto found = hopeless(std::span(rows).first(after), epochs, 0.2 * end);
-    EXPECT_GT(found->loss.interval.low, 0.2 * end);
-    EXPECT_LT(found->loss.interval.low, found->loss.value);
+    EXPECT_TRUE(was_hopeless(rows, epochs, optim::constant(), 0.2 * end));
+    EXPECT_FALSE(was_hopeless(rows, epochs, optim::constant(), end));
+    const auto found = hopeless(std::span(rows).first(after), epochs, optim::constant(), 0.2 * end);
+    EXPECT_GT(found->interval.low, 0.2 * end);
+    EXPECT_LT(found->interval.low, found->value);
   }
 }
 
@@ -74,7 +75,7 @@ TEST(Hopeless, AreOnlySoughtWhereSomethingCanBeTold) {
   const Rows rows = falling(1, 40);
   std::set<std::size_t> looks;
   for (std::size_t seen = 1; seen <= 40; ++seen)
-    if (hopeless(std::span(rows).first(seen), 40, 0.001)) looks.insert(seen);
+    if (hopeless(std::span(rows).first(seen), 40, optim::constant(), 0.001)) looks.insert(seen);
   EXPECT_THAT(looks, ElementsAre(12, 16, 20, 24, 28, 32, 36));
   // Not by the test set, nor where a loss is none.
   Rows tested = rows, broken = rows;

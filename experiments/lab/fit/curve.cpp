@@ -14,7 +14,8 @@ namespace elk::lab::scaling {
 
 namespace {
 
-constexpr double usual_noise = 0.02;  // of a loss, relative: what one residual more is worth
+constexpr double usual_noise = 0.02;   // of a loss, relative: what one residual more is worth
+constexpr double most_annealed = 0.2;  // by which share a loss is lower at the most where its rate is near 0
 
 // What a shape predicts: a Student's t of this middle and width.
 struct Guess {
@@ -24,31 +25,41 @@ struct Guess {
 // The shapes' guesses for one curve.
 class Guesses {
  public:
-  Guesses(std::span<const double> losses, std::size_t epochs)
+  Guesses(std::span<const double> losses, std::span<const double> rates)
       : losses_(losses),
         lowest_(*std::min_element(losses.begin(), losses.end())),
         freedom_(static_cast<double>(losses.size())) {
-    for (std::size_t i = 1; i <= losses.size(); ++i) t_.push_back(std::log(static_cast<double>(i)));
-    t_.push_back(std::log(static_cast<double>(epochs)));
+    const double highest = *std::max_element(rates.begin(), rates.end());
+    for (std::size_t i = 0; i < rates.size(); ++i) {
+      const double rate = highest > 0 ? rates[i] / highest : 1;
+      end_ += rate;
+      if (i >= losses.size() && i + 1 < rates.size()) continue;
+      constexpr double least = 0.01;  // where a warm-up begins at 0
+      t_.push_back(std::log(std::max(end_, least)));
+      lower_.push_back(1 - rate);
+    }
+    e_.resize(t_.size()), g_.resize(t_.size());
   }
 
-  // Of e + A g(t), where g takes the logarithm of t.
+  // Of (e + A g(t)) (1 - annealed (1 - rate)), where g takes the logarithm of t.
   template <class Shape>
-  void add(double e, const Shape& g) {
+  void add(double e, double annealed, const Shape& g) {
     const std::size_t n = losses_.size();
-    g_.resize(n + 1);
-    const double first = g(0);
-    for (std::size_t i = 0; i <= n; ++i) g_[i] = g(t_[i]) / first;
+    const double first = g(t_[0]);
+    for (std::size_t i = 0; i <= n; ++i) {
+      const double factor = 1 - annealed * lower_[i];
+      e_[i] = e * factor, g_[i] = g(t_[i]) / first * factor;
+    }
     double square = 0, cross = 0;
     for (std::size_t i = 0; i < n; ++i) {
       const double part = g_[i] / losses_[i];
       square += part * part;
-      cross += part * (1 - e / losses_[i]);
+      cross += part * (1 - e_[i] / losses_[i]);
     }
-    const double a = cross / square, middle = e + a * g_[n];
+    const double a = cross / square, middle = e_[n] + a * g_[n];
     if (!(middle > 0) || !std::isfinite(middle)) return;
     double sum = usual_noise * usual_noise;
-    for (std::size_t i = 0; i < n; ++i) sum += std::pow((e + a * g_[i]) / losses_[i] - 1, 2);
+    for (std::size_t i = 0; i < n; ++i) sum += std::pow((e_[i] + a * g_[i]) / losses_[i] - 1, 2);
     // n losses less A, and the usual noise.
     const double noise = std::sqrt(sum / freedom_);
     guesses_.push_back({middle, noise * std::hypot(middle, g_[n] / std::sqrt(square)),
@@ -57,6 +68,7 @@ class Guesses {
 
   // Above the losses, too: a curve that rises towards E has an A below 0.
   double e(double share) const { return 1.5 * share * lowest_; }
+  double end() const { return end_; }
 
   // Of all of them together: each is cut into parts of one probability, of which the middles are counted.
   Estimate estimate() {
@@ -87,8 +99,9 @@ class Guesses {
 
  private:
   std::span<const double> losses_;
-  double lowest_, freedom_;
-  std::vector<double> t_, g_;  // log t and g of the losses, and behind them of the end
+  double lowest_, freedom_, end_ = 0;
+  // Of the losses, and behind them of the end: log t, 1 - rate, and e and g as annealed.
+  std::vector<double> t_, lower_, e_, g_;
   std::vector<Guess> guesses_;
 };
 
@@ -114,24 +127,24 @@ Estimate stay(std::span<const double> losses, std::size_t epochs) {
   return {last, {last / factor, last * factor}};
 }
 
-Estimate estimate(std::span<const double> losses, std::size_t epochs, CurveForm form) {
-  if (form == CurveForm::last || losses.size() < fewest_losses || losses.size() == epochs)
-    return stay(losses, epochs);
-  Guesses guesses(losses, epochs);
-  const auto end = static_cast<double>(epochs);
+Estimate estimate(std::span<const double> losses, std::span<const double> rates, CurveForm form) {
+  if (form == CurveForm::last || losses.size() < fewest_losses || losses.size() == rates.size())
+    return stay(losses, rates.size());
+  Guesses guesses(losses, rates);
+  const double end = std::max(guesses.end(), 2.0);
   constexpr int shapes = 3000;
   for (int i = 1; i <= shapes; ++i) {
-    const double e = guesses.e(halton(i, 2));
+    const double e = guesses.e(halton(i, 2)), annealed = most_annealed * halton(i, 13);
     if (form == CurveForm::exponential) {
       const double tau = between(0.3, 2 * end, halton(i, 3));
-      guesses.add(e, [&](double t) { return std::exp(-std::exp(t) / tau); });
+      guesses.add(e, annealed, [&](double t) { return std::exp(-std::exp(t) / tau); });
     } else if (form == CurveForm::power) {
       const double b = between(0.05, 4, halton(i, 3));
-      guesses.add(e, [&](double t) { return std::exp(-b * t); });
+      guesses.add(e, annealed, [&](double t) { return std::exp(-b * t); });
     } else {
       const double before = between(0.05, 2, halton(i, 3)), after = between(0.05, 4, halton(i, 5)),
                    d = std::log(between(1.5, end, halton(i, 7))), f = between(0.1, 1, halton(i, 11));
-      guesses.add(e, [&](double t) {
+      guesses.add(e, annealed, [&](double t) {
         return std::exp(-before * t - (after - before) * f * std::log1p(std::exp((t - d) / f)));
       });
     }
@@ -139,15 +152,18 @@ Estimate estimate(std::span<const double> losses, std::size_t epochs, CurveForm 
   return guesses.estimate();
 }
 
-void check(std::span<const double> losses, std::size_t epochs) {
+void check(std::span<const double> losses, std::span<const double> rates) {
   const auto fail = [](const std::string& what) { throw ValueError("[forecast] " + what); };
   if (losses.empty()) fail("expected the losses of at least one epoch, got none");
-  if (losses.size() > epochs)
-    fail(fmt::format("expected losses of at most the {} epochs that are planned, got {}", epochs,
+  if (losses.size() > rates.size())
+    fail(fmt::format("expected losses of at most the {} epochs that are planned, got {}", rates.size(),
                      losses.size()));
   for (const double loss : losses)
     if (!(loss > 0) || std::isinf(loss))
       fail(fmt::format("expected losses above 0 and finite, got {}", loss));
+  for (const double rate : rates)
+    if (!(rate >= 0) || std::isinf(rate))
+      fail(fmt::format("expected learning rates that are finite and not below 0, got {}", rate));
 }
 
 }  // namespace
@@ -161,29 +177,20 @@ std::string name(CurveForm form) {
   }
 }
 
-Forecast forecast(std::span<const double> losses, std::size_t epochs, CurveForm form) {
-  check(losses, epochs);
-  return {form, estimate(losses, epochs, form)};
+Estimate forecast(std::span<const double> losses, std::span<const double> rates, CurveForm form) {
+  check(losses, rates);
+  return estimate(losses, rates, form);
 }
 
-Forecast forecast(std::span<const double> losses, std::size_t epochs) {
-  check(losses, epochs);
-  const std::size_t held_out = std::max<std::size_t>(losses.size() / 4, 1);
-  if (losses.size() < held_out + 2 || losses.size() == epochs)
-    return forecast(losses, epochs, CurveForm::last);
-  const auto known = losses.first(losses.size() - held_out);
-  Forecast best{CurveForm::last, {}, HUGE_VAL};
+Estimate forecast(std::span<const double> losses, std::span<const double> rates) {
+  Estimate found = forecast(losses, rates, CurveForm::broken);
   for (const CurveForm form : curve_forms) {
-    const double error = std::abs(std::log(estimate(known, losses.size(), form).value / losses.back()));
-    if (error < best.held_out_error) best = {form, {}, error};
+    if (form == CurveForm::broken) continue;
+    const Interval other = estimate(losses, rates, form).interval;
+    found.interval.low = std::min(found.interval.low, other.low);
+    found.interval.high = std::max(found.interval.high, other.high);
   }
-  best.loss = estimate(losses, epochs, best.form);
-  for (const CurveForm form : {CurveForm::exponential, CurveForm::power, CurveForm::broken}) {
-    const Interval other = estimate(losses, epochs, form).interval;
-    best.loss.interval.low = std::min(best.loss.interval.low, other.low);
-    best.loss.interval.high = std::max(best.loss.interval.high, other.high);
-  }
-  return best;
+  return found;
 }
 
 }  // namespace elk::lab::scaling
