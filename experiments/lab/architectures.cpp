@@ -121,6 +121,10 @@ class ArchitectureRuns : public FunctionWork {
     return "data set of the name " + Settings::parse(text).text("dataset");
   }
 
+  optim::Schedule schedule(const std::string& text) override {
+    return optim::cosine(Settings::parse(text).number("epochs"));
+  }
+
   double estimate(const std::string& text) override {
     const Settings settings = Settings::parse(text);
     const TrainTest& sets = sets_[settings.text("dataset")];

@@ -34,8 +34,8 @@ std::optional<scaling::Estimate> hopeless(std::span<const train::HistoryRow> row
   const std::vector<double> losses = lowest_losses(rows);
   if (losses.empty() || losses.back() <= bar) return std::nullopt;
   std::vector<double> rates;
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch)
-    rates.push_back(schedule(1, static_cast<double>(epoch) + 0.5));
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch)  // at the end of each, as in the rows
+    rates.push_back(schedule(1, static_cast<double>(epoch) + 0.99));
   const scaling::Estimate found = scaling::forecast(losses, rates);
   return found.interval.low > bar ? std::optional(found) : std::nullopt;
 }

@@ -16,7 +16,7 @@ namespace elk::lab {
 /// set. None at all where one of them was not measured, or is not finite and above 0.
 std::vector<double> lowest_losses(std::span<const train::HistoryRow> rows);
 
-/// The learning rates that the epochs had; all alike where none were told.
+/// The learning rates that the epochs ended with; all 1 where one of them is none (below 0, not finite).
 std::vector<double> rates_of(std::span<const train::HistoryRow> rows);
 
 /// Of so many epochs 30 % are seen before their end is predicted.

@@ -75,7 +75,7 @@ bool Progress::tell_hopeless(RunSummary& summary, std::vector<train::HistoryRow>
 bool FunctionWork::run(const std::string& text, const std::function<bool()>& ended, double bar,
                        RunSummary& summary, std::vector<train::HistoryRow>& curve) {
   const Settings settings = Settings::parse(text);
-  Progress progress(ended, bar, settings.has("epochs") ? settings.integer("epochs") : 0);
+  Progress progress(ended, bar, settings.has("epochs") ? settings.integer("epochs") : 0, schedule(text));
   Metrics metrics;
   try {
     metrics = function_(settings, progress);

@@ -30,8 +30,7 @@ class Progress : public train::Callback {
   struct Stopped {};
 
   /// Of a run of so many epochs with learning rates by `schedule`; see Work::run.
-  explicit Progress(const std::function<bool()>& ended, double bar = HUGE_VAL, std::int64_t epochs = 0,
-                    optim::Schedule schedule = optim::constant())
+  Progress(const std::function<bool()>& ended, double bar, std::int64_t epochs, optim::Schedule schedule)
       : ended_(ended), bar_(bar), epochs_(epochs), schedule_(std::move(schedule)) {}
 
   /// Keeps what an epoch came to, and calls check(). Where row.epoch is 0 they are counted from 1.

@@ -30,11 +30,6 @@ std::int64_t epochs_of(const Cell& cell) {
   return cell.settings.has("epochs") ? cell.settings.integer("epochs") : 0;
 }
 
-// Functions of one's own do not tell theirs.
-static optim::Schedule schedule_of(const Cell& cell) {
-  return cell.settings.empty() ? cell.config.make_schedule() : optim::constant();
-}
-
 double rate_of(const Cell& cell) {
   return cell.settings.empty() ? *cell.config.lr : cell.settings.number("lr");
 }
@@ -330,7 +325,8 @@ void Study::find_rates(const std::vector<Cell*>& cells, bool by_short_runs) {
       double cost = cost_of(runs[i]);
       // One that was run without a bar must count as it would with it.
       if (std::isfinite(bars[i]) && std::isfinite(cost) &&
-          was_hopeless(inside_->store->curve(runs[i].key), epochs, schedule_of(search->trial), bars[i]))
+          was_hopeless(inside_->store->curve(runs[i].key), epochs, inside_->work->schedule(settings[i]),
+                       bars[i]))
         cost = INFINITY;
       search->costs[power].push_back(cost);
       if (!options_.stop_hopeless || !inside_->searched.insert(runs[i].key).second) continue;

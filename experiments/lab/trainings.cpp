@@ -96,6 +96,10 @@ std::string Trainings::data_name(const std::string& settings) {
   return "data set of the name " + dataset_of(settings);
 }
 
+optim::Schedule Trainings::schedule(const std::string& settings) {
+  return parse_canonical(settings).make_schedule();
+}
+
 double Trainings::estimate(const std::string& settings) {
   const TrainConfig config = parse_canonical(settings);
   return estimated_seconds(config, sets_[config.dataset]);
@@ -105,7 +109,7 @@ bool Trainings::run(const std::string& settings, const std::function<bool()>& en
                     RunSummary& summary, std::vector<train::HistoryRow>& curve) {
   const TrainConfig config = parse_canonical(settings);
   const TrainTest& data = sets_[config.dataset];
-  Progress progress(ended, bar, config.epochs, config.make_schedule());
+  Progress progress(ended, bar, config.epochs, schedule(settings));
   std::vector<TrainingResult> results;
   std::vector<nn::Sequential> networks;
   for (std::int64_t i = 0; i < config.ensemble; ++i) {

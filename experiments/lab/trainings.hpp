@@ -55,6 +55,7 @@ class Trainings : public Work {
   DataSets& data_sets() { return sets_; }
   std::string data(const std::string& settings) override;
   std::string data_name(const std::string& settings) override;
+  optim::Schedule schedule(const std::string& settings) override;
   double estimate(const std::string& settings) override;
   bool run(const std::string& settings, const std::function<bool()>& ended, double bar, RunSummary& summary,
            std::vector<train::HistoryRow>& curve) override;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <elk/optim/schedule.hpp>
 #include <lab/store.hpp>
 
 namespace elk::lab {
@@ -22,6 +23,8 @@ class Work {
   /// Of runs whose examples are a number of those seen: how many different ones there are, each seen as often
   /// as it comes to; 0: without end, or not known. Called by one thread.
   virtual std::int64_t unique(const std::string&) { return 0; }
+  /// The learning rate's schedule over the epochs of a run, by which its end is predicted.
+  virtual optim::Schedule schedule(const std::string&) { return optim::constant(); }
   /// Seconds that a run takes on one thread of this machine, roughly: for order and progress.
   virtual double estimate(const std::string& settings) = 0;
   /// Does a run and fills in what came of it, but for `summary`'s origin and time. False when `ended`, which

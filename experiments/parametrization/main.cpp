@@ -56,14 +56,15 @@ std::size_t best_rate(std::span<const Outcome> rates, std::size_t seed) {
                                   rates.begin());
 }
 
+double mean_loss(const Outcome& outcome) {
+  double sum = 0;
+  for (std::size_t seed = 0; seed < outcome.runs.size(); ++seed) sum += loss_of(outcome, seed);
+  return sum / static_cast<double>(outcome.runs.size());
+}
+
 // The rate with the lowest mean over seeds.
 std::size_t best_rate_of_all(std::span<const Outcome> rates) {
-  const auto sum = [](const Outcome& outcome) {
-    double all = 0;
-    for (std::size_t seed = 0; seed < outcome.runs.size(); ++seed) all += loss_of(outcome, seed);
-    return all;
-  };
-  return static_cast<std::size_t>(std::ranges::min_element(rates, {}, sum) - rates.begin());
+  return static_cast<std::size_t>(std::ranges::min_element(rates, {}, mean_loss) - rates.begin());
 }
 
 // The geometric mean over seeds of the best rates at each width, and the rate of each seed.
@@ -86,36 +87,40 @@ Series best_rates(const std::string& title, const Sweeps& widths) {
 
 // How far the best rate moves from the narrowest network to the widest, in steps of the grid: that of the
 // lowest mean loss, and the mean of the seeds' own. And what it costs the widest to learn at the rate of the
-// narrowest, a mean over seeds.
+// narrowest.
 void tell_move(Study& study, const Parametrization& by, const Sweeps& widths) {
-  const std::size_t seeds = widths.front().front().runs.size();
-  std::vector<double> steps, costs;
+  const std::span<const Outcome> narrowest = widths.front(), widest = widths.back();
+  const std::size_t seeds = narrowest.front().runs.size();
+  std::vector<double> steps;
   bool at_edge = false;
+  const auto note_edge = [&](std::size_t at) { at_edge = at_edge || at == 0 || at + 1 == widest.size(); };
   for (std::size_t seed = 0; seed < seeds; ++seed) {
-    for (const auto& rates : widths) {
-      const std::size_t at = best_rate(rates, seed);
-      at_edge = at_edge || at == 0 || at + 1 == rates.size();
-    }
-    const std::size_t narrow = best_rate(widths.front(), seed), wide = best_rate(widths.back(), seed);
-    steps.push_back(static_cast<double>(wide) - static_cast<double>(narrow));
-    costs.push_back(loss_of(widths.back()[narrow], seed) / loss_of(widths.back()[wide], seed) - 1);
+    for (const auto& rates : widths) note_edge(best_rate(rates, seed));
+    steps.push_back(static_cast<double>(best_rate(widest, seed)) -
+                    static_cast<double>(best_rate(narrowest, seed)));
   }
-  const double mean = mean_interval(steps).mean, cost = mean_interval(costs).mean;
-  const auto of_all = static_cast<double>(best_rate_of_all(widths.back())) -
-                      static_cast<double>(best_rate_of_all(widths.front()));
-  study.number(std::string(by.option) + "_steps", mean);
-  study.number(std::string(by.option) + "_steps_of_mean", of_all);
+  const std::size_t narrow = best_rate_of_all(narrowest), wide = best_rate_of_all(widest);
+  note_edge(narrow), note_edge(wide);
+  if (!std::isfinite(mean_loss(narrowest[narrow]) + mean_loss(widest[wide]))) {
+    study.conclude(fmt::format("{}: at every rate a run failed; nothing is concluded", by.name));
+    return;
+  }
+  const double of_all = static_cast<double>(wide) - static_cast<double>(narrow),
+               of_seeds = mean_interval(steps).mean,
+               cost = mean_loss(widest[narrow]) / mean_loss(widest[wide]) - 1;
+  study.number(std::string(by.option) + "_steps", of_all);
+  study.number(std::string(by.option) + "_steps_of_seeds", of_seeds);
   if (std::isfinite(cost)) study.number(std::string(by.option) + "_cost", cost);
-  const std::string narrow = widths.front().front().cell.label, wide = widths.back().front().cell.label;
-  study.conclude(
-      std::string(by.name) + ": from " + narrow + " to " + wide +
-      fmt::format(" the learning rate of the lowest mean loss moves by {:g} steps of the grid (0 is "
-                  "not at all; the best rates of {} seeds by {} in the mean)",
-                  of_all, seeds, decimal(mean)) +
-      ", and at the best rate of " + narrow + " the validation loss of " + wide +
-      (std::isfinite(cost) ? fmt::format(" is {:.1f} % above its lowest", 100 * cost)
-                           : std::string(" is not finite")) +
-      (at_edge ? "; a best rate lies at the grid's edge, the true one may lie beyond" : ""));
+  const std::string from = narrowest.front().cell.label, to = widest.front().cell.label;
+  study.conclude(fmt::format(
+      "{}: from {} to {} the best learning rate, that of the lowest mean loss, moves by {:g} steps of the "
+      "grid "
+      "(0 is not at all; the best rates of {} seeds by {} in the mean), and at the best rate of {} the "
+      "validation "
+      "loss of {}{}{}",
+      by.name, from, to, of_all, seeds, decimal(of_seeds), from, to,
+      std::isfinite(cost) ? fmt::format(" is {:.1f} % above its lowest", 100 * cost) : " is not finite",
+      at_edge ? "; a best rate lies at the grid's edge, the true one may lie beyond" : ""));
 }
 
 // The mean size of what a few steps change in the logits: the coordinate check of Yang et al. 2022, appendix

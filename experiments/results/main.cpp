@@ -4,7 +4,6 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
-#include <map>
 #include <set>
 #include <span>
 #include <utility>
@@ -142,7 +141,8 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
     return static_cast<std::size_t>(seen_of(static_cast<std::int64_t>(epochs)));
   };
   for (const ListedRun& row : rows) {
-    if (row.run.status != "done") continue;
+    const auto networks = row.options.find("ensemble");
+    if (row.run.status != "done" || (networks != row.options.end() && networks->second != "1")) continue;
     const std::vector<train::HistoryRow> epochs = store.curve(row.run.key);
     Curve curve{lowest_losses(epochs), rates_of(epochs)};
     const std::size_t count = curve.losses.size();
@@ -185,8 +185,10 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
       curves.size(), least == most ? std::to_string(most) : fmt::format("{} to {}", least, most));
   print_aligned(cells);
   if (curves.size() < rows.size())
-    fmt::print("{} others are left out: not done, fewer than 7 epochs, or no such loss of every epoch\n",
-               rows.size() - curves.size());
+    fmt::print(
+        "{} others are left out: not done, fewer than 7 epochs, no such loss of every epoch, or an "
+        "ensemble\n",
+        rows.size() - curves.size());
 }
 
 int run_results(int argc, char** argv) {

@@ -123,11 +123,10 @@ TEST(Curves, KnowHowTheRateDecays) {
       losses.push_back(truth(t) * (1 - annealed * (1 - rate / rates[0])) * std::exp(0.005 * rng.normal()));
     }
     const auto first = std::span(losses).first(seen);
-    const Estimate known = forecast(first, rates, CurveForm::power);
+    const Estimate known = forecast(first, rates);
     held += holds(known, losses.back());
     known_error.push_back(std::abs(known.value / losses.back() - 1));
-    unknown_error.push_back(
-        std::abs(forecast(first, steady(epochs), CurveForm::power).value / losses.back() - 1));
+    unknown_error.push_back(std::abs(forecast(first, steady(epochs)).value / losses.back() - 1));
   }
   EXPECT_GE(held, 90);
   const auto median = [](std::vector<double>& errors) {
@@ -145,6 +144,10 @@ TEST(Curves, TakeRatesOfAnyUnit) {
   const auto end = [&](std::vector<double> rates) { return forecast(losses, rates).value; };
   EXPECT_EQ(end(std::vector<double>(15, 0.5)), end(std::vector<double>(15, 4)));
   EXPECT_EQ(end(std::vector<double>(15, 0)), end(std::vector<double>(15, 1)));
+  std::vector<double> falling, doubled;
+  for (int i = 0; i < 15; ++i) falling.push_back(std::pow(0.8, i)), doubled.push_back(2 * falling.back());
+  EXPECT_EQ(end(falling), end(doubled));
+  EXPECT_GT(end(falling), end(std::vector<double>(15, 1)));
   std::vector<double> warm(15, 1.0), stopped(15, 0.0);
   warm[0] = 0, stopped[0] = 1;
   for (const auto& rates : {warm, stopped}) {
@@ -163,9 +166,11 @@ TEST(Curves, TellLessTheFartherTheEnd) {
     before = interval.high - interval.low;
   }
   // In the unit of the losses, whatever that is.
-  std::vector<double> other = losses;
-  for (double& loss : other) loss *= 1000;
-  EXPECT_NEAR(forecast(other, steady(30)).value / forecast(losses, steady(30)).value, 1000, 1e-6);
+  for (const double unit : {1e3, 1e300, 1e-300}) {
+    std::vector<double> other = losses;
+    for (double& loss : other) loss *= unit;
+    EXPECT_NEAR(forecast(other, steady(30)).value / forecast(losses, steady(30)).value / unit, 1, 1e-9);
+  }
 }
 
 TEST(Curves, OfNextToNothing) {

@@ -12,6 +12,7 @@
 #include <lab/function.hpp>
 #include <lab/results.hpp>
 #include <lab/runner.hpp>
+#include <lab/trainings.hpp>
 
 #include "experiments/fixture.hpp"
 #include "experiments/store_rows.hpp"
@@ -84,6 +85,51 @@ TEST(Hopeless, AreOnlySoughtWhereSomethingCanBeTold) {
   EXPECT_THAT(lowest_losses(tested), testing::SizeIs(40));
   broken[3].val_loss = NAN;
   EXPECT_EQ(stopped_after(broken, 0.001), 0u);
+}
+
+// A curve that falls with the sum of its rates is followed by who knows them.
+TEST(Hopeless, AreForecastByTheirSchedule) {
+  constexpr int epochs = 40;
+  const optim::Schedule decay = optim::exponential(0.9);
+  double known = 0, unknown = 0;
+  for (const double power : {0.3, 0.6, 0.9, 1.2}) {
+    Rows rows = falling(0, epochs);
+    double t = 0;
+    for (train::HistoryRow& row : rows) {
+      t += decay(1, static_cast<double>(row.epoch - 1));
+      row.val_loss = 0.02 + 0.5 * std::pow(t, -power);
+    }
+    const auto error = [&](const optim::Schedule& schedule) {
+      const auto found = hopeless(std::span(rows).first(12), epochs, schedule, 1e-6);
+      return std::abs(found.value().value / rows.back().val_loss.value() - 1);
+    };
+    known += error(decay), unknown += error(optim::constant());
+  }
+  EXPECT_LT(known, 0.25);
+  EXPECT_GT(unknown, 1.5 * known);
+}
+
+TEST(Hopeless, TakeTheRatesOfTheirRows) {
+  Rows rows = falling(1, 3);
+  EXPECT_THAT(rates_of(rows), ElementsAre(0, 0, 0));
+  rows[0].lr = 0.4, rows[1].lr = 0.2, rows[2].lr = 0.1;
+  EXPECT_THAT(rates_of(rows), ElementsAre(0.4, 0.2, 0.1));
+  for (const double bad : {-0.1, double{NAN}}) {
+    rows[1].lr = bad;
+    EXPECT_THAT(rates_of(rows), ElementsAre(1, 1, 1));
+  }
+}
+
+TEST(Hopeless, AreForecastByTheScheduleOfTheirWork) {
+  Trainings work(DataSets(""));
+  TrainConfig config;
+  config.lr = 0.1;
+  config.epochs = 10;
+  config.schedule = "exponential:0.5";
+  resolve(config);
+  EXPECT_EQ(work.schedule(canonical_json(config))(1, 1.99), 0.5);
+  config.schedule = "constant";
+  EXPECT_EQ(work.schedule(canonical_json(config))(1, 1.99), 1);
 }
 
 // Of runs that just reach the bar few are stopped, though one looks seven times, and of those that get 5 %

@@ -217,6 +217,12 @@ TEST_F(Study, ParametrizationByAdam) {
     EXPECT_NE(losses(2 + rate), losses(6 + rate));
   }
   EXPECT_LT(found.numbers.at("mup_logits_grow"), found.numbers.at("standard_logits_grow"));
+  // Which is told by the rates of the lowest mean losses, of two.
+  for (const std::string by : {"standard", "mup"}) {
+    EXPECT_LE(std::abs(found.numbers.at(by + "_steps")), 1);
+    EXPECT_GE(found.numbers.at(by + "_cost"), 0);
+    EXPECT_TRUE(found.numbers.contains(by + "_steps_of_seeds"));
+  }
   const Outcome help = run("parametrization", {"--adam", "--help"});
   EXPECT_THAT(help.out, HasSubstr("Usage: ./elk parametrization --adam [options]"));
   EXPECT_THAT(help.out, Not(HasSubstr("with --adam")));

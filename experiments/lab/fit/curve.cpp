@@ -26,9 +26,8 @@ struct Guess {
 class Guesses {
  public:
   Guesses(std::span<const double> losses, std::span<const double> rates)
-      : losses_(losses),
-        lowest_(*std::min_element(losses.begin(), losses.end())),
-        freedom_(static_cast<double>(losses.size())) {
+      : unit_(*std::min_element(losses.begin(), losses.end())), freedom_(static_cast<double>(losses.size())) {
+    for (const double loss : losses) losses_.push_back(loss / unit_);
     const double highest = *std::max_element(rates.begin(), rates.end());
     for (std::size_t i = 0; i < rates.size(); ++i) {
       const double rate = highest > 0 ? rates[i] / highest : 1;
@@ -67,9 +66,10 @@ class Guesses {
   }
 
   // Above the losses, too: a curve that rises towards E has an A below 0.
-  double e(double share) const { return 1.5 * share * lowest_; }
+  double e(double share) const { return 1.5 * share; }
   double end() const { return end_; }
 
+  bool empty() const { return guesses_.empty(); }
   // Of all of them together: each is cut into parts of one probability, of which the middles are counted.
   Estimate estimate() {
     constexpr int parts = 40;
@@ -91,15 +91,15 @@ class Guesses {
     const auto quantile = [&](double share) {
       double sum = 0;
       for (const auto& [loss, weight] : all)
-        if ((sum += weight) >= share * total) return std::max(loss, 0.0);
-      return all.back().first;
+        if ((sum += weight) >= share * total) return unit_ * std::max(loss, 0.0);
+      return unit_ * all.back().first;
     };
     return {quantile(0.5), {quantile(0.025), quantile(0.975)}};
   }
 
  private:
-  std::span<const double> losses_;
-  double lowest_, freedom_, end_ = 0;
+  std::vector<double> losses_;  // of which the lowest is 1
+  double unit_, freedom_, end_ = 0;
   // Of the losses, and behind them of the end: log t, 1 - rate, and e and g as annealed.
   std::vector<double> t_, lower_, e_, g_;
   std::vector<Guess> guesses_;
@@ -149,7 +149,7 @@ Estimate estimate(std::span<const double> losses, std::span<const double> rates,
       });
     }
   }
-  return guesses.estimate();
+  return guesses.empty() ? stay(losses, rates.size()) : guesses.estimate();
 }
 
 void check(std::span<const double> losses, std::span<const double> rates) {

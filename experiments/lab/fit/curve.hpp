@@ -14,7 +14,7 @@ namespace elk::lab::scaling {
 /// rate comes as far as that sum: Tissue et al. 2024, arXiv 2408.11029.) A lower rate also leaves less noise
 /// in the weights: all but `last` are times 1 - c (1 - rate), where c is at most 0.2.
 enum class CurveForm {
-  last,         ///< it stays where it is
+  last,         ///< it stays where it is, less surely the more epochs are left
   exponential,  ///< E + A exp(-t / τ)
   power,        ///< E + A t^-b
   /// E + A t^-b (1 + (t / d)^(1/f))^(-a f): Caballero et al. 2022, arXiv 2210.14891, with one break

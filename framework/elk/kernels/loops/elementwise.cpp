@@ -201,7 +201,7 @@ void adam(Index n, T* __restrict w, T* __restrict mean, T* __restrict square, co
   }
 }
 
-// Two vectors of sums in each of so many rows: eight chains of additions hide how long one takes.
+// Two vectors of sums in each of so many rows: with four, eight chains of additions hide how long one takes.
 template <int rows, class T>
 ELK_INLINE void smooth_block(const T* x, Index x_row, Index step, const T* weights, Index taps, T* y,
                              Index y_row) {
