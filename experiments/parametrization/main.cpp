@@ -113,12 +113,10 @@ void tell_move(Study& study, const Parametrization& by, const Sweeps& widths) {
   if (std::isfinite(cost)) study.number(std::string(by.option) + "_cost", cost);
   const std::string from = narrowest.front().cell.label, to = widest.front().cell.label;
   study.conclude(fmt::format(
-      "{}: from {} to {} the best learning rate, that of the lowest mean loss, moves by {:g} steps of the "
-      "grid "
-      "(0 is not at all; the best rates of {} seeds by {} in the mean), and at the best rate of {} the "
-      "validation "
-      "loss of {}{}{}",
-      by.name, from, to, of_all, seeds, decimal(of_seeds), from, to,
+      "{}: from {} to {} the best learning rate, that of the lowest mean loss, moves by {:g} step{} of the "
+      "grid (0 is not at all; the best rates of {} seeds by {} in the mean), and at the best rate of {} the "
+      "validation loss of {}{}{}",
+      by.name, from, to, of_all, std::abs(of_all) == 1 ? "" : "s", seeds, decimal(of_seeds), from, to,
       std::isfinite(cost) ? fmt::format(" is {:.1f} % above its lowest", 100 * cost) : " is not finite",
       at_edge ? "; a best rate lies at the grid's edge, the true one may lie beyond" : ""));
 }
