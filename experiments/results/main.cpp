@@ -176,9 +176,10 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
     line(name(form), [&](std::span<const double> losses, std::span<const double> rates) {
       return scaling::forecast(losses, rates, form);
     });
-  line("broken, interval of all", [](std::span<const double> losses, std::span<const double> rates) {
-    return scaling::forecast(losses, rates);
-  });
+  line("broken, in that of all three laws",
+       [](std::span<const double> losses, std::span<const double> rates) {
+         return scaling::forecast(losses, rates);
+       });
   fmt::print(
       "The lowest validation loss (without one, test loss) of {} runs of {} epochs, predicted after 30 % of "
       "them\n",

@@ -227,7 +227,7 @@ TEST_F(CurveProgram, ResultsTellHowWellTheBeginningPredicts) {
   EXPECT_THAT(told.out,
               HasSubstr(fmt::format("of {} runs of 10 epochs, predicted after 30 % of them", whole)));
   for (const CurveForm form : scaling::curve_forms) EXPECT_THAT(told.out, HasSubstr(name(form)));
-  EXPECT_THAT(told.out, HasSubstr("broken, interval of all"));
+  EXPECT_THAT(told.out, HasSubstr("broken, in that of all three laws"));
   // The searches for rates begin with three epochs.
   EXPECT_THAT(told.out, HasSubstr("others are left out: not done, fewer than 7 epochs"));
   EXPECT_THAT(run("results", {"r", "--forecast", "--where", "hidden=8"}).out,

@@ -184,8 +184,7 @@ Estimate forecast(std::span<const double> losses, std::span<const double> rates,
 
 Estimate forecast(std::span<const double> losses, std::span<const double> rates) {
   Estimate found = forecast(losses, rates, CurveForm::broken);
-  for (const CurveForm form : curve_forms) {
-    if (form == CurveForm::broken) continue;
+  for (const CurveForm form : {CurveForm::exponential, CurveForm::power}) {
     const Interval other = estimate(losses, rates, form).interval;
     found.interval.low = std::min(found.interval.low, other.low);
     found.interval.high = std::max(found.interval.high, other.high);

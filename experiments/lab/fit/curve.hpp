@@ -42,7 +42,7 @@ constexpr std::size_t fewest_losses = 3;
 /// is not finite or below 0. One loss predicts nothing: its interval is from 0 to infinity.
 Estimate forecast(std::span<const double> losses, std::span<const double> rates, CurveForm form);
 /// By the broken law, the best for most curves. What follows may have another form: the interval holds those
-/// of all forms.
+/// of the other two laws.
 Estimate forecast(std::span<const double> losses, std::span<const double> rates);
 
 }  // namespace elk::lab::scaling
