@@ -10,6 +10,7 @@
 #include <elk/base/rng.hpp>
 #include <lab/fit/curve.hpp>
 
+#include "experiments/estimates.hpp"
 #include "experiments/fixture.hpp"
 #include "experiments/program.hpp"
 #include "experiments/store_rows.hpp"
@@ -22,6 +23,7 @@ using elk::test::error_of;
 using scaling::CurveForm;
 using scaling::Estimate;
 using scaling::forecast;
+using scaling::holds;
 using testing::HasSubstr;
 
 // A curve of this form.
@@ -59,10 +61,6 @@ std::vector<double> curve_of(const Truth& truth, std::size_t epochs, double nois
 
 // Of so many epochs with one rate.
 std::vector<double> steady(std::size_t epochs) { return std::vector<double>(epochs, 0.1); }
-
-bool holds(const Estimate& found, double loss) {
-  return found.interval.low <= loss && loss <= found.interval.high;
-}
 
 constexpr CurveForm bent[] = {CurveForm::exponential, CurveForm::power, CurveForm::broken};
 
