@@ -47,25 +47,21 @@ double loss_of(const Outcome& outcome, std::size_t seed) {
   return run.status == "done" ? run.val_loss.value_or(INFINITY) : INFINITY;
 }
 
-// The rate with the lowest validation loss, by its place on the grid.
-std::size_t best_rate(std::span<const Outcome> rates, std::size_t seed) {
-  return static_cast<std::size_t>(std::min_element(rates.begin(), rates.end(),
-                                                   [&](const Outcome& a, const Outcome& b) {
-                                                     return loss_of(a, seed) < loss_of(b, seed);
-                                                   }) -
-                                  rates.begin());
-}
-
 double mean_loss(const Outcome& outcome) {
   double sum = 0;
   for (std::size_t seed = 0; seed < outcome.runs.size(); ++seed) sum += loss_of(outcome, seed);
   return sum / static_cast<double>(outcome.runs.size());
 }
 
-// The rate with the lowest mean over seeds.
-std::size_t best_rate_of_all(std::span<const Outcome> rates) {
-  return static_cast<std::size_t>(std::ranges::min_element(rates, {}, mean_loss) - rates.begin());
+// The rate with the lowest loss, of one seed or the mean of all, by its place on the grid.
+template <class Loss>
+std::size_t lowest(std::span<const Outcome> rates, const Loss& loss) {
+  return static_cast<std::size_t>(std::ranges::min_element(rates, {}, loss) - rates.begin());
 }
+std::size_t best_rate(std::span<const Outcome> rates, std::size_t seed) {
+  return lowest(rates, [&](const Outcome& outcome) { return loss_of(outcome, seed); });
+}
+std::size_t best_rate_of_all(std::span<const Outcome> rates) { return lowest(rates, mean_loss); }
 
 // The geometric mean over seeds of the best rates at each width, and the rate of each seed.
 Series best_rates(const std::string& title, const Sweeps& widths) {
