@@ -56,10 +56,10 @@ INSTANTIATE_TEST_SUITE_P(Levels, EveryInstructionSet,
 struct Sizes {
   Index m, n, k;
 };
-const std::vector<Sizes> shapes = {{1, 1, 1},     {1, 5, 17},      {2, 3, 16},    {5, 10, 64},
-                                   {6, 11, 63},   {7, 9, 130},     {50, 10, 65},  {50, 48, 50},
-                                   {50, 49, 7},   {13, 100, 1},    {128, 33, 35}, {3, 4, 2100},
-                                   {300, 70, 50}, {150, 203, 450}, {110, 30, 140}};
+const std::vector<Sizes> shapes = {
+    {1, 1, 1},     {1, 5, 17},      {2, 3, 16},     {5, 10, 64},    {6, 11, 63},   {7, 9, 130},
+    {50, 10, 65},  {50, 48, 50},    {50, 49, 7},    {13, 100, 1},   {128, 33, 35}, {3, 4, 2100},
+    {300, 70, 50}, {150, 203, 450}, {110, 30, 140}, {20, 208, 300}, {20, 512, 300}};
 
 template <class T>
 struct Matrices {
@@ -224,69 +224,37 @@ TEST_P(EveryInstructionSet, ElementsDoNotDependOnWhereTheyLie) {
     const Loops<T>& use = loops<T>();
     const Index n = 83;
     const std::vector<T> x = draw<T>(n), g = draw<T>(n), w = draw<T>(n), square(x.size(), T(0.3));
-    const AdamStep<T> adam{T(0.1), T(1.1), T(0.9), T(0.99), T(0.1), T(0.01), T(0.01), T(0.999), T(1e-8)};
+    const AdamStep<T> decaying{T(0.1), T(1.1), T(0.9), T(0.99), T(0.1), T(0.01), T(0.01), T(0.999), T(1e-8)};
+    AdamStep<T> plain = decaying;
+    plain.decay = 0;
+    const auto adam = [&](const AdamStep<T>& step) {
+      return [&, step](Index i, Index count, T* y) {
+        std::vector<T> mean(x.begin() + i, x.begin() + i + count),
+            v(square.begin() + i, square.begin() + i + count);
+        std::copy_n(w.begin() + i, count, y);
+        use.adam(count, y, mean.data(), v.data(), g.data() + i, step);
+      };
+    };
     using Piece = std::function<void(Index begin, Index count, T * y)>;
-    for (const auto& [name,
-                      piece] : std::vector<std::pair<const char*, Piece>>{{"exp",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             use.exp(count, x.data() + i,
-                                                                                     T(0.1), y);
-                                                                           }},
-                                                                          {"sigmoid",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             use.sigmoid(count, x.data() + i,
-                                                                                         y);
-                                                                           }},
-                                                                          {"tanh",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             use.tanh(count, x.data() + i, y);
-                                                                           }},
-                                                                          {"gelu",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             if constexpr (sizeof(T) == 4)
-                                                                               use.gelu(count, x.data() + i,
-                                                                                        y);
-                                                                           }},
-                                                                          {"gelu_gradient",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             if constexpr (sizeof(T) == 4)
-                                                                               use.gelu_gradient(
-                                                                                   count, g.data() + i,
-                                                                                   x.data() + i, y);
-                                                                           }},
-                                                                          {"leaky_relu",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             use.leaky_relu(count,
-                                                                                            x.data() + i,
-                                                                                            T(0.1), y);
-                                                                           }},
-                                                                          {"gate",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             use.gate(count, g.data() + i,
-                                                                                      x.data() + i, T(0.1),
-                                                                                      y);
-                                                                           }},
-                                                                          {"sgd",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             std::copy_n(w.begin() + i, count,
-                                                                                         y);
-                                                                             use.sgd(count, y, g.data() + i,
-                                                                                     {T(0.1), T(0.01)});
-                                                                           }},
-                                                                          {"adam",
-                                                                           [&](Index i, Index count, T*y) {
-                                                                             std::vector<T> mean(
-                                                                                 x.begin() + i,
-                                                                                 x.begin() + i + count),
-                                                                                 v(square.begin() + i,
-                                                                                   square.begin() + i +
-                                                                                       count);
-                                                                             std::copy_n(w.begin() + i, count,
-                                                                                         y);
-                                                                             use.adam(count, y, mean.data(),
-                                                                                      v.data(), g.data() + i,
-                                                                                      adam);
-                                                                           }}}) {
+    std::vector<std::pair<const char*, Piece>> operations;
+    const auto add = [&](const char* name, Piece piece) { operations.emplace_back(name, std::move(piece)); };
+    add("exp", [&](Index i, Index count, T* y) { use.exp(count, x.data() + i, T(0.1), y); });
+    add("sigmoid", [&](Index i, Index count, T* y) { use.sigmoid(count, x.data() + i, y); });
+    add("tanh", [&](Index i, Index count, T* y) { use.tanh(count, x.data() + i, y); });
+    if constexpr (sizeof(T) == 4) {
+      add("gelu", [&](Index i, Index count, T* y) { use.gelu(count, x.data() + i, y); });
+      add("gelu_gradient",
+          [&](Index i, Index count, T* y) { use.gelu_gradient(count, g.data() + i, x.data() + i, y); });
+    }
+    add("leaky_relu", [&](Index i, Index count, T* y) { use.leaky_relu(count, x.data() + i, T(0.1), y); });
+    add("gate", [&](Index i, Index count, T* y) { use.gate(count, g.data() + i, x.data() + i, T(0.1), y); });
+    add("sgd", [&](Index i, Index count, T* y) {
+      std::copy_n(w.begin() + i, count, y);
+      use.sgd(count, y, g.data() + i, {T(0.1), T(0.01)});
+    });
+    add("adam", adam(plain));
+    add("adam with decay", adam(decaying));
+    for (const auto& [name, piece] : operations) {
       std::vector<T> whole(x.size()), pieces(x.size());
       piece(0, n, whole.data());
       for (const Index length : {1, 3, 8, 17}) {
