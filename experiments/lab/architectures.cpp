@@ -111,7 +111,8 @@ class ArchitectureRuns : public FunctionWork {
   explicit ArchitectureRuns(std::string data_dir)
       : FunctionWork(
             [this](const Settings& settings, Progress& progress) { return learn(settings, progress); }, "",
-            {"test_loss", "test_accuracy", "validation_loss"}),
+            {"test_loss", "test_accuracy", "validation_loss"},
+            [](const Settings& settings) { return optim::cosine(settings.number("epochs")); }),
         sets_(std::move(data_dir)) {}
 
   std::string data(const std::string& text) override {
@@ -119,10 +120,6 @@ class ArchitectureRuns : public FunctionWork {
   }
   std::string data_name(const std::string& text) override {
     return "data set of the name " + Settings::parse(text).text("dataset");
-  }
-
-  optim::Schedule schedule(const std::string& text) override {
-    return optim::cosine(Settings::parse(text).number("epochs"));
   }
 
   double estimate(const std::string& text) override {

@@ -72,6 +72,10 @@ bool Progress::tell_hopeless(RunSummary& summary, std::vector<train::HistoryRow>
   return true;
 }
 
+optim::Schedule FunctionWork::schedule(const std::string& settings) {
+  return schedule_ ? schedule_(Settings::parse(settings)) : optim::constant();
+}
+
 bool FunctionWork::run(const std::string& text, const std::function<bool()>& ended, double bar,
                        RunSummary& summary, std::vector<train::HistoryRow>& curve) {
   const Settings settings = Settings::parse(text);

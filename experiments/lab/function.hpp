@@ -70,16 +70,24 @@ class Progress : public train::Callback {
 /// "seed"; all that is random must come from that.
 using RunFunction = std::function<Metrics(const Settings& settings, Progress& progress)>;
 
+/// The learning rate's schedule over the epochs of a run of these settings.
+using RunSchedule = std::function<optim::Schedule(const Settings& settings)>;
+
 /// The work of a study whose runs are such a function.
 class FunctionWork : public Work {
  public:
   /// `data` names the version of all that is read besides the settings; `expected` are the metrics that the
-  /// function must return.
-  FunctionWork(RunFunction function, std::string data, std::vector<std::string> expected)
-      : function_(std::move(function)), data_(std::move(data)), expected_(std::move(expected)) {}
+  /// function must return. Without a `schedule` learning rates are taken to be constant.
+  FunctionWork(RunFunction function, std::string data, std::vector<std::string> expected,
+               RunSchedule schedule = {})
+      : function_(std::move(function)),
+        data_(std::move(data)),
+        expected_(std::move(expected)),
+        schedule_(std::move(schedule)) {}
 
   std::string data(const std::string&) override { return data_; }
   std::string data_name(const std::string&) override { return "version of the study's data"; }
+  optim::Schedule schedule(const std::string& settings) override;
   double estimate(const std::string&) override { return 1; }
   bool run(const std::string& settings, const std::function<bool()>& ended, double bar, RunSummary& summary,
            std::vector<train::HistoryRow>& curve) override;
@@ -88,6 +96,7 @@ class FunctionWork : public Work {
   RunFunction function_;
   std::string data_;
   std::vector<std::string> expected_;
+  RunSchedule schedule_;
 };
 
 }  // namespace elk::lab

@@ -80,7 +80,7 @@ std::unique_ptr<Work> Study::make_work(const Question& question, const Options& 
   std::vector<std::string> expected;
   for (const Metric& metric : question.metrics) expected.push_back(metric.key());
   if (!question.chosen_by.name.empty()) expected.push_back(question.chosen_by.key());
-  return std::make_unique<FunctionWork>(question.run, question.data, std::move(expected));
+  return std::make_unique<FunctionWork>(question.run, question.data, std::move(expected), question.schedule);
 }
 
 Study::Inside::Inside(const Question& question, const Options& o) : work(make_work(question, o)) {

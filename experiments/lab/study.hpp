@@ -47,6 +47,9 @@ struct Question {
   std::int64_t digits = 0;  ///< so many of the built-in digits to learn from, in place of 10,000
   /// In place of networks that `train` knows: what a run of a cell's settings does.
   RunFunction run = {};
+  /// The schedule of such a run's learning rate, where it is not constant: --stop-hopeless predicts its end
+  /// by it.
+  RunSchedule schedule = {};
   /// That it returns; outcomes are compared by the first one. Of networks that `train` knows: what tables
   /// show besides test accuracy and loss, such as "tta accuracy" of those that have it.
   std::vector<Metric> metrics = {};

@@ -14,6 +14,7 @@
 #include <lab/function.hpp>
 #include <lab/program.hpp>
 #include <lab/training.hpp>
+#include <lab/views.hpp>
 #include <models/ensemble.hpp>
 
 namespace elk::lab {
@@ -77,8 +78,14 @@ double estimated_seconds(const TrainConfig& config, const TrainTest& data) {
   }
   if (config.noise > 0)
     for (std::size_t i = 0; i + 1 < sizes.size(); ++i) example += draw * static_cast<double>(sizes[i]);
-  return static_cast<double>(config.ensemble * config.epochs) *
-         (examples * example + measured * 2 * weights / rate);
+  const double apply = 2 * weights / rate;
+  double seconds = static_cast<double>(config.epochs) * (examples * example + measured * apply);
+  if (config.tta != "none") {  // at the end
+    const std::size_t views = lab::views(config.tta, parse_augment(config.augment)).size();
+    seconds +=
+        static_cast<double>(views) * static_cast<double>(*config.validation + data.test.size()) * apply;
+  }
+  return static_cast<double>(config.ensemble) * seconds;
 }
 
 namespace {

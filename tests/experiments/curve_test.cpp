@@ -238,7 +238,7 @@ TEST_F(CurveProgram, ResultsTellHowWellTheBeginningPredicts) {
   EXPECT_THAT(both.err, HasSubstr("--forecast goes with neither --csv nor --json"));
   const test::Outcome none = run("results", {"r", "--forecast", "--where", "epochs=3"});
   EXPECT_EQ(none.code, 1);
-  EXPECT_THAT(none.err, HasSubstr("no run that is done has a validation or test loss"));
+  EXPECT_THAT(none.err, HasSubstr("no run of one network that is done has a validation or test loss"));
 }
 
 }  // namespace

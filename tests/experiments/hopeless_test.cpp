@@ -12,6 +12,7 @@
 #include <lab/function.hpp>
 #include <lab/results.hpp>
 #include <lab/runner.hpp>
+#include <lab/study.hpp>
 #include <lab/trainings.hpp>
 
 #include "experiments/fixture.hpp"
@@ -130,6 +131,43 @@ TEST(Hopeless, AreForecastByTheScheduleOfTheirWork) {
   EXPECT_EQ(work.schedule(canonical_json(config))(1, 1.99), 0.5);
   config.schedule = "constant";
   EXPECT_EQ(work.schedule(canonical_json(config))(1, 1.99), 1);
+}
+
+// So is a function's, in a study's searches for rates.
+TEST(Hopeless, AreForecastByTheScheduleOfTheirQuestion) {
+  const TemporaryFolder folder;
+  std::mutex mutex;
+  std::set<std::pair<double, double>> asked;  // rates at half of the run, by the rates at its beginning
+  Question question{"fall", "Falls", "How far does it fall?"};
+  question.run = [](const Settings& settings, Progress& progress) -> Metrics {
+    const double end = 0.1 + std::abs(std::log2(settings.number("lr") / 0.1));
+    const Rows rows = falling(end, static_cast<int>(settings.integer("epochs")));
+    for (const train::HistoryRow& row : rows) progress.epoch(row);
+    return {{"validation_loss", rows.back().val_loss.value()}, {"test_loss", 1}};
+  };
+  question.schedule = [&](const Settings& settings) {
+    const optim::Schedule cosine = optim::cosine(settings.number("epochs"));
+    const double rate = settings.number("lr");
+    const std::lock_guard guard(mutex);
+    asked.emplace(rate, cosine(rate, settings.number("epochs") / 2));
+    return cosine;
+  };
+  question.metrics = {Metric::test_loss};
+  question.chosen_by = Metric::val_loss;
+  Study::Options options;
+  options.dataset = "its own", options.out_dir = folder / "r", options.seeds = 1, options.jobs = 2;
+  options.quiet = options.stop_hopeless = true;
+  Study study(question, options, "./fall");
+  study.add({.label = "one", .settings = {{"lr", 0.1}, {"epochs", 20}}, .tune = true});
+  const Outcomes all = study.run();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].cell.settings.number("lr"), 0.1);
+  EXPECT_GE(asked.size(), 3u);
+  for (const auto& [rate, half] : asked) EXPECT_NEAR(half, rate / 2, 1e-12);
+  int stopped = 0;
+  for (const RunSummary& run : Store(folder / "r", Store::Access::read).runs())
+    stopped += run.status == "hopeless";
+  EXPECT_GT(stopped, 0);
 }
 
 // Of runs that just reach the bar few are stopped, though one looks seven times, and of those that get 5 %

@@ -433,6 +433,9 @@ TEST(TrainingRuns, OfAnEnsembleAreThoseOfItsNetworks) {
   EXPECT_EQ(run.flops, flops);
   EXPECT_EQ(run.parameters, 3 * (785 * 8 + 90));
   EXPECT_EQ(estimated_seconds(config, data), 3 * estimated_seconds(config.member(1), data));
+  TrainConfig of_images_alone = config;
+  of_images_alone.tta = "none";
+  EXPECT_GT(estimated_seconds(config, data), estimated_seconds(of_images_alone, data));
 }
 
 TEST(TrainingRuns, OfAnEnsembleDivergeIfANetworkDoes) {
