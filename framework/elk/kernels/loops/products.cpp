@@ -407,11 +407,13 @@ void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
     multiply_tn<T, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, take, scratch);
 }
 
-// Whether a tile reads rows of b, `stride` bytes apart, where they lie as fast as from a panel. With AVX2 not
-// from two lines of the cache at once, nor where the rows of a block compete for the same places; rows of two
-// vectors of 16 bytes are half a line. Measured.
-constexpr bool lie_well(Index stride) {
-  return vector_bytes == 64 || (vector_bytes == 32 && stride % 32 == 0 && stride % 2048 != 0);
+// Whether tiles, of m rows in all, read rows of b, `stride` bytes apart, where they lie as fast as from a
+// panel, which costs time to lay out. Less so where the rows of a block compete for the same places of the
+// cache; with AVX2 never where a vector lies in two lines; with vectors of 16 bytes never, as rows of two are
+// half a line. Measured, on Zen 4.
+constexpr bool lie_well(Index m, Index stride) {
+  if (vector_bytes == 64) return m <= 128 || stride % 4096 != 0;
+  return vector_bytes == 32 && stride % 32 == 0 && stride % (m <= 64 ? 2048 : 512) != 0;
 }
 
 template <class T>
@@ -421,7 +423,7 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
   // second one holds. Narrow panels are laid out several at once: rows far apart are read in longer pieces.
   constexpr Index block = many_registers ? 128 : 256, tallest = 32 * outer_rows;
   constexpr Index wide = (many_registers ? 1 : 8) * outer_vectors * lanes<T>;
-  const bool in_place = lie_well(ldb * static_cast<Index>(sizeof(T)));
+  const bool in_place = lie_well(m, ldb * static_cast<Index>(sizeof(T)));
   const Index parts = (m + tallest - 1) / tallest;
   const Index tall = ((m + parts - 1) / parts + outer_rows - 1) / outer_rows * outer_rows;
   for (Index top = 0; top < m; top += tall) {
