@@ -162,6 +162,7 @@ class Study {
   /// What the report's table of what was done with the data says besides.
   void check(const std::string& name, const std::string& text);
   void warn(const std::string& sentence);
+  /// A number of the results, by its name. ValueError for a name that another one has.
   void number(const std::string& name, double value);
 
   /// The data set that runs of this name read. ValueError where they are functions of one's own.

@@ -312,7 +312,10 @@ void Study::warn(const std::string& sentence) {
   results_.warnings.push_back(sentence);
   if (!options_.quiet) say(fmt::format("{}: {}\n", question_.program, sentence));
 }
-void Study::number(const std::string& name, double value) { results_.numbers[name] = value; }
+void Study::number(const std::string& name, double value) {
+  if (!results_.numbers.emplace(name, value).second)
+    throw ValueError(fmt::format("[study] expected a name for each number, got \"{}\" twice", name));
+}
 
 std::string Study::how_rates_were_found() {
   std::string text = fmt::format(

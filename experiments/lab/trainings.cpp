@@ -116,7 +116,7 @@ bool Trainings::run(const std::string& settings, const std::function<bool()>& en
                     RunSummary& summary, std::vector<train::HistoryRow>& curve) {
   const TrainConfig config = parse_canonical(settings);
   const TrainTest& data = sets_[config.dataset];
-  Progress progress(ended, bar, config.epochs, schedule(settings));
+  Progress progress(ended, bar, config.epochs, config.make_schedule());
   std::vector<TrainingResult> results;
   std::vector<nn::Sequential> networks;
   for (std::int64_t i = 0; i < config.ensemble; ++i) {
