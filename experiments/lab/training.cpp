@@ -91,12 +91,12 @@ void check_batches(const TrainConfig& config, Index examples) {
 
 // Of the weights that are the run's result; `result` gets the test set's part.
 void test_network(const TrainConfig& config, const nn::Module& net, const Dataset& test,
-                  TrainingResult& result) {
+                  const std::function<bool()>& ended, TrainingResult& result) {
   const DType dtype = config.float_type();
   result.test = train::evaluate(net, test, make_loss(config.loss, 0), dtype);
   if (config.tta != "none")
     result.tta_accuracy =
-        accuracy_of_views(net, test, views(config.tta, parse_augment(config.augment)), dtype);
+        accuracy_of_views(net, test, views(config.tta, parse_augment(config.augment)), dtype, ended);
 }
 
 // The epoch whose weights are a run's result: with early stopping the best one, else the last one.
@@ -231,7 +231,8 @@ Diagnosis Training::examine() const {
                  .lr = *config_.lr});
 }
 
-TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Team* team) {
+TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Team* team,
+                             const std::function<bool()>& ended) {
   options_.team = team;
   TestEveryEpoch test_every_epoch(test_);
   std::optional<train::EarlyStopping> early_stopping;
@@ -240,23 +241,27 @@ TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Tea
   if (config_.test_every_epoch) callbacks.insert(callbacks.begin(), &test_every_epoch);
   options_.callbacks = std::move(callbacks);
   TrainingResult result{train::fit(net_, *optimizer_, train_, rng_, options_)};
-  if (result.status != train::Status::stopped) {
-    test_network(config_, net_, test_, result);
+  for (const train::HistoryRow& row : result.history) result.seconds += row.seconds;
+  if (result.status == train::Status::stopped) return result;
+  const train::HistoryRow& tested = tested_epoch(config_, result.history);
+  result.best_epoch = tested.epoch;
+  result.train_loss = tested.train_loss;
+  result.val_loss = tested.val_loss;
+  result.val_accuracy = tested.val_accuracy;
+  try {
+    test_network(config_, net_, test_, ended, result);
     if (config_.tta != "none" && validation_.size() > 0)
       result.tta_val_accuracy = accuracy_of_views(
-          net_, validation_, views(config_.tta, parse_augment(config_.augment)), config_.float_type());
-    const train::HistoryRow& tested = tested_epoch(config_, result.history);
-    result.best_epoch = tested.epoch;
-    result.train_loss = tested.train_loss;
-    result.val_loss = tested.val_loss;
-    result.val_accuracy = tested.val_accuracy;
+          net_, validation_, views(config_.tta, parse_augment(config_.augment)), config_.float_type(), ended);
+  } catch (const ViewsEnded&) {
+    result.status = train::Status::stopped;
   }
-  for (const train::HistoryRow& row : result.history) result.seconds += row.seconds;
   return result;
 }
 
 TrainingResult ensemble_result(const TrainConfig& config, const std::vector<TrainingResult>& networks,
-                               const nn::Module& net, const Dataset& test) {
+                               const nn::Module& net, const Dataset& test,
+                               const std::function<bool()>& ended) {
   if (networks.size() == 1) return networks.front();
   TrainingResult all;
   const auto mean = [&](std::optional<double> TrainingResult::*of) {
@@ -286,7 +291,11 @@ TrainingResult ensemble_result(const TrainConfig& config, const std::vector<Trai
   all.val_loss = mean(&TrainingResult::val_loss);
   all.val_accuracy = mean(&TrainingResult::val_accuracy);
   all.tta_val_accuracy = mean(&TrainingResult::tta_val_accuracy);
-  test_network(config, net, test, all);
+  try {
+    test_network(config, net, test, ended, all);
+  } catch (const ViewsEnded&) {
+    all.status = train::Status::stopped;
+  }
   return all;
 }
 

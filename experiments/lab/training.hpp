@@ -1,6 +1,7 @@
 // One training run: from a configuration and data to a trained network and its history.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -27,9 +28,10 @@ struct TrainingResult : train::Result {
 /// What came of an ensemble: `networks` is what came of each of its networks, `net` them as one (see
 /// models::as_one). The test set is measured on `net`, and all that is of examples held out is the mean of
 /// the networks' own, for what one held out another one learned from. The history has their epochs, one after
-/// another; it diverged if one did. Of one network it is the same as that.
+/// another; it diverged if one did. Of one network it is the same as that. `ended` as in Training::run.
 TrainingResult ensemble_result(const TrainConfig& config, const std::vector<TrainingResult>& networks,
-                               const nn::Module& net, const Dataset& test);
+                               const nn::Module& net, const Dataset& test,
+                               const std::function<bool()>& ended = {});
 
 /// What `train` does for one network, without its files and messages. The test set never influences it.
 ///
@@ -45,7 +47,9 @@ class Training {
 
   /// Trains to the end, or until one of the callbacks stops it; with a train::Checkpoint among them, from
   /// where its file is. With a team, its processes share the parts of every batch; see train::FitOptions.
-  TrainingResult run(std::vector<train::Callback*> callbacks = {}, train::Team* team = nullptr);
+  /// Predictions over views take long: they end where `ended` says so, and the run counts as stopped.
+  TrainingResult run(std::vector<train::Callback*> callbacks = {}, train::Team* team = nullptr,
+                     const std::function<bool()>& ended = {});
 
   /// What elk::doctor says of the network at hand and 256 training examples.
   Diagnosis examine() const;

@@ -121,12 +121,13 @@ bool Trainings::run(const std::string& settings, const std::function<bool()>& en
   std::vector<nn::Sequential> networks;
   for (std::int64_t i = 0; i < config.ensemble; ++i) {
     Training training(config.member(i), data);
-    results.push_back(training.run({&progress}));
+    results.push_back(training.run({&progress}, nullptr, ended));
     if (results.back().status == train::Status::stopped) return progress.tell_hopeless(summary, curve);
     networks.push_back(training.net());
   }
   const nn::Sequential net = models::as_one(networks);
-  const TrainingResult result = ensemble_result(config, results, net, data.test);
+  const TrainingResult result = ensemble_result(config, results, net, data.test, ended);
+  if (result.status == train::Status::stopped) return false;
   summary.status = result.status == train::Status::diverged ? "diverged" : "done";
   summary.error = result.problem;
   summary.test_loss = result.test.loss;

@@ -82,22 +82,24 @@ std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment) {
 }
 
 Tensor mean_probabilities(const nn::Module& net, const Dataset& images, const std::vector<Warp>& views,
-                          DType dtype) {
+                          DType dtype, const std::function<bool()>& ended) {
   const train::Forward forward = [&](const Batch& batch) {
     Shape shape{batch.size()};
     for (const Index size : images.sample_shape()) shape.push_back(size);
     const Tensor pictures = reshape(batch.x, shape);
     Tensor sum = zeros({batch.size(), static_cast<Index>(images.classes.size())}, f64);
-    for (const Warp& view : views)
+    for (const Warp& view : views) {
+      if (ended && ended()) throw ViewsEnded();
       sum = sum + softmax(cast(net(reshape(warp(pictures, view), batch.x.shape())), f64));
+    }
     return sum / static_cast<double>(views.size());
   };
   return train::predict(net, images, dtype, 1000, forward);
 }
 
 double accuracy_of_views(const nn::Module& net, const Dataset& images, const std::vector<Warp>& views,
-                         DType dtype) {
-  return train::accuracy(mean_probabilities(net, images, views, dtype), images.labels);
+                         DType dtype, const std::function<bool()>& ended) {
+  return train::accuracy(mean_probabilities(net, images, views, dtype, ended), images.labels);
 }
 
 }  // namespace elk::lab

@@ -1,6 +1,7 @@
 // Test-time augmentation: predictions averaged over an image and changed copies of it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,13 +27,16 @@ inline constexpr const char* views_help =
 /// flip, shift a shift or a crop, shift:P and shift:P:S one by P pixels or more.
 std::vector<Warp> views(const std::string& tta, const AugmentOptions& augment);
 
+/// Thrown where `ended`, which is asked before each view of a thousand images, tells to end.
+struct ViewsEnded {};
+
 /// The probabilities that the network gives the images, f64 (N, classes): the mean of its softmax over the
 /// views of each.
 Tensor mean_probabilities(const nn::Module& net, const Dataset& images, const std::vector<Warp>& views,
-                          DType dtype);
+                          DType dtype, const std::function<bool()>& ended = {});
 
 /// The share of images whose label has the highest mean probability.
 double accuracy_of_views(const nn::Module& net, const Dataset& images, const std::vector<Warp>& views,
-                         DType dtype);
+                         DType dtype, const std::function<bool()>& ended = {});
 
 }  // namespace elk::lab

@@ -114,13 +114,20 @@ class StopWhenAsked : public train::Callback {
   void step_done(train::Fit& fit) override { stop_if_asked(fit); }
 };
 
+constexpr auto measuring = "predicting over several views of each image";
+
 // What the user sees of a run while it goes on, and what `--resume` finds of it.
 class Report : public train::Callback {
  public:
   /// `go_on` is the command that resumes the run; `begin` is called when it is known to go on.
   Report(const TrainConfig& config, const std::string& folder, std::string go_on, bool table,
-         std::function<void()> begin)
-      : config_(config), folder_(folder), go_on_(std::move(go_on)), table_(table), begin_(std::move(begin)) {}
+         train::Progress& progress, std::function<void()> begin)
+      : config_(config),
+        folder_(folder),
+        go_on_(std::move(go_on)),
+        table_(table),
+        progress_(progress),
+        begin_(std::move(begin)) {}
 
   void begun(train::Fit& fit) override {
     const auto& rows = fit.result().history;
@@ -140,16 +147,23 @@ class Report : public train::Callback {
     stop_if_asked(fit);
   }
   void ended(train::Fit& fit) override {
-    if (fit.result().status != train::Status::stopped) return;
+    if (fit.result().status != train::Status::stopped) {
+      if (config_.tta != "none") progress_.message(measuring);
+      return;
+    }
+    told_ = true;
     say(fmt::format("train: stopped in epoch {} after step {}; continue with: {}\n", fit.epoch() + 1,
                     fit.step(), go_on_));
   }
+  /// Whether it has said that the run is stopped; it has not where that was after the last epoch.
+  bool told() const { return told_; }
 
  private:
   const TrainConfig& config_;
   const std::string& folder_;
   std::string go_on_;
-  bool table_;
+  bool table_, told_ = false;
+  train::Progress& progress_;
   std::function<void()> begin_;
 };
 
@@ -376,6 +390,13 @@ int run_train(int argc, char** argv, Ranks& ranks) {
     write_file_atomically(folder + "/config.json", with_digest(recorded_json(config)));
   };
   if (!run.resume) write_whole();
+  // Predictions over views, which take long, end too; those of several ranks go on together.
+  const auto ended = [&] { return ranks.team() == nullptr && stop_signal() != 0; };
+  const auto stopped = [&](bool is_told) {
+    if (!is_told)
+      say(fmt::format("train: stopped after the last epoch; continue with: {}\n", resuming(folder, run)));
+    return 128 + ranks.stop_signal();
+  };
   std::vector<TrainingResult> results;
   std::vector<nn::Sequential> networks;
   for (std::int64_t i = 0; i < config.ensemble; ++i) {
@@ -386,18 +407,18 @@ int run_train(int argc, char** argv, Ranks& ranks) {
     train::Checkpoint checkpoint(own + "/checkpoint.safetensors", about(one));
     train::HistoryFile history(own + "/history.jsonl");
     const bool table = !run.quiet && !run.json;
-    Report report(one, own, resuming(folder, run), table, [&] {
+    Report report(one, own, resuming(folder, run), table, progress, [&] {
       write_whole();
       if (several && table) fmt::print("network {} of {}, seed {}\n", i + 1, config.ensemble, one.seed);
     });
     std::vector<train::Callback*> callbacks{&progress, &checkpoint, &history, &report};
     std::optional<StepProfile> profile;
     if (run.profile) callbacks.push_back(&profile.emplace(own + "/profile.json"));
-    results.push_back(training->run(callbacks, ranks.team()));
+    results.push_back(training->run(callbacks, ranks.team(), ended));
     const TrainingResult& result = results.back();
     progress.clear();
     if (profile && !run.quiet) run.json ? say(profile->table()) : fmt::print("{}", profile->table());
-    if (result.status == train::Status::stopped) return 128 + ranks.stop_signal();
+    if (result.status == train::Status::stopped) return stopped(report.told());
 
     models::save_model(own + "/model.safetensors", training->net(), training->info());
     if (const std::string problem = draw_curves(one, result.history, own + "/curve"); !problem.empty())
@@ -406,7 +427,9 @@ int run_train(int argc, char** argv, Ranks& ranks) {
     if (i + 1 < config.ensemble) training.reset();
   }
   const nn::Sequential net = models::as_one(networks);
-  const TrainingResult result = ensemble_result(config, results, net, data.test);
+  if (several && config.tta != "none") progress.message(measuring);
+  const TrainingResult result = ensemble_result(config, results, net, data.test, ended);
+  if (result.status == train::Status::stopped) return stopped(false);
   if (several) {
     models::ModelInfo info = training->info();
     info.members = config.ensemble;

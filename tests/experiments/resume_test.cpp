@@ -86,6 +86,35 @@ TEST_F(TrainResume, AfterSignals) {
   expect_same_run("r", "whole");
 }
 
+// Predictions over views take seconds, minutes where there are many: a signal ends them, too.
+TEST_F(TrainResume, AfterASignalAmongTheViews) {
+  make_mnist(600, 2000);
+  const auto of_many_views = [this](const std::string& out, const std::string& networks) {
+    return small({"--hidden", "256", "--epochs", "1", "--augment", "shift:8", "--tta", "shift:8:2", "--quiet",
+                  "--ensemble", networks, "--out-dir", out});
+  };
+  for (const char* networks : {"1", "2"}) {
+    std::filesystem::remove_all(path("r"));
+    std::filesystem::remove_all(path("whole"));
+    ASSERT_EQ(run(of_many_views("whole", networks)).code, 0);
+    Child child(of_many_views("r", networks), around());
+    // Of an ensemble, in those of all its networks together: its last one has its model.
+    const std::string last =
+        networks == std::string("1") ? "r/history.jsonl" : "r/member-2/model.safetensors";
+    EXPECT_TRUE(child.wait_until([&] { return std::filesystem::exists(path(last)); })) << child.err();
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    child.kill(SIGTERM);
+    const Outcome outcome = child.wait();
+    ASSERT_EQ(outcome.code, 128 + SIGTERM) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("train: stopped after the last epoch; continue with: "
+                                       "./elk train --resume --out-dir r"));
+    EXPECT_FALSE(std::filesystem::exists(path("r/model.safetensors")));
+    ASSERT_EQ(run({"--resume", "--out-dir", "r", "--quiet"}).code, 0);
+    EXPECT_TRUE(file("r/model.safetensors") == file("whole/model.safetensors"));
+    EXPECT_EQ(file("r/config.json"), file("whole/config.json"));
+  }
+}
+
 TEST_F(TrainResume, AfterBeingKilledAtAnyMoment) {
   ASSERT_EQ(run(options({"--out-dir", "whole"})).code, 0);
   int kills = 0;
