@@ -70,7 +70,8 @@ class Progress : public train::Callback {
 /// "seed"; all that is random must come from that.
 using RunFunction = std::function<Metrics(const Settings& settings, Progress& progress)>;
 
-/// The learning rate's schedule over the epochs of a run of these settings.
+/// The learning rate's schedule over the epochs of a run of these settings. Called for every run, by several
+/// threads at once.
 using RunSchedule = std::function<optim::Schedule(const Settings& settings)>;
 
 /// The work of a study whose runs are such a function.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -252,11 +253,13 @@ void tell_joint(Study& study, std::span<const Outcome> outcomes) {
     if (outcome.examples > 0 && !outcome.runs.empty() && outcome.runs.front().parameters > 0)
       question.cells.push_back({static_cast<double>(outcome.runs.front().parameters),
                                 static_cast<double>(outcome.examples), outcome.values(Metric::test_loss)});
+  std::optional<JointAnswer> found;
   try {
-    tell(study, answer(question));
+    found = answer(question);
   } catch (const ValueError& error) {
     study.warn(fmt::format("L(N, D) has no fit: {}", error.what()));
   }
+  if (found) tell(study, *found);
 }
 
 }  // namespace elk::lab

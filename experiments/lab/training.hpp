@@ -14,7 +14,7 @@
 
 namespace elk::lab {
 
-/// How a run went. Of a stopped one, `test` is absent.
+/// How a run went. What a stopped one has besides the history is not to be used.
 struct TrainingResult : train::Result {
   train::Evaluation test{};     ///< of the final weights, or with early stopping of the best
   std::int64_t best_epoch = 0;  ///< whose weights those are

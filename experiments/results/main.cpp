@@ -153,8 +153,7 @@ void print_forecast(const std::vector<ListedRun>& rows, Store& store) {
   if (curves.empty())
     throw ValueError(
         "[results] no run of one network that is done has a validation or test loss above 0 for each of at "
-        "least "
-        "7 epochs");
+        "least 7 epochs");
   std::vector<std::vector<std::string>> cells{
       {"form", "error, median", "90 of 100", "interval holds", "end is below", "above"}};
   const auto line = [&](const std::string& name, const auto& forecast) {

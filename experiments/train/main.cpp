@@ -155,7 +155,7 @@ class Report : public train::Callback {
     say(fmt::format("train: stopped in epoch {} after step {}; continue with: {}\n", fit.epoch() + 1,
                     fit.step(), go_on_));
   }
-  /// Whether it has said that the run is stopped; it has not where that was after the last epoch.
+  /// Whether it has said that the run is stopped; it has not where that was among the views.
   bool told() const { return told_; }
 
  private:
@@ -392,9 +392,9 @@ int run_train(int argc, char** argv, Ranks& ranks) {
   if (!run.resume) write_whole();
   // Predictions over views, which take long, end too; those of several ranks go on together.
   const auto ended = [&] { return ranks.team() == nullptr && stop_signal() != 0; };
-  const auto stopped = [&](bool is_told) {
+  const auto stopped = [&](bool is_told, const std::string& among) {
     if (!is_told)
-      say(fmt::format("train: stopped after the last epoch; continue with: {}\n", resuming(folder, run)));
+      say(fmt::format("train: stopped among the views{}; continue with: {}\n", among, resuming(folder, run)));
     return 128 + ranks.stop_signal();
   };
   std::vector<TrainingResult> results;
@@ -418,7 +418,9 @@ int run_train(int argc, char** argv, Ranks& ranks) {
     const TrainingResult& result = results.back();
     progress.clear();
     if (profile && !run.quiet) run.json ? say(profile->table()) : fmt::print("{}", profile->table());
-    if (result.status == train::Status::stopped) return stopped(report.told());
+    if (result.status == train::Status::stopped)
+      return stopped(report.told(),
+                     several ? fmt::format(" of network {} of {}", i + 1, config.ensemble) : "");
 
     models::save_model(own + "/model.safetensors", training->net(), training->info());
     if (const std::string problem = draw_curves(one, result.history, own + "/curve"); !problem.empty())
@@ -429,7 +431,8 @@ int run_train(int argc, char** argv, Ranks& ranks) {
   const nn::Sequential net = models::as_one(networks);
   if (several && config.tta != "none") progress.message(measuring);
   const TrainingResult result = ensemble_result(config, results, net, data.test, ended);
-  if (result.status == train::Status::stopped) return stopped(false);
+  if (result.status == train::Status::stopped)
+    return stopped(false, several ? " of all networks together" : "");
   if (several) {
     models::ModelInfo info = training->info();
     info.members = config.ensemble;

@@ -178,7 +178,6 @@ void sgd(Index n, T* __restrict w, const T* __restrict g, Update<T> update) {
 
 // A moment that decays ends at the smallest subnormal numbers and stays there, rounding to itself; arithmetic
 // on those is a hundred times slower. Below the normal range a moment is 0.
-ELK_INLINE float size_of(float x) { return __builtin_fabsf(x); }
 template <class T>
 ELK_INLINE T without_subnormal(T x) {
   constexpr T smallest = sizeof(T) == 4 ? T(__FLT_MIN__) : T(__DBL_MIN__);
@@ -188,7 +187,7 @@ ELK_INLINE T without_subnormal(T x) {
 ELK_INLINE float root(float x) { return __builtin_sqrtf(x); }
 ELK_INLINE double root(double x) { return __builtin_sqrt(x); }
 
-// Most runs have no decay here (AdamW's is in `keep`); without it a step's arithmetic takes an eighth less.
+// Most runs have no decay here (AdamW's is in `keep`); without it the arithmetic takes a seventh less.
 template <bool decays, class T>
 void adam(Index n, T* __restrict w, T* __restrict mean, T* __restrict square, const T* __restrict g,
           const AdamStep<T>& step) {

@@ -50,6 +50,7 @@ ELK_INLINE Floats exponential(Floats x) {
 ELK_INLINE double exponential(double x) { return __builtin_exp(x); }
 
 ELK_INLINE Floats size_of(Floats x) { return (Floats)((Integers)x & 0x7fffffff); }
+ELK_INLINE float size_of(float x) { return __builtin_fabsf(x); }
 ELK_INLINE double size_of(double x) { return __builtin_fabs(x); }
 
 /// y[i] = f(x[i], ...): f takes vectors of f32, or one f64. y is none of x: the last vector begins before the
