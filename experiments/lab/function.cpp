@@ -72,14 +72,11 @@ bool Progress::tell_hopeless(RunSummary& summary, std::vector<train::HistoryRow>
   return true;
 }
 
-optim::Schedule FunctionWork::schedule(const std::string& settings) {
-  return schedule_ ? schedule_(Settings::parse(settings)) : optim::constant();
-}
-
 bool FunctionWork::run(const std::string& text, const std::function<bool()>& ended, double bar,
                        RunSummary& summary, std::vector<train::HistoryRow>& curve) {
   const Settings settings = Settings::parse(text);
-  Progress progress(ended, bar, settings.has("epochs") ? settings.integer("epochs") : 0, schedule(text));
+  Progress progress(ended, bar, settings.has("epochs") ? settings.integer("epochs") : 0,
+                    schedule_of(settings));
   Metrics metrics;
   try {
     metrics = function_(settings, progress);

@@ -88,12 +88,18 @@ class FunctionWork : public Work {
 
   std::string data(const std::string&) override { return data_; }
   std::string data_name(const std::string&) override { return "version of the study's data"; }
-  optim::Schedule schedule(const std::string& settings) override;
+  optim::Schedule schedule(const std::string& settings) override {
+    return schedule_of(Settings::parse(settings));
+  }
   double estimate(const std::string&) override { return 1; }
   bool run(const std::string& settings, const std::function<bool()>& ended, double bar, RunSummary& summary,
            std::vector<train::HistoryRow>& curve) override;
 
  private:
+  optim::Schedule schedule_of(const Settings& settings) const {
+    return schedule_ ? schedule_(settings) : optim::constant();
+  }
+
   RunFunction function_;
   std::string data_;
   std::vector<std::string> expected_;

@@ -89,14 +89,24 @@ void check_batches(const TrainConfig& config, Index examples) {
         config.batch_size, last));
 }
 
+// Nothing without --tta or images. Where `ended` says so it ends, and the result is that of a stopped run.
+std::optional<double> over_views(const TrainConfig& config, const nn::Module& net, const Dataset& images,
+                                 const std::function<bool()>& ended, TrainingResult& result) {
+  if (config.tta == "none" || images.size() == 0) return std::nullopt;
+  try {
+    return accuracy_of_views(net, images, views(config.tta, parse_augment(config.augment)),
+                             config.float_type(), ended);
+  } catch (const ViewsEnded&) {
+    result.status = train::Status::stopped;
+    return std::nullopt;
+  }
+}
+
 // Of the weights that are the run's result; `result` gets the test set's part.
 void test_network(const TrainConfig& config, const nn::Module& net, const Dataset& test,
                   const std::function<bool()>& ended, TrainingResult& result) {
-  const DType dtype = config.float_type();
-  result.test = train::evaluate(net, test, make_loss(config.loss, 0), dtype);
-  if (config.tta != "none")
-    result.tta_accuracy =
-        accuracy_of_views(net, test, views(config.tta, parse_augment(config.augment)), dtype, ended);
+  result.test = train::evaluate(net, test, make_loss(config.loss, 0), config.float_type());
+  result.tta_accuracy = over_views(config, net, test, ended, result);
 }
 
 // The epoch whose weights are a run's result: with early stopping the best one, else the last one.
@@ -248,14 +258,8 @@ TrainingResult Training::run(std::vector<train::Callback*> callbacks, train::Tea
   result.train_loss = tested.train_loss;
   result.val_loss = tested.val_loss;
   result.val_accuracy = tested.val_accuracy;
-  try {
-    test_network(config_, net_, test_, ended, result);
-    if (config_.tta != "none" && validation_.size() > 0)
-      result.tta_val_accuracy = accuracy_of_views(
-          net_, validation_, views(config_.tta, parse_augment(config_.augment)), config_.float_type(), ended);
-  } catch (const ViewsEnded&) {
-    result.status = train::Status::stopped;
-  }
+  test_network(config_, net_, test_, ended, result);
+  result.tta_val_accuracy = over_views(config_, net_, validation_, ended, result);
   return result;
 }
 
@@ -291,11 +295,7 @@ TrainingResult ensemble_result(const TrainConfig& config, const std::vector<Trai
   all.val_loss = mean(&TrainingResult::val_loss);
   all.val_accuracy = mean(&TrainingResult::val_accuracy);
   all.tta_val_accuracy = mean(&TrainingResult::tta_val_accuracy);
-  try {
-    test_network(config, net, test, ended, all);
-  } catch (const ViewsEnded&) {
-    all.status = train::Status::stopped;
-  }
+  test_network(config, net, test, ended, all);
   return all;
 }
 

@@ -129,6 +129,18 @@ TEST_F(Functions, ResultsOfOtherDataAreNotTaken) {
   EXPECT_NO_THROW(Study(question, options, "./sine"));
 }
 
+TEST_F(Functions, NumbersOfTheirStudyKeepTheirNames) {
+  Question question{"sine", "Sine", "Does it fit?"};
+  question.run = [](const Settings&, Progress&) { return Metrics(); };
+  question.metrics = {{"test_loss"}};
+  Study::Options options;
+  options.dataset = "its own", options.out_dir = folder_ / "out";
+  Study study(question, options, "./sine");
+  study.number("best_rate", 0.1);
+  EXPECT_EQ(error_of<ValueError>([&] { study.number("best_rate", 0.2); }),
+            "[study] expected a name for each number, got \"best_rate\" twice");
+}
+
 TEST_F(Functions, ThatDivergeThrowOrForgetAMetricAreTold) {
   const auto runs = run(
       [](const Settings& settings, Progress& progress) -> Metrics {

@@ -21,7 +21,6 @@
 namespace elk::lab {
 namespace {
 
-using elk::test::error_of;
 using test::Json;
 using test::rows_of;
 using test::operator+;
@@ -165,9 +164,6 @@ TEST(Hopeless, AreForecastByTheScheduleOfTheirQuestion) {
   EXPECT_EQ(all[0].cell.settings.number("lr"), 0.1);
   EXPECT_GE(asked.size(), 3u);
   for (const auto& [rate, half] : asked) EXPECT_NEAR(half, rate / 2, 1e-12);
-  study.number("best_rate", 0.1);
-  EXPECT_EQ(error_of<ValueError>([&] { study.number("best_rate", 0.2); }),
-            "[study] expected a name for each number, got \"best_rate\" twice");
   int stopped = 0;
   for (const RunSummary& run : Store(folder / "r", Store::Access::read).runs())
     stopped += run.status == "hopeless";

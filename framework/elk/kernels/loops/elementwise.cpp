@@ -11,7 +11,7 @@ namespace {
 ELK_INLINE float hyperbolic_tangent(float x) {
   constexpr float end = 10;                     // from 9.02 on it rounds to 1
   constexpr double shift = 6755399441055744.0;  // 1.5 * 2^52: rounds to an integer, in the lowest bits
-  const float size = __builtin_fabsf(x);
+  const float size = size_of(x);
   const double z = 2 * static_cast<double>(size > end ? end : size);  // NaN stays
   const double shifted = fused(z, 1.44269504088896341, shift), n = shifted - shift;
   const double r = fused(n, -0.69314718055994531, z);

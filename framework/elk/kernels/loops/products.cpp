@@ -357,6 +357,33 @@ ELK_INLINE void pack_rows(Index k, const T* from, Index ld, Index there, T* to) 
       for (Index j = 0; j < V * lanes<T>; ++j) to[j] = j < there ? from[j] : T(0);
 }
 
+// b (k, n), whose rows are `ld` apart, as tiles of outer_vectors vectors read it: where it lies, or laid out
+// in panels, as always the last one where it ends within a vector.
+template <class T>
+struct Panels {
+  const T* b;
+  Index n, k, ld;
+  bool in_place;
+  T* scratch;
+
+  ELK_INLINE bool laid_out(Index begin, Index count) const {
+    return !in_place || n - begin < count * lanes<T>;
+  }
+  ELK_INLINE void lay_out() const {
+    for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
+      const Index begin = vector * lanes<T>;
+      if (laid_out(begin, count)) pack_rows<T, count>(k, b + begin, ld, n - begin, scratch + begin * k);
+    });
+  }
+  // Of the panel of so many vectors that begins at this column: where it is, and how far apart its rows are.
+  ELK_INLINE const T* at(Index begin, Index count) const {
+    return laid_out(begin, count) ? scratch + begin * k : b + begin;
+  }
+  ELK_INLINE Index row(Index begin, Index count) const {
+    return laid_out(begin, count) ? count * lanes<T> : ld;
+  }
+};
+
 template <class T, Into into>
 ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
                             Index ldc, Update<T> update, const TakeRows<T>* take, T* scratch) {
@@ -368,12 +395,8 @@ ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, co
   T* const taken = columns_of_a + vectors<T>(block * k) * lanes<T>;
   // For a few tiles, rows of b are read where they lie, unless these are places that compete in the cache.
   const bool few_tiles = m <= 16 * outer_rows && k <= 128 && ldb * static_cast<Index>(sizeof(T)) % 1024 != 0;
-  const auto laid_out = [&](Index begin, Index count)
-                            ELK_INLINE_LAMBDA { return !few_tiles || n - begin < count * lanes<T>; };
-  for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
-    const Index begin = vector * lanes<T>;
-    if (laid_out(begin, count)) pack_rows<T, count>(k, b + begin, ldb, n - begin, scratch + begin * k);
-  });
+  const Panels<T> panels{b, n, k, ldb, few_tiles, scratch};
+  panels.lay_out();
   for (Index top = 0; top < m; top += block) {
     const Index tall = smaller(block, m - top), ld_here = take ? n : ldc;
     T* const c_here = take ? taken : c + top * ldc;
@@ -384,8 +407,8 @@ ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, co
     });
     for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
       const Index begin = vector * lanes<T>;
-      const T* const b_here = laid_out(begin, count) ? scratch + begin * k : b + begin;
-      const Index b_row = laid_out(begin, count) ? count * lanes<T> : ldb;
+      const T* const b_here = panels.at(begin, count);
+      const Index b_row = panels.row(begin, count);
       for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
         for (int i = 0; take && i < take->arrays; ++i)
           for (int r = 0; r < rows; ++r)
@@ -433,13 +456,8 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
       for (Index left = 0; left < n; left += wide) {
         const Index width = smaller(wide, n - left);
         const T* b_here = b + step * ldb + left;
-        const auto laid_out = [&](Index begin, Index count)
-                                  ELK_INLINE_LAMBDA { return !in_place || width - begin < count * lanes<T>; };
-        for_parts<outer_vectors>(vectors<T>(width), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
-          const Index begin = vector * lanes<T>;
-          if (laid_out(begin, count))
-            pack_rows<T, count>(length, b_here + begin, ldb, width - begin, scratch + begin * length);
-        });
+        const Panels<T> panels{b_here, width, length, ldb, in_place, scratch};
+        panels.lay_out();
         // The rows that are read next are fetched meanwhile, some with each tile.
         const bool beside = left + wide < n, below = !beside && step + block < k;
         const T* next = beside ? b_here + wide : b + (step + block) * ldb;
@@ -450,8 +468,8 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
         Index fetched = 0;
         for_parts<outer_vectors>(vectors<T>(width), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
           const Index begin = vector * lanes<T>;
-          const T* const panel = laid_out(begin, count) ? scratch + begin * length : b_here + begin;
-          const Index panel_row = laid_out(begin, count) ? count * lanes<T> : ldb;
+          const T* const panel = panels.at(begin, count);
+          const Index panel_row = panels.row(begin, count);
           for_parts<outer_rows>(height, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
             for (const Index end = smaller(fetched + each, next_rows); fetched < end; ++fetched)
               for (Index i = 0; i < next_width; i += 64 / sizeof(T))
