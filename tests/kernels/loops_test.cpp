@@ -52,15 +52,16 @@ INSTANTIATE_TEST_SUITE_P(Levels, EveryInstructionSet,
                                          InstructionSet::avx512, InstructionSet::amx, InstructionSet::neon),
                          [](const auto& one) { return std::string(name(one.param)); });
 
-// Around the sizes of tiles and vectors, and where rows are taken piece by piece.
+// Around the sizes of tiles, blocks and vectors, where rows are taken piece by piece, and where they compete
+// for the same places of the cache.
 struct Sizes {
   Index m, n, k;
 };
-const std::vector<Sizes> shapes = {{1, 1, 1},      {1, 5, 17},       {2, 3, 16},     {5, 10, 64},
-                                   {6, 11, 63},    {7, 9, 130},      {50, 10, 65},   {50, 48, 50},
-                                   {50, 49, 7},    {13, 100, 1},     {128, 33, 35},  {3, 4, 2100},
-                                   {300, 70, 50},  {150, 203, 450},  {110, 30, 140}, {20, 208, 300},
-                                   {20, 512, 300}, {150, 1024, 140}, {100, 256, 140}};
+const std::vector<Sizes> shapes = {
+    {1, 1, 1},       {1, 5, 17},      {2, 3, 16},      {5, 10, 64},    {6, 11, 63},    {7, 9, 130},
+    {50, 10, 65},    {50, 48, 50},    {50, 49, 7},     {13, 100, 1},   {128, 33, 35},  {3, 4, 2100},
+    {300, 70, 50},   {150, 203, 450}, {110, 30, 140},  {20, 208, 300}, {20, 512, 300}, {150, 1024, 140},
+    {100, 256, 140}, {1, 203, 37},    {260, 50, 1100}, {10, 2048, 30}, {129, 17, 260}};
 
 template <class T>
 struct Matrices {

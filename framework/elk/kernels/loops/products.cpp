@@ -27,32 +27,38 @@ struct Constant {
   constexpr operator int() const { return n; }
 };
 
-// Calls f(begin, length) for parts of [0, n) of nearly equal lengths, at most `most`; `backwards` the last
-// part comes first.
-template <class F>
-ELK_INLINE void for_parts(Index most, Index n, bool backwards, F f) {
-  const Index parts = (n + most - 1) / most;
-  const Index shorter = parts == 0 ? 0 : parts - n % parts;  // parts, which lie before the longer ones
-  for (Index i = 0; i < parts; ++i) {
-    const Index part = backwards ? parts - 1 - i : i;
-    f(part * (n / parts) + (part > shorter ? part - shorter : 0), n / parts + (part >= shorter));
+// Parts of [0, n) of nearly equal lengths, at most `most`.
+class Parts {
+ public:
+  ELK_INLINE Parts(Index most, Index n)
+      : count_((n + most - 1) / most),
+        length_(count_ == 0 ? 0 : n / count_),
+        shorter_(count_ == 0 ? 0 : count_ - n % count_) {}
+
+  /// Calls f(begin, length) for each; `backwards` the last part comes first.
+  template <class F>
+  ELK_INLINE void for_each(F f, bool backwards = false) const {
+    for (Index i = 0; i < count_; ++i) {
+      const Index part = backwards ? count_ - 1 - i : i;
+      f(part * length_ + (part > shorter_ ? part - shorter_ : 0), length_ + (part >= shorter_));
+    }
   }
-}
+
+ private:
+  Index count_, length_, shorter_;  // parts, and those of the lesser length, which lie before the longer ones
+};
 
 // The same with the length as a constant. f is compiled for each, so what it does beside its tile costs
 // space.
 template <int most, class F>
-ELK_INLINE void for_parts(Index n, bool backwards, F f) {
-  for_parts(most, n, backwards, [&](Index begin, Index length) ELK_INLINE_LAMBDA {
+ELK_INLINE void for_parts(Index n, F f, bool backwards = false) {
+  const auto part = [&](Index begin, Index length) ELK_INLINE_LAMBDA {
     [&]<int... I>(std::integer_sequence<int, I...>) {
       (void)((length == I + 1 && (f(begin, Constant<I + 1>()), true)) || ...);
     }
     (std::make_integer_sequence<int, most>());
-  });
-}
-template <int most, class F>
-ELK_INLINE void for_parts(Index n, F f) {
-  for_parts<most>(n, false, f);
+  };
+  Parts(most, n).for_each(part, backwards);
 }
 
 // y (R, C) = x (R, k) times the transpose of w (C, k), plus what is at `add`. Both lie along k, so vectors
@@ -90,7 +96,7 @@ void multiply_nt(Index m, Index n, Index k, const T* x, Index ldx, const T* w, I
   // Longer rows are taken piece by piece: then so much of each stays in the first cache, also where rows lie
   // a multiple of its size apart and compete for the same places.
   constexpr Index longest = 4096 / sizeof(T);
-  for_parts<dot_columns<T>>(n, backwards, [&](Index column, auto columns) ELK_INLINE_LAMBDA {
+  const auto part = [&](Index column, auto columns) ELK_INLINE_LAMBDA {
     const T* w_here = w + column * ldw;
     const Index after = backwards                   ? (column > columns ? column - columns : 0)
                         : column + 2 * columns <= n ? column + columns
@@ -106,7 +112,8 @@ void multiply_nt(Index m, Index n, Index k, const T* x, Index ldx, const T* w, I
                                    begin > 0 ? ldy : 0, to, ldy, next + tile++ % columns * ldw + begin);
       });
     }
-  });
+  };
+  for_parts<dot_columns<T>>(n, part, backwards);
 }
 
 template <class T>
@@ -253,7 +260,7 @@ void multiply_nt_packed(Index m, Index n, Index k, const T* x, Index ldx, const 
   const Index left = m % lanes<T> <= few<T> ? m % lanes<T> : 0, filled = m - left;
   T sums[block_n * chunk * lanes<T>];
   const Index whole = filled > 0 ? vectors<T>(filled) : 1;  // or one of zeros, beside which the rest is done
-  for_parts(chunk, whole, false, [&](Index first_vector, Index count) ELK_INLINE_LAMBDA {
+  Parts(chunk, whole).for_each([&](Index first_vector, Index count) ELK_INLINE_LAMBDA {
     const Index first = first_vector * lanes<T>;
     const T* x_here = x + first * ldx;
     const Index padded = count * lanes<T>;
@@ -294,10 +301,11 @@ enum class Into { store, add, update };
 
 // The tile c (R, V vectors) of a (R, k) times b (k, V vectors), whose rows are `b_row` apart. a's rows are
 // `a_row` apart, or, where it is packed, the elements of one step lie together. c has so many `columns` from
-// here on, which may end within the last vector; then b has zeros behind its last column.
+// here on, which may end within the last vector. Unless `panel` is null, b is laid out there on the way: row
+// behind row, with zeros behind its last column, which the next tiles of these columns need not look out for.
 template <class T, int R, int V, bool packed, Into into>
-[[gnu::noinline]] void outer_tile(Index k, const T* a, Index a_row, const T* b, Index b_row, T* c, Index ldc,
-                                  Index columns, Update<T> update) {
+void outer_tile(Index k, const T* a, Index a_row, const T* b, Index b_row, T* panel, T* c, Index ldc,
+                Index columns, Update<T> update) {
   const bool whole = columns >= V * lanes<T>;
   const auto rest = static_cast<int>(columns - (V - 1) * lanes<T>);
   const auto at = [&](const T* row, int v) ELK_INLINE_LAMBDA {
@@ -310,23 +318,40 @@ template <class T, int R, int V, bool packed, Into into>
       store(row + v * lanes<T>, value, rest);
   };
   Vector<T> sum[R][V] = {};
+  if constexpr (into == Into::add) {
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-    if constexpr (into == Into::add)
+    for (int r = 0; r < R; ++r) {
       for (int v = 0; v < V; ++v) sum[r][v] = at(c + r * ldc, v);
-    else
-      __builtin_prefetch(c + r * ldc, 1),
-          __builtin_prefetch(c + r * ldc + V * lanes<T> - 1, 1);  // wanted in the end
+      for (int v = 0; v <= V; ++v) __builtin_prefetch(c + (R + r) * ldc + v * lanes<T>, 1);  // the next tile
+    }
+  } else {
+    const T* wanted = c;     // in the end
+    asm("" : "+r"(wanted));  // or all these places would be kept in registers until then
+    for (int r = 0; r < R; ++r, wanted += ldc) {
+      __builtin_prefetch(wanted, 1);
+      __builtin_prefetch(wanted + V * lanes<T> - 1, 1);
+    }
   }
-  for (Index i = 0; i < k; ++i, b += b_row) {
-    Vector<T> row[V];
-    for (int v = 0; v < V; ++v) row[v] = load(b + v * lanes<T>);
+  const auto step = [&](Index i, const Vector<T>(&row)[V]) ELK_INLINE_LAMBDA {
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const Vector<T> factor = spread(packed ? a[i * R + r] : a[r * a_row + i]);
       for (int v = 0; v < V; ++v) sum[r][v] = multiply_add<T>(factor, row[v], sum[r][v]);
     }
-  }
+  };
+  Vector<T> row[V];
+  if (panel)
+    for (Index i = 0; i < k; ++i, b += b_row, panel += V * lanes<T>) {
+      for (int v = 0; v <= V; ++v) __builtin_prefetch(b + 8 * b_row + v * lanes<T>);
+      for (int v = 0; v < V; ++v) row[v] = at(b, v);
+      for (int v = 0; v < V; ++v) store(panel + v * lanes<T>, row[v]);
+      step(i, row);
+    }
+  else
+    for (Index i = 0; i < k; ++i, b += b_row) {
+      for (int v = 0; v < V; ++v) row[v] = load(b + v * lanes<T>);
+      step(i, row);
+    }
   if constexpr (into == Into::update) {
     const Vector<T> rate = spread(update.rate);
     if (update.decay != 0) {
@@ -345,76 +370,89 @@ template <class T, int R, int V, bool packed, Into into>
   }
 }
 
-// Rows of V vectors, of which the last has `there` elements in all, one after the other; what is missing is
-// 0.
-template <class T, int V>
-ELK_INLINE void pack_rows(Index k, const T* from, Index ld, Index there, T* to) {
-  if (there >= V * lanes<T>)
-    for (Index i = 0; i < k; ++i, from += ld, to += V * lanes<T>)
-      for (int v = 0; v < V; ++v) store(to + v * lanes<T>, load(from + v * lanes<T>));
-  else
-    for (Index i = 0; i < k; ++i, from += ld, to += V * lanes<T>)
-      for (Index j = 0; j < V * lanes<T>; ++j) to[j] = j < there ? from[j] : T(0);
+// The tiles of all sizes: that of R rows and V vectors is at [R - 1][V - 1].
+template <class T>
+using OuterTile = void (*)(Index, const T*, Index, const T*, Index, T*, T*, Index, Index, Update<T>);
+template <class T>
+struct OuterTiles {
+  OuterTile<T> of[outer_rows][outer_vectors];
+};
+template <class T, bool packed, Into into, int... I>
+constexpr OuterTiles<T> outer_tiles_of(std::integer_sequence<int, I...>) {
+  return {{outer_tile<T, I / outer_vectors + 1, I % outer_vectors + 1, packed, into>...}};
+}
+template <class T, bool packed, Into into>
+constexpr OuterTiles<T> outer_tiles =
+    outer_tiles_of<T, packed, into>(std::make_integer_sequence<int, outer_rows * outer_vectors>());
+
+// The elements of so many columns of a (k, columns) that belong to one place of k, side by side.
+template <class T>
+[[gnu::noinline]] void pack_columns(Index columns, Index k, const T* a, Index lda, T* to) {
+  for_parts<outer_rows>(columns, [&](Index, auto count) ELK_INLINE_LAMBDA {  // once, with count = columns
+    const T* from = a;
+    for (Index i = 0; i < k; ++i, from += lda, to += count)
+      for (int c = 0; c < count; ++c) to[c] = from[c];
+  });
 }
 
-// b (k, n), whose rows are `ld` apart, as tiles of outer_vectors vectors read it: where it lies, or laid out
-// in panels, as always the last one where it ends within a vector.
-template <class T>
-struct Panels {
-  const T* b;
-  Index n, k, ld;
-  bool in_place;
-  T* scratch;
+// Whether tiles read rows of b, `stride` bytes apart, where they lie as fast as from a panel, which costs
+// time to lay out: a batch of m rows meets weights, or, in their gradient (ta), m rows of weights meet a
+// batch of k. Not for many tiles, nor where the rows compete for the same places of the cache. Measured, on
+// Zen 4.
+constexpr bool lie_well(bool ta, Index m, Index k, Index stride) {
+  const bool few = m <= 16 * outer_rows;
+  return few && (ta ? k <= 128 && stride % 1024 != 0 : vector_bytes == 64 && stride % 8192 != 0);
+}
 
-  ELK_INLINE bool laid_out(Index begin, Index count) const {
-    return !in_place || n - begin < count * lanes<T>;
-  }
-  ELK_INLINE void lay_out() const {
-    for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
-      const Index begin = vector * lanes<T>;
-      if (laid_out(begin, count)) pack_rows<T, count>(k, b + begin, ld, n - begin, scratch + begin * k);
-    });
-  }
-  // Of the panel of so many vectors that begins at this column: where it is, and how far apart its rows are.
-  ELK_INLINE const T* at(Index begin, Index count) const {
-    return laid_out(begin, count) ? scratch + begin * k : b + begin;
-  }
-  ELK_INLINE Index row(Index begin, Index count) const {
-    return laid_out(begin, count) ? count * lanes<T> : ld;
-  }
-};
-
-template <class T, Into into>
-ELK_INLINE void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c,
-                            Index ldc, Update<T> update, const TakeRows<T>* take, T* scratch) {
-  // b is laid out in panels, and so are the columns of a. Long ones meet those of several tiles while they
-  // are in the second cache; short ones are read again for each tile, so that c is gone through in the order
-  // of its rows.
-  const Index block = k <= 128 ? outer_rows : take ? 2 * outer_rows : 16 * outer_rows;
+// c (m, n) becomes, or is updated by, a (m, k), or with ta the transpose of a (k, m), times b (k, n). Rows of
+// c are taken in blocks, each of which meets b in panels of as many columns as a tile has; the first tile
+// that reads a panel lays it out.
+template <class T, bool ta, Into into>
+void multiply_outer(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
+                    Update<T> update, const TakeRows<T>* take, T* scratch) {
+  // Where a's rows are long, a block of them stays in the second cache while it meets all panels. In a
+  // gradient of weights they are packed, and blocks of short ones are a tile high, so that c is gone through
+  // in the order of its rows.
+  const Index most_tiles = !ta        ? (k * static_cast<Index>(sizeof(T)) > 1024 ? 16 : 32)
+                           : k <= 128 ? 1
+                           : take     ? 2
+                                      : 16;
+  const Index blocks = (m + most_tiles * outer_rows - 1) / (most_tiles * outer_rows);
+  const Index block_tiles = ((m + blocks - 1) / blocks + outer_rows - 1) / outer_rows;
+  const Index block = block_tiles * outer_rows;
   T* const columns_of_a = scratch + vectors<T>(n) * lanes<T> * k;
   T* const taken = columns_of_a + vectors<T>(block * k) * lanes<T>;
-  // For a few tiles, rows of b are read where they lie, unless these are places that compete in the cache.
-  const bool few_tiles = m <= 16 * outer_rows && k <= 128 && ldb * static_cast<Index>(sizeof(T)) % 1024 != 0;
-  const Panels<T> panels{b, n, k, ldb, few_tiles, scratch};
-  panels.lay_out();
+  const bool in_place = lie_well(ta, m, k, ldb * static_cast<Index>(sizeof(T)));
+  const Parts panels(outer_vectors, vectors<T>(n));
   for (Index top = 0; top < m; top += block) {
     const Index tall = smaller(block, m - top), ld_here = take ? n : ldc;
     T* const c_here = take ? taken : c + top * ldc;
-    for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
-      T* to = columns_of_a + row * k;
-      for (Index i = 0; i < k; ++i)
-        for (int r = 0; r < rows; ++r) to[i * rows + r] = a[i * lda + top + row + r];
-    });
-    for_parts<outer_vectors>(vectors<T>(n), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
-      const Index begin = vector * lanes<T>;
-      const T* const b_here = panels.at(begin, count);
-      const Index b_row = panels.row(begin, count);
-      for_parts<outer_rows>(tall, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
+    const Parts tiles(outer_rows, tall);
+    if constexpr (ta)
+      Parts(64, k).for_each([&](Index step, Index length) ELK_INLINE_LAMBDA {  // so few pages at once
+        tiles.for_each([&](Index row, Index rows) ELK_INLINE_LAMBDA {
+          pack_columns(rows, length, a + step * lda + top + row, lda, columns_of_a + row * k + step * rows);
+        });
+      });
+    panels.for_each([&](Index vector, Index count) ELK_INLINE_LAMBDA {
+      const Index begin = vector * lanes<T>, width = count * lanes<T>;
+      const bool here = in_place && begin + width <= n;
+      T* const panel = blocks == 1 ? scratch : scratch + begin * k;
+      // The next panel's rows of weights are fetched meanwhile, some with each tile.
+      const Index each = (k + block_tiles - 1) / block_tiles;
+      Index fetched = ta || top > 0 || begin + width >= n ? k : 0;
+      tiles.for_each([&](Index row, Index rows) ELK_INLINE_LAMBDA {
         for (int i = 0; take && i < take->arrays; ++i)
-          for (int r = 0; r < rows; ++r)
+          for (Index r = 0; r < rows; ++r)
             __builtin_prefetch(take->touched[i] + (top + row + r) * take->ld + begin, 1);
-        outer_tile<T, rows, count, true, into>(k, columns_of_a + row * k, 0, b_here, b_row,
-                                               c_here + row * ld_here + begin, ld_here, n - begin, update);
+        for (const Index end = smaller(fetched + each, k); fetched < end; ++fetched)
+          for (Index i = 0; i < width; i += 64 / sizeof(T))
+            __builtin_prefetch(b + fetched * ldb + begin + width + i, 0, 2);
+        const bool first = top + row == 0, from_b = first || here;
+        const auto tile = outer_tiles<T, ta, into>.of[rows - 1][count - 1];
+        tile(k, ta ? columns_of_a + row * k : a + (top + row) * lda, lda, from_b ? b + begin : panel,
+             from_b ? ldb : width, first && !here ? panel : nullptr, c_here + row * ld_here + begin, ld_here,
+             n - begin, update);
       });
     });
     if (take) take->take(take->by, top, tall, c_here);
@@ -425,64 +463,46 @@ template <class T>
 void multiply_tn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
                  const Update<T>* update, const TakeRows<T>* take, T* scratch) {
   if (update)
-    multiply_tn<T, Into::update>(m, n, k, a, lda, b, ldb, c, ldc, *update, nullptr, scratch);
+    multiply_outer<T, true, Into::update>(m, n, k, a, lda, b, ldb, c, ldc, *update, nullptr, scratch);
   else
-    multiply_tn<T, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, take, scratch);
+    multiply_outer<T, true, Into::store>(m, n, k, a, lda, b, ldb, c, ldc, {}, take, scratch);
 }
 
-// Whether tiles, of m rows in all, read rows of b, `stride` bytes apart, where they lie as fast as from a
-// panel, which costs time to lay out. Less so where the rows of a block compete for the same places of the
-// cache; with AVX2 never where rows begin at any place of a line; with vectors of 16 bytes never, as rows of
-// two are half a line. Measured, on Zen 4.
-constexpr bool lie_well(Index m, Index stride) {
-  if (vector_bytes == 64) return stride % (m <= 128 ? 8192 : 4096) != 0;
-  return vector_bytes == 32 && stride % 32 == 0 && stride % (m <= 64 ? 2048 : 512) != 0;
+// c (n) = a (k) times b (k, n). A single row is not worth tiles: rows of b are gone through as they lie, a
+// few at once. Elements are summed in the same order.
+template <class T>
+void multiply_row(Index n, Index k, const T* a, const T* b, Index ldb, T* c) {
+  for_parts<4>(k, [&](Index step, auto rows) ELK_INLINE_LAMBDA {
+    Vector<T> factor[rows];
+    for (int r = 0; r < rows; ++r) factor[r] = spread(a[step + r]);
+    const T* const b_here = b + step * ldb;
+    const auto add = [&](auto at, Vector<T> sum) ELK_INLINE_LAMBDA {
+      for (int r = 0; r < rows; ++r) sum = multiply_add<T>(factor[r], at(b_here + r * ldb), sum);
+      return sum;
+    };
+    Index j = 0;
+    for (; j + lanes<T> <= n; j += lanes<T>)
+      store(c + j, add([j](const T* row) ELK_INLINE_LAMBDA { return load(row + j); },
+                       step > 0 ? load(c + j) : Vector<T>{}));
+    if (const auto rest = static_cast<int>(n - j); rest > 0)
+      store(c + j,
+            add([j, rest](const T* row) ELK_INLINE_LAMBDA { return load(row + j, rest); },
+                step > 0 ? load(c + j, rest) : Vector<T>{}),
+            rest);
+  });
 }
 
 template <class T>
 void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
                  T* scratch) {
-  // A block of b is taken in panels, each of which fits the first cache, and meets as many rows of a as the
-  // second one holds. Narrow panels are laid out several at once: rows far apart are read in longer pieces.
-  constexpr Index block = many_registers ? 128 : 256, tallest = 32 * outer_rows;
-  constexpr Index wide = (many_registers ? 1 : 8) * outer_vectors * lanes<T>;
-  const bool in_place = lie_well(m, ldb * static_cast<Index>(sizeof(T)));
-  const Index parts = (m + tallest - 1) / tallest;
-  const Index tall = ((m + parts - 1) / parts + outer_rows - 1) / outer_rows * outer_rows;
-  for (Index top = 0; top < m; top += tall) {
-    const Index height = smaller(tall, m - top);
-    for (Index step = 0; step < k; step += block) {
-      const Index length = smaller(block, k - step);
-      for (Index left = 0; left < n; left += wide) {
-        const Index width = smaller(wide, n - left);
-        const T* b_here = b + step * ldb + left;
-        const Panels<T> panels{b_here, width, length, ldb, in_place, scratch};
-        panels.lay_out();
-        // The rows that are read next are fetched meanwhile, some with each tile.
-        const bool beside = left + wide < n, below = !beside && step + block < k;
-        const T* next = beside ? b_here + wide : b + (step + block) * ldb;
-        const Index next_width = smaller(wide, beside ? n - left - wide : n);
-        const Index next_rows = beside ? length : below ? smaller(block, k - step - block) : 0;
-        const Index tiles = vectors<T>(width) / outer_vectors * (height / outer_rows) + 1;
-        const Index each = (next_rows + tiles - 1) / tiles;
-        Index fetched = 0;
-        for_parts<outer_vectors>(vectors<T>(width), [&](Index vector, auto count) ELK_INLINE_LAMBDA {
-          const Index begin = vector * lanes<T>;
-          const T* const panel = panels.at(begin, count);
-          const Index panel_row = panels.row(begin, count);
-          for_parts<outer_rows>(height, [&](Index row, auto rows) ELK_INLINE_LAMBDA {
-            for (const Index end = smaller(fetched + each, next_rows); fetched < end; ++fetched)
-              for (Index i = 0; i < next_width; i += 64 / sizeof(T))
-                __builtin_prefetch(next + fetched * ldb + i, 0, 2);
-            const auto tile = step > 0 ? outer_tile<T, rows, count, false, Into::add>
-                                       : outer_tile<T, rows, count, false, Into::store>;
-            tile(length, a + (top + row) * lda + step, lda, panel, panel_row,
-                 c + (top + row) * ldc + left + begin, ldc, width - begin, {});
-          });
-        });
-      }
-    }
-  }
+  if (m == 1) return multiply_row(n, k, a, b, ldb, c);
+  // So many rows of b at once that a panel of them stays in the cache: the first, or the second where it
+  // meets many tiles, which with 64-byte vectors read no more of it than that gives.
+  const Index most = (vector_bytes == 64 && m > 256 ? 2048 : 1024) / static_cast<Index>(sizeof(T));
+  Parts(most, k).for_each([&](Index step, Index length) ELK_INLINE_LAMBDA {
+    const auto part = step > 0 ? multiply_outer<T, false, Into::add> : multiply_outer<T, false, Into::store>;
+    part(m, n, length, a + step, lda, b + step * ldb, ldb, c, ldc, {}, nullptr, scratch);
+  });
 }
 
 // Measured with AVX2 and AVX-512, against OpenBLAS.
