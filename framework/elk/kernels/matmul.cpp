@@ -61,14 +61,17 @@ void by_blas(const Product<T>& p) {
                      i(p.ldb), p.bias ? T(1) : T(0), p.c, i(p.ldc));
 }
 
-// By our own loops: for batches up to a limit, which is higher where the layer is wide. In the gradient of
-// the weights the batch is what the sums run along.
+// By our own loops: for batches up to a limit, which is higher where the layer is wide, and where it has many
+// inputs, in gradients and for few outputs.
 template <class T>
 bool fits_loops(const Product<T>& p) {
   if (reference() || (p.ta && p.tb) || (p.bias && !p.tb)) return false;
   const Loops<T>& use = loops<T>();
-  const Index batch = p.ta ? p.k : p.m, width = std::min(p.n, p.ta ? p.m : p.k);
-  return batch <= (width >= use.wide ? use.most_rows_of_wide : use.most_rows);
+  // Of a linear layer, or of the gradient of its weights (ta) or its input.
+  const Index batch = p.ta ? p.k : p.m, inputs = p.tb ? p.k : p.n, outputs = p.ta ? p.m : p.tb ? p.n : p.k;
+  if (std::min(inputs, outputs) >= use.wide) return batch <= use.most_rows_of_wide;
+  const bool fast = inputs >= use.many_inputs && (!p.tb || outputs <= use.few_outputs);
+  return batch <= (fast ? use.most_rows_of_many_inputs : use.most_rows);
 }
 
 // Whether this thread goes through these weights backwards this time: every other time. (Weights that share a

@@ -60,9 +60,10 @@ template <class T>
 struct ProductLoops {
   /// The most rows of x (the batch) for which the products below are meant; above, BLAS is as fast.
   Index most_rows;
-  /// The same where the layer's inputs and outputs are at least `wide` each.
-  Index most_rows_of_wide;
-  static constexpr Index wide = 128;
+  /// The same where the layer's inputs and outputs are at least `wide` each, and where there are
+  /// `many_inputs`: in gradients, and where there are `few_outputs` at the most.
+  Index most_rows_of_wide, most_rows_of_many_inputs, few_outputs;
+  static constexpr Index wide = 128, many_inputs = 256;
   /// The fewest rows and outputs for which a linear layer is multiply_nt_packed.
   Index packed_rows, packed_columns;
 

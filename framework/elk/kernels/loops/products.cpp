@@ -413,10 +413,7 @@ void multiply_outer(Index m, Index n, Index k, const T* a, Index lda, const T* b
   // Where a's rows are long, a block of them stays in the second cache while it meets all panels. In a
   // gradient of weights they are packed, and blocks of short ones are a tile high, so that c is gone through
   // in the order of its rows.
-  const Index most_tiles = !ta        ? (k * static_cast<Index>(sizeof(T)) > 1024 ? 16 : 32)
-                           : k <= 128 ? 1
-                           : take     ? 2
-                                      : 16;
+  const Index most_tiles = !ta ? (k > 256 ? 16 : 32) : k <= 128 ? 1 : take ? 2 : 16;
   const Index blocks = (m + most_tiles * outer_rows - 1) / (most_tiles * outer_rows);
   const Index block_tiles = ((m + blocks - 1) / blocks + outer_rows - 1) / outer_rows;
   const Index block = block_tiles * outer_rows;
@@ -498,7 +495,7 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
   if (m == 1) return multiply_row(n, k, a, b, ldb, c);
   // So many rows of b at once that a panel of them stays in the cache: the first, or the second where it
   // meets many tiles, which with 64-byte vectors read no more of it than that gives.
-  const Index most = (vector_bytes == 64 && m > 256 ? 2048 : 1024) / static_cast<Index>(sizeof(T));
+  const Index most = vector_bytes == 64 && m > 256 ? 512 : 256;
   Parts(most, k).for_each([&](Index step, Index length) ELK_INLINE_LAMBDA {
     const auto part = step > 0 ? multiply_outer<T, false, Into::add> : multiply_outer<T, false, Into::store>;
     part(m, n, length, a + step, lda, b + step * ldb, ldb, c, ldc, {}, nullptr, scratch);
@@ -507,14 +504,16 @@ void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, I
 
 // Measured with AVX2 and AVX-512, against OpenBLAS.
 #if defined(__AVX2__)
-constexpr Index most_rows_of_wide = 4096;
+constexpr Index most_rows_of_wide = 4096, most_rows_of_many_inputs = 1024;
 #else
-constexpr Index most_rows_of_wide = many_registers ? 128 : 256;
+constexpr Index most_rows_of_wide = many_registers ? 128 : 256, most_rows_of_many_inputs = most_rows_of_wide;
 #endif
 
 template <class T>
 constexpr ProductLoops<T> loops{.most_rows = many_registers ? 128 : 256,
                                 .most_rows_of_wide = most_rows_of_wide,
+                                .most_rows_of_many_inputs = most_rows_of_many_inputs,
+                                .few_outputs = many_registers ? 32 : 0,
                                 .packed_rows = (many_registers ? 2 : 1) * lanes<T>,
                                 .packed_columns = many_registers ? 64 : 1,
                                 .multiply_nt = multiply_nt<T>,
