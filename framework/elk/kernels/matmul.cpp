@@ -61,8 +61,8 @@ void by_blas(const Product<T>& p) {
                      i(p.ldb), p.bias ? T(1) : T(0), p.c, i(p.ldc));
 }
 
-// By our own loops: for batches up to a limit, which is higher where the layer is wide, and where it has many
-// inputs, in gradients and for few outputs.
+// By our own loops: for batches up to a limit, which is higher where the layer is wide. With many inputs it
+// is higher in gradients, and in the layer itself if it has few outputs.
 template <class T>
 bool fits_loops(const Product<T>& p) {
   if (reference() || (p.ta && p.tb) || (p.bias && !p.tb)) return false;

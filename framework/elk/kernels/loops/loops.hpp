@@ -55,15 +55,18 @@ struct Product {
   Index ldc;
 };
 
-/// Matrices are row-major; an `ld` is the distance between rows.
+/// Matrices are row-major, and no size is 0; an `ld` is the distance between rows.
 template <class T>
 struct ProductLoops {
   /// The most rows of x (the batch) for which the products below are meant; above, BLAS is as fast.
   Index most_rows;
-  /// The same where the layer's inputs and outputs are at least `wide` each, and where there are
-  /// `many_inputs`: in gradients, and where there are `few_outputs` at the most.
-  Index most_rows_of_wide, most_rows_of_many_inputs, few_outputs;
-  static constexpr Index wide = 128, many_inputs = 256;
+  /// The same where the layer's inputs and outputs are at least `wide` each.
+  Index most_rows_of_wide;
+  static constexpr Index wide = 128;
+  /// The same with `many_inputs` at least: in gradients, and in the layer itself if it has `few_outputs` at
+  /// the most.
+  Index most_rows_of_many_inputs, few_outputs;
+  static constexpr Index many_inputs = 256;
   /// The fewest rows and outputs for which a linear layer is multiply_nt_packed.
   Index packed_rows, packed_columns;
 
@@ -85,6 +88,7 @@ struct ProductLoops {
                       Index ldc, T* scratch);
   /// The elements that `scratch` has room for, in a product whose result has n columns; aligned to 64 bytes.
   static Index scratch(Index n, Index k) {
+    // A whole operand, up to 128 rows of the other, up to 16 of the result; and what these are rounded up by.
     const Index panels = k * (n + 160) + 16 * (n + 1), block = 1024 / sizeof(T) * 400;
     return panels > block ? panels : block;
   }

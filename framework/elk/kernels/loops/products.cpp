@@ -48,8 +48,8 @@ class Parts {
   Index count_, length_, shorter_;  // parts, and those of the lesser length, which lie before the longer ones
 };
 
-// The same with the length as a constant. f is compiled for each, so what it does beside its tile costs
-// space.
+// Calls f(begin, length) for each of the Parts, the length a constant. f is compiled for each, so what it
+// does beside its tile costs space.
 template <int most, class F>
 ELK_INLINE void for_parts(Index n, F f, bool backwards = false) {
   const auto part = [&](Index begin, Index length) ELK_INLINE_LAMBDA {
@@ -301,8 +301,8 @@ enum class Into { store, add, update };
 
 // The tile c (R, V vectors) of a (R, k) times b (k, V vectors), whose rows are `b_row` apart. a's rows are
 // `a_row` apart, or, where it is packed, the elements of one step lie together. c has so many `columns` from
-// here on, which may end within the last vector. Unless `panel` is null, b is laid out there on the way: row
-// behind row, with zeros behind its last column, which the next tiles of these columns need not look out for.
+// here on, which may end within the last vector. Unless `panel` is null, b is laid out there on the way, row
+// behind row, with zeros behind its last column. Where it is null, b is read in whole vectors.
 template <class T, int R, int V, bool packed, Into into>
 void outer_tile(Index k, const T* a, Index a_row, const T* b, Index b_row, T* panel, T* c, Index ldc,
                 Index columns, Update<T> update) {
@@ -397,8 +397,8 @@ template <class T>
 
 // Whether tiles read rows of b, `stride` bytes apart, where they lie as fast as from a panel, which costs
 // time to lay out: a batch of m rows meets weights, or, in their gradient (ta), m rows of weights meet a
-// batch of k. Not for many tiles, nor where the rows compete for the same places of the cache. Measured, on
-// Zen 4.
+// batch of k. Not for many tiles, nor where the rows compete for the same places of the cache. Rows of
+// weights are far apart, so in shorter vectors too little of each is read at once. Measured, on Zen 4.
 constexpr bool lie_well(bool ta, Index m, Index k, Index stride) {
   const bool few = m <= 16 * outer_rows;
   return few && (ta ? k <= 128 && stride % 1024 != 0 : vector_bytes == 64 && stride % 8192 != 0);
@@ -418,12 +418,11 @@ void multiply_outer(Index m, Index n, Index k, const T* a, Index lda, const T* b
   const Index block_tiles = ((m + blocks - 1) / blocks + outer_rows - 1) / outer_rows;
   const Index block = block_tiles * outer_rows;
   T* const columns_of_a = scratch + vectors<T>(n) * lanes<T> * k;
-  T* const taken = columns_of_a + vectors<T>(block * k) * lanes<T>;
   const bool in_place = lie_well(ta, m, k, ldb * static_cast<Index>(sizeof(T)));
   const Parts panels(outer_vectors, vectors<T>(n));
   for (Index top = 0; top < m; top += block) {
     const Index tall = smaller(block, m - top), ld_here = take ? n : ldc;
-    T* const c_here = take ? taken : c + top * ldc;
+    T* const c_here = take ? columns_of_a + vectors<T>(block * k) * lanes<T> : c + top * ldc;
     const Parts tiles(outer_rows, tall);
     if constexpr (ta)
       Parts(64, k).for_each([&](Index step, Index length) ELK_INLINE_LAMBDA {  // so few pages at once
@@ -493,8 +492,8 @@ template <class T>
 void multiply_nn(Index m, Index n, Index k, const T* a, Index lda, const T* b, Index ldb, T* c, Index ldc,
                  T* scratch) {
   if (m == 1) return multiply_row(n, k, a, b, ldb, c);
-  // So many rows of b at once that a panel of them stays in the cache: the first, or the second where it
-  // meets many tiles, which with 64-byte vectors read no more of it than that gives.
+  // A panel of so many rows of b stays in the first cache, or, with 64-byte vectors, in the second, which is
+  // fast enough for them. Measured.
   const Index most = vector_bytes == 64 && m > 256 ? 512 : 256;
   Parts(most, k).for_each([&](Index step, Index length) ELK_INLINE_LAMBDA {
     const auto part = step > 0 ? multiply_outer<T, false, Into::add> : multiply_outer<T, false, Into::store>;
