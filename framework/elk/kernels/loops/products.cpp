@@ -415,11 +415,11 @@ void multiply_outer(Index m, Index n, Index k, const T* a, Index lda, const T* b
   // in the order of its rows.
   const Index most_tiles = !ta ? (k > 256 ? 16 : 32) : k <= 128 ? 1 : take ? 2 : 16;
   const Index blocks = (m + most_tiles * outer_rows - 1) / (most_tiles * outer_rows);
-  const Index block_tiles = ((m + blocks - 1) / blocks + outer_rows - 1) / outer_rows;
-  const Index block = block_tiles * outer_rows;
+  const Index block = (m + blocks - 1) / blocks;
   T* const columns_of_a = scratch + vectors<T>(n) * lanes<T> * k;
   const bool in_place = lie_well(ta, m, k, ldb * static_cast<Index>(sizeof(T)));
   const Parts panels(outer_vectors, vectors<T>(n));
+  constexpr Index ahead = 512 / vector_bytes / outer_vectors * outer_vectors;  // vectors, in whole panels
   for (Index top = 0; top < m; top += block) {
     const Index tall = smaller(block, m - top), ld_here = take ? n : ldc;
     T* const c_here = take ? columns_of_a + vectors<T>(block * k) * lanes<T> : c + top * ldc;
@@ -434,16 +434,21 @@ void multiply_outer(Index m, Index n, Index k, const T* a, Index lda, const T* b
       const Index begin = vector * lanes<T>, width = count * lanes<T>;
       const bool here = in_place && begin + width <= n;
       T* const panel = blocks == 1 ? scratch : scratch + begin * k;
-      // The next panel's rows of weights are fetched meanwhile, some with each tile.
-      const Index each = (k + block_tiles - 1) / block_tiles;
-      Index fetched = ta || top > 0 || begin + width >= n ? k : 0;
+      // The rows of the next panels of weights are fetched meanwhile, some with each tile, in pieces of many
+      // columns, as rows are far apart.
+      const Index within = vector % ahead, next = (vector - within + ahead) * lanes<T>;
+      const Index next_width = smaller(ahead * lanes<T>, n - next);
+      const bool fetches = !ta && top == 0 && next_width > 0;
+      Index fetched = k * within / ahead;
+      const Index stop = fetches ? k * smaller(within + count, ahead) / ahead : fetched;
+      const Index each = (stop - fetched) * outer_rows / block + 1;
       tiles.for_each([&](Index row, Index rows) ELK_INLINE_LAMBDA {
         for (int i = 0; take && i < take->arrays; ++i)
           for (Index r = 0; r < rows; ++r)
             __builtin_prefetch(take->touched[i] + (top + row + r) * take->ld + begin, 1);
-        for (const Index end = smaller(fetched + each, k); fetched < end; ++fetched)
-          for (Index i = 0; i < width; i += 64 / sizeof(T))
-            __builtin_prefetch(b + fetched * ldb + begin + width + i, 0, 2);
+        for (const Index end = smaller(fetched + each, stop); fetched < end; ++fetched)
+          for (Index i = 0; i < next_width; i += 64 / sizeof(T))
+            __builtin_prefetch(b + fetched * ldb + next + i, 0, 2);
         const bool first = top + row == 0, from_b = first || here;
         const auto tile = outer_tiles<T, ta, into>.of[rows - 1][count - 1];
         tile(k, ta ? columns_of_a + row * k : a + (top + row) * lda, lda, from_b ? b + begin : panel,
