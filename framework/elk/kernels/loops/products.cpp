@@ -370,12 +370,12 @@ void outer_tile(Index k, const T* a, Index a_row, const T* b, Index b_row, T* pa
   }
 }
 
-// The tiles of all sizes: that of R rows and V vectors is at [R - 1][V - 1].
+// The tiles of all sizes: that of R rows and V vectors is at (R - 1) outer_vectors + V - 1.
 template <class T>
 using OuterTile = void (*)(Index, const T*, Index, const T*, Index, T*, T*, Index, Index, Update<T>);
 template <class T>
 struct OuterTiles {
-  OuterTile<T> of[outer_rows][outer_vectors];
+  OuterTile<T> of[outer_rows * outer_vectors];
 };
 template <class T, bool packed, Into into, int... I>
 constexpr OuterTiles<T> outer_tiles_of(std::integer_sequence<int, I...>) {
@@ -450,7 +450,7 @@ void multiply_outer(Index m, Index n, Index k, const T* a, Index lda, const T* b
           for (Index i = 0; i < next_width; i += 64 / sizeof(T))
             __builtin_prefetch(b + fetched * ldb + next + i, 0, 2);
         const bool first = top + row == 0, from_b = first || here;
-        const auto tile = outer_tiles<T, ta, into>.of[rows - 1][count - 1];
+        const auto tile = outer_tiles<T, ta, into>.of[(rows - 1) * outer_vectors + count - 1];
         tile(k, ta ? columns_of_a + row * k : a + (top + row) * lda, lda, from_b ? b + begin : panel,
              from_b ? ldb : width, first && !here ? panel : nullptr, c_here + row * ld_here + begin, ld_here,
              n - begin, update);
