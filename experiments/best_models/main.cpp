@@ -147,8 +147,7 @@ void soundly(Study& study) {
       "\"tta accuracy\" is by the mean of the probabilities over several views of each image: of MNIST "
       "itself and shifted by a pixel to each corner, of CIFAR-10 shifted by up to four pixels along both "
       "axes in steps of two (four with --smoke), and the mirror images of these. All else is of the image "
-      "alone; \"agree\" "
-      "tells whether a run like these could have given the study's number.");
+      "alone; \"agree\" tells whether a run like these could have given the study's number.");
   draw(study, all);
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Outcome& outcome = all[i];

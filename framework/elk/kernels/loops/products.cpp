@@ -476,20 +476,15 @@ void multiply_row(Index n, Index k, const T* a, const T* b, Index ldb, T* c) {
   for_parts<4>(k, [&](Index step, auto rows) ELK_INLINE_LAMBDA {
     Vector<T> factor[rows];
     for (int r = 0; r < rows; ++r) factor[r] = spread(a[step + r]);
-    const T* const b_here = b + step * ldb;
-    const auto add = [&](auto at, Vector<T> sum) ELK_INLINE_LAMBDA {
-      for (int r = 0; r < rows; ++r) sum = multiply_add<T>(factor[r], at(b_here + r * ldb), sum);
-      return sum;
+    const auto add = [&](Index j, auto... count) ELK_INLINE_LAMBDA {
+      Vector<T> sum = step > 0 ? load(c + j, count...) : Vector<T>{};
+      for (int r = 0; r < rows; ++r)
+        sum = multiply_add<T>(factor[r], load(b + (step + r) * ldb + j, count...), sum);
+      store(c + j, sum, count...);
     };
     Index j = 0;
-    for (; j + lanes<T> <= n; j += lanes<T>)
-      store(c + j, add([j](const T* row) ELK_INLINE_LAMBDA { return load(row + j); },
-                       step > 0 ? load(c + j) : Vector<T>{}));
-    if (const auto rest = static_cast<int>(n - j); rest > 0)
-      store(c + j,
-            add([j, rest](const T* row) ELK_INLINE_LAMBDA { return load(row + j, rest); },
-                step > 0 ? load(c + j, rest) : Vector<T>{}),
-            rest);
+    for (; j + lanes<T> <= n; j += lanes<T>) add(j);
+    if (j < n) add(j, static_cast<int>(n - j));
   });
 }
 
